@@ -1,0 +1,193 @@
+// What the page does by itself: scroll anchor, composer, keys, focus, clipboard. Rust talks to it through window.beck.
+(() => {
+  "use strict";
+  const doc = document, root = doc.documentElement, NEAR = 600, PINNED = 100, YEAR = 31536000;
+
+  // Events to Rust: kept until it is there, and never sent while it is on the stack.
+  let send = null;
+  const kept = [];
+  const flush = () => { while (send && kept.length) { const [kind, text] = kept.shift(); try { send(kind, text); } catch (e) { console.error(e); } } };
+  const emit = (kind, text = "") => { kept.push([kind, text]); if (kept.length > 64) kept.shift(); queueMicrotask(flush); };
+
+  // The timeline. scrollTop is 0 at the newest message and negative above it.
+  let scroll = null, list = null, anchors = [], expected = null, pinned = null, last = null, roving = null, raised = 0, timer = 0;
+  const since = new Map(), asked = {};
+  const rowAt = (i, step) => { let li; while ((li = list.children[i]) && !li.dataset.ordinal) i += step; return li ?? null; };
+  const newest = () => rowAt(list.children.length - 1, -1);
+  const more = end => list.querySelector(`:scope > .edge.${end}`), top = el => el.getBoundingClientRect().top;
+  const firstBelow = (y, lo = 0, hi = list.children.length) => { // index of the first line whose foot is below y
+    while (lo < hi) { const mid = (lo + hi) >> 1; if (list.children[mid].getBoundingClientRect().bottom > y) hi = mid; else lo = mid + 1; }
+    return lo;
+  };
+  const record = () => {
+    anchors = [];
+    const view = scroll.getBoundingClientRect();
+    for (let i = firstBelow(view.top), li; (li = list.children[i]) && top(li) < view.bottom; i++) if (li.id) anchors.push([li, top(li)]);
+    if (anchors.length > 1 && anchors[0][1] < view.top) anchors.push(anchors.shift()); // prefer one that is seen whole
+  };
+  const restore = () => { // before paint: what was on the screen stays where it was
+    if (!scroll || !scroll.clientHeight) return;
+    const end = newest(), at = anchors.findIndex(([li]) => li.parentNode === list);
+    if (anchors.length && at < 0) { scroll.scrollTop = 0; enter(); return; } // other rows altogether
+    if (pinned) { if (end !== last && scroll.scrollTop) scroll.scrollTop = 0; if (end !== last) record(); }
+    else if (at >= 0) {
+      const by = top(anchors[at][0]) - anchors[at][1];
+      if (Math.abs(by) > .4) { scroll.scrollTop += by; expected = scroll.scrollTop; }
+      if (at > 4) record();
+    }
+    last = end; edges(false);
+  };
+  const ask = (end, row, close, moved) => {
+    const was = asked[end], now = performance.now();
+    if (!close || !row || !more(end)) { asked[end] = null; return; }
+    if (!was || was.row !== row || (moved && now - was.at > 3000)) { asked[end] = { row, at: now }; emit(end); }
+  };
+  const edges = moved => {
+    const view = scroll.getBoundingClientRect(), first = rowAt(0, 1), end = newest();
+    ask("older", first, first && top(first) > view.top - NEAR, moved);
+    ask("newer", end, end && end.getBoundingClientRect().bottom < view.bottom + NEAR, moved);
+    const now = scroll.scrollTop > -PINNED && !more("newer");
+    if (now !== pinned) { pinned = now; emit(now ? "pinned" : "unpinned"); }
+    look();
+  };
+  const look = () => { // which row has been on the screen for a second
+    clearTimeout(timer);
+    if (!scroll || doc.visibilityState !== "visible" || !doc.hasFocus()) { since.clear(); return; }
+    const view = scroll.getBoundingClientRect(), now = performance.now(), seen = new Set();
+    for (let i = firstBelow(view.top); i < list.children.length; i++) {
+      const li = list.children[i], n = Number(li.dataset.ordinal), r = li.getBoundingClientRect();
+      if (r.top >= view.bottom) break;
+      if (n > raised && (r.bottom <= view.bottom + 2 || r.top <= view.top)) seen.add(n);
+    }
+    for (const n of seen) if (!since.has(n)) since.set(n, now);
+    const best = Math.max(0, ...[...seen].filter(n => now - since.get(n) >= 1000));
+    if (best > raised) { raised = best; emit("visible", String(best)); }
+    for (const n of since.keys()) if (!seen.has(n) || n <= raised) since.delete(n);
+    if (since.size) timer = setTimeout(look, 250);
+  };
+  const rove = () => { // one row is in the tab order: the focused one, or else the newest
+    if (roving && roving.isConnected && roving === doc.activeElement) return;
+    const to = newest()?.querySelector(".message") ?? null;
+    if (to !== roving) { if (roving) roving.tabIndex = -1; roving = to; if (to) to.tabIndex = 0; }
+  };
+  const focusRow = el => { if (roving && roving !== el) roving.tabIndex = -1; roving = el; el.tabIndex = 0; el.focus({ preventScroll: true }); };
+  const enter = () => { since.clear(); pinned = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
+  const sizes = new ResizeObserver(restore);
+  const adopt = () => { // Dioxus may replace the list on navigation
+    const now = doc.querySelector(".scroll"), ol = now && now.querySelector(".timeline");
+    if (now === scroll && ol === list) return false;
+    sizes.disconnect(); since.clear(); clearTimeout(timer);
+    scroll = ol ? now : null; list = ol; anchors = []; roving = expected = null;
+    if (!scroll) return true;
+    list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" });
+    enter();
+    sizes.observe(list); sizes.observe(scroll);
+    return true;
+  };
+  const changed = all => { if (!adopt() && list && all.some(c => list.contains(c.target))) { restore(); rove(); } };
+  new MutationObserver(changed).observe(doc, { childList: true, subtree: true, characterData: true });
+  doc.addEventListener("scroll", e => {
+    if (e.target !== scroll) return;
+    if (expected === null || Math.abs(scroll.scrollTop - expected) > 1) record();
+    expected = null; edges(true);
+  }, { capture: true, passive: true });
+
+  // The composer. Its text belongs to the browser; Rust asks for it.
+  const put = new WeakMap(), box = () => doc.querySelector(".composer textarea"), isBox = el => el instanceof Element && el.matches(".composer textarea");
+  let composing = false, wait = 0;
+  const grow = CSS.supports("field-sizing", "content") ? () => {} : el => { el.style.height = "auto"; el.style.height = Math.min(el.scrollHeight, innerHeight * .4) + "px"; };
+  const say = () => { clearTimeout(wait); wait = 0; const el = box(); if (el) emit("input", el.value); };
+  doc.addEventListener("input", e => { if (!isBox(e.target)) return; grow(e.target); clearTimeout(wait); wait = setTimeout(say, 300); }, true);
+  doc.addEventListener("focusout", e => { if (wait && isBox(e.target)) say(); }, true);
+  for (const what of ["compositionstart", "compositionend"]) doc.addEventListener(what, () => { composing = what === "compositionstart"; }, true);
+
+  addEventListener("keydown", e => {
+    if (e.isComposing || e.keyCode === 229) { e.stopImmediatePropagation(); return; }
+    const el = e.target instanceof Element ? e.target : doc.body;
+    if (e.key === "k" && (e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey) {
+      e.preventDefault(); doc.querySelector(".jump")?.click();
+    } else if (isBox(el)) {
+      if (e.key !== "Enter" || e.shiftKey || matchMedia("(pointer: coarse)").matches) return;
+      e.preventDefault();
+      if (el.value.trim() && !e.repeat) el.form.requestSubmit();
+    } else if (e.key === "Escape") {
+      const pop = doc.querySelector("details.pop[open]");
+      if (pop) { pop.open = false; pop.querySelector("summary").focus(); } else if (el.closest(".timeline")) beck.composer_focus();
+    } else if (el.matches(".message") && ["ArrowUp", "ArrowDown", "Home", "End"].includes(e.key) && !(e.ctrlKey || e.metaKey || e.altKey || e.shiftKey)) {
+      const all = [...list.querySelectorAll(".row > article")], i = all.indexOf(el), to = all[{ ArrowUp: i - 1, ArrowDown: i + 1, Home: 0, End: all.length - 1 }[e.key]];
+      e.preventDefault();
+      if (to) { focusRow(to); to.scrollIntoView({ block: "nearest" }); record(); }
+    }
+  }, true);
+  doc.addEventListener("focusin", e => { if (e.target instanceof Element && e.target.matches(".row > article")) focusRow(e.target); });
+  doc.addEventListener("click", e => {
+    for (const el of doc.querySelectorAll("details.pop[open]")) if (!el.contains(e.target)) el.open = false;
+    const from = e.target.closest("[data-copy]");
+    if (from) beck.copy(from.dataset.copy).then(ok => { if (ok) { from.dataset.copied = "1"; setTimeout(() => { delete from.dataset.copied; }, 2000); } });
+  });
+
+  // Waking up: whatever may have been missed meanwhile.
+  const wake = why => { emit("wake", why); look(); };
+  for (const why of ["online", "pageshow"]) addEventListener(why, () => wake(why));
+  for (const why of ["focus", "blur"]) addEventListener(why, look);
+  addEventListener("offline", () => emit("offline"));
+  doc.addEventListener("visibilitychange", () => { if (doc.visibilityState === "visible") wake("visible"); else { look(); if (wait) say(); } });
+  let tick = Date.now();
+  setInterval(() => { const gap = Date.now() - tick; tick += gap; if (gap > (doc.visibilityState === "visible" ? 15000 : 90000)) wake("slept"); }, 5000);
+
+  // Phones whose keyboard does not shrink the page.
+  window.visualViewport?.addEventListener("resize", ({ target: { scale, height } }) => {
+    if (scale === 1 && innerHeight - height > 80) { root.style.setProperty("--view", height + "px"); scrollTo(0, 0); } else root.style.removeProperty("--view");
+  });
+  const keep = (name, value, age = YEAR) => { doc.cookie = `${name}=${value}; path=/; max-age=${age}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`; };
+  keep("zone", -new Date().getTimezoneOffset());
+  const theme = doc.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
+  if (theme) keep("theme", theme[1]);
+
+  const beck = {
+    attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
+    live() { root.dataset.live = "1"; },
+    composer_text() { return box()?.value ?? ""; },
+    composer_set(text, force) {
+      const el = box();
+      if (!el || el.value === text || (!force && el.value && el.value !== put.get(el))) return; // the person typed
+      if (composing && el === doc.activeElement) { if (force) el.addEventListener("compositionend", () => setTimeout(() => beck.composer_set(text, true)), { once: true }); return; }
+      el.value = text; put.set(el, text); el.setSelectionRange(text.length, text.length); grow(el);
+    },
+    composer_focus() { box()?.focus(); },
+    composer_clear() { const el = box(); if (el) { el.value = ""; grow(el); } },
+    to_bottom() { if (scroll) { scroll.scrollTop = 0; record(); edges(true); } },
+    to_ordinal(n) {
+      const row = doc.getElementById("m-" + n), el = row?.querySelector(".message");
+      if (!el) return false;
+      row.scrollIntoView({ block: "center" }); focusRow(el); record(); edges(true);
+      const wash = { backgroundColor: getComputedStyle(root).getPropertyValue("--wash") };
+      el.animate([{ ...wash, offset: 0 }, { ...wash, offset: .9 }, { offset: 1 }], 1400);
+      return true;
+    },
+    title(text) { doc.title = text; },
+    favicon(mention) {
+      const link = doc.querySelector('link[rel~="icon"][type="image/svg+xml"]'), href = mention ? "/favicon-mention.svg" : "/favicon.svg";
+      if (link && link.getAttribute("href") !== href) link.setAttribute("href", href);
+    },
+    async copy(text) {
+      try { await navigator.clipboard.writeText(text); return true; } catch { /* not a secure page, or not allowed */ }
+      const el = doc.createElement("textarea"), back = doc.activeElement;
+      el.value = text; el.className = "hidden"; el.readOnly = true;
+      doc.body.append(el); el.select();
+      const ok = doc.execCommand("copy");
+      el.remove(); back?.focus({ preventScroll: true }); return ok;
+    },
+    set_theme(name) { keep("theme", name, name === "system" ? 0 : YEAR); for (const el of doc.querySelectorAll("[data-theme]")) el.dataset.theme = name; },
+    panic() {
+      if (doc.querySelector(".panic-bar")) return;
+      const bar = doc.createElement("div"), text = doc.createElement("p"), again = doc.createElement("button");
+      bar.className = "panic-bar"; bar.role = "alert";
+      text.textContent = "Something stopped working. What you wrote is kept.";
+      again.className = "button small"; again.textContent = "Reload"; again.onclick = () => location.reload();
+      bar.append(text, again); doc.body.append(bar);
+    },
+  };
+  window.beck = beck;
+  adopt();
+})();

@@ -1,0 +1,182 @@
+// Each page, signed in and out: it becomes live without a word in the console, nothing shifts, hydration changes
+// nothing, and a page reached by a click is the page that the server renders.
+
+import assert from "node:assert/strict";
+import { live, test } from "./support.mjs";
+
+/** What of a page may not differ: its elements, attributes and texts, one a line; without what is new each time. */
+const outline = page => page.evaluate(() => globalThis.outlineOf(document.getElementById("main")));
+
+/** The same of the HTML that the server sends. */
+const outlineOfServer = (page, path) =>
+  page.evaluate(async path => {
+    const html = await (await fetch(path, { headers: { accept: "text/html" } })).text();
+    return globalThis.outlineOf(new DOMParser().parseFromString(html, "text/html").getElementById("main"));
+  }, path);
+
+/** Runs in every page before its own scripts. */
+function instruments() {
+  globalThis.shifts = [];
+  new PerformanceObserver(list => {
+    for (const { value, hadRecentInput, sources } of list.getEntries()) {
+      if (!hadRecentInput) globalThis.shifts.push({ value, what: sources.map(({ node }) => (node?.outerHTML ?? node?.parentElement?.outerHTML ?? "gone").slice(0, 200)) });
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  globalThis.outlineOf = top => {
+    const lines = [];
+    const own = /^(nonce|data-node-hydration|data-dioxus-id)$/;
+    const walk = (node, depth) => {
+      let text = "";
+      const say = line => lines.push("  ".repeat(depth) + line);
+      const endText = () => {
+        if (text.trim()) say(JSON.stringify(text));
+        text = "";
+      };
+      for (const child of node.childNodes) {
+        if (child.nodeType === Node.TEXT_NODE) text += child.data;
+        if (child.nodeType !== Node.ELEMENT_NODE || ["SCRIPT", "LINK"].includes(child.nodeName)) continue;
+        endText();
+        const attributes = [...child.attributes].filter(({ name }) => !own.test(name)).map(({ name, value }) => {
+          if (name === "class") value = value.split(/\s+/).filter(Boolean).sort().join(" ");
+          if (name === "value" && child.name === "client_id") value = "…";
+          return `${name}=${JSON.stringify(value)}`;
+        });
+        say([child.localName, ...attributes.sort()].join(" "));
+        walk(child, depth + 1);
+      }
+      endText();
+    };
+    walk(top, 0);
+    return lines.join("\n");
+  };
+}
+
+async function open(t, server, path, options) {
+  const page = await t.page(server, undefined, options);
+  await page.addInitScript(instruments);
+  await page.goto(server.url + path);
+  return page;
+}
+
+const online = page => page.locator(".own-state.online").waitFor({ state: "attached" });
+
+/** Live, connected if there is somebody to connect, and painted. */
+async function settle(page, signedIn) {
+  await live(page);
+  if (signedIn) await online(page);
+  await page.evaluate(() => document.fonts.ready);
+  await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** What becomes true with the connection, and which row is in the tab order, is not the server's to say. */
+const beforeLife = text =>
+  text
+    .replace(/class="(online )?own-state( offline)?"/, 'class="own-state"')
+    .replace(/"(Connecting|Online)"/, '"…"')
+    .replace(/as of the page; not compared now|agrees at each heartbeat/, "…")
+    .replace(/tabindex="(0|-1)"/g, 'tabindex="…"');
+
+async function check(t, server, path, { login, frame = Boolean(login) } = {}) {
+  const page = await open(t, server, path, { login });
+  await settle(page, frame);
+  assert.equal(new URL(page.url()).pathname, path.split("?")[0]);
+  const shifts = await page.evaluate(() => globalThis.shifts);
+  assert.deepEqual(shifts, [], `${path} shifts`);
+  // Beside older rows the page asks for more at once, so that it differs by rights.
+  if (path.includes("?")) return page;
+  const [mine, served] = [await outline(page), await outlineOfServer(page, path)];
+  assert.equal(beforeLife(mine), beforeLife(served), `${path}: hydration changed the page`);
+  return page;
+}
+
+test("the doors", async t => {
+  t.allow(/404/);
+  const empty = await t.server();
+  await check(t, empty, "/setup");
+  const server = await t.server();
+  const ada = await server.setUp();
+  const join = await server.joinPath(ada);
+  for (const path of ["/sign-in", join, "/join/no-such-link", "/nowhere", "/nowhere/at/all"]) await check(t, server, path);
+  for (const [path, to] of [["/", "/sign-in"], ["/rooms", "/sign-in"], ["/setup", "/sign-in"]]) {
+    const page = await t.page(server, path);
+    assert.equal(new URL(page.url()).pathname, to);
+    await live(page);
+  }
+});
+
+test("the pages inside", async t => {
+  t.allow(/404/);
+  const server = await t.server({ demo: true });
+  const login = await server.enter();
+  const ordinary = await t.page(server, "/", { login });
+  const room = new URL(ordinary.url()).pathname;
+  for (const path of ["/rooms", room, `${room}/300`, `${room}?before=500`, `${room}?after=100`]) {
+    await check(t, server, path, { login });
+  }
+  for (const path of ["/nowhere", "/r/bcdfghjklm", `${room}/x`, "/r/x"]) {
+    const { status } = await server.request(path, { cookie: login });
+    assert.equal(status, 404, path);
+    const page = await open(t, server, path, { login });
+    await settle(page, false);
+    assert.deepEqual(await page.evaluate(() => globalThis.shifts), []);
+  }
+}, { timeout: 120_000 });
+
+test("a small room and one that one is not in", async t => {
+  const server = await t.server();
+  const ada = await server.setUp();
+  const bo = await server.join(await server.joinPath(ada));
+  const made = await server.request("/rooms", { fields: { name: "Garden", topic: "Tools and seeds" }, cookie: ada });
+  const garden = made.location;
+  const page = await check(t, server, garden, { login: ada });
+  await page.locator(".composer textarea").fill("`code`, a https://example.org/link and\n\n```\nlines\n```\n\nto end.");
+  await page.locator(".composer textarea").press("Enter");
+  await page.locator(".row[data-ordinal]").waitFor();
+  await check(t, server, garden, { login: ada });
+  await check(t, server, "/rooms", { login: bo });
+  const outside = await check(t, server, garden, { login: bo });
+  await outside.getByRole("button", { name: "Join" }).click();
+  await outside.locator(".row[data-ordinal]").waitFor();
+  await settle(outside, true);
+});
+
+test("a page reached by a click is the page that the server renders", async t => {
+  const server = await t.server();
+  const login = await server.setUp();
+  await server.join(await server.joinPath(login));
+  const { location: kitchen } = await server.request("/rooms", { fields: { name: "Kitchen", topic: "Lunch" }, cookie: login });
+  const { location: general } = await server.request("/", { cookie: login });
+  let id = 0;
+  for (const path of [kitchen, general, kitchen, general]) {
+    const fields = { text: `Message ${++id}`, client_id: `01900000-0000-7000-8000-00000000000${id}` };
+    assert.equal((await server.request(path + "/post", { fields, cookie: login })).status, 303);
+  }
+  const [coldList, walker] = [await open(t, server, "/rooms", { login }), await open(t, server, "/", { login })];
+  await settle(coldList, true);
+  await settle(walker, true);
+  const room = new URL(walker.url()).pathname;
+  // By the plus of the sidebar to all rooms.
+  await walker.getByRole("link", { name: "All rooms, and make one" }).click();
+  await walker.waitForURL(/\/rooms$/);
+  await walker.getByRole("heading", { name: "New room" }).waitFor();
+  await settle(walker, true);
+  assert.equal(await outline(walker), await outline(coldList), "/rooms");
+  assert.equal(await walker.title(), await coldList.title());
+  // And by the list into rooms: one whose rows came with the page, and one whose rows come over the socket.
+  for (const name of ["General", "Kitchen"]) {
+    await walker.locator(".open-room-name").filter({ hasText: name }).click();
+    await walker.waitForURL(/\/r\/[a-z]{10}$/);
+    await walker.getByRole("heading", { name, level: 1 }).waitFor();
+    await walker.locator(".row[data-ordinal]").first().waitFor();
+    await settle(walker, true);
+    const path = new URL(walker.url()).pathname;
+    if (name === "General") assert.equal(path, room);
+    const cold = await open(t, server, path, { login });
+    await settle(cold, true);
+    assert.equal(await outline(walker), await outline(cold), name);
+    assert.equal(await walker.title(), await cold.title());
+    await walker.goBack();
+    await walker.waitForURL(/\/rooms$/);
+    await walker.getByRole("heading", { name: "New room" }).waitFor();
+  }
+}, { timeout: 120_000 });

@@ -1,0 +1,57 @@
+//! Server functions: signatures in protocol types; the bodies are one line into `crate::server`.
+
+use crate::protocol::frame::{Person, RoomInfo};
+use crate::protocol::{ClientId, Page, RoomId};
+use dioxus::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// All that a page needs before its socket is open. Made by the server for the page that was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Boot {
+    /// The workspace's name; empty before the first run.
+    pub workspace: String,
+    pub me: Option<Person>,
+    /// Every room that I may see; `joined` tells which ones I am in.
+    pub rooms: Vec<RoomInfo>,
+    /// The asked room's rows.
+    pub page: Option<Page>,
+    /// The room and ordinal of a permalink.
+    pub found: Option<(RoomId, u64)>,
+    /// Authors of the page, and I.
+    pub people: Vec<Person>,
+    /// Minutes east of UTC.
+    pub zone: i32,
+    /// `system`, `light` or `dark`.
+    pub theme: String,
+    /// The id of the next message sent by the plain form.
+    pub client_id: ClientId,
+    /// The link by which others join, where it is to be shown.
+    pub join_link: Option<String>,
+    /// Whether the first run asks for the one-time code.
+    pub asks_code: bool,
+    /// What went wrong with the last form, and what its fields held.
+    pub notice: Option<Notice>,
+}
+
+/// The answer to a form that was not carried out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Notice {
+    pub text: String,
+    pub fields: std::collections::BTreeMap<String, String>,
+}
+
+impl Notice {
+    pub fn field(&self, name: &str) -> String {
+        self.fields.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// What the asked page needs; called once, while the server renders it.
+#[get("/api/v1/boot",
+    node: dioxus::fullstack::extract::Extension<std::sync::Arc<crate::server::node::Node>>,
+    notice: Option<dioxus::fullstack::extract::Extension<crate::api::Notice>>,
+    uri: axum::http::Uri,
+    headers: axum::http::HeaderMap)]
+pub async fn boot() -> Result<Boot, HttpError> {
+    crate::server::boot::boot(&node, &uri, &headers, notice.map(|notice| notice.0)).await
+}

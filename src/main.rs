@@ -1,0 +1,6 @@
+fn main() {
+    #[cfg(feature = "server")]
+    std::process::exit(beck::server::main());
+    #[cfg(not(feature = "server"))]
+    beck::ui::launch();
+}

@@ -1,0 +1,132 @@
+//! Limits, and the one place where what people type is made fit to be stored.
+
+use std::fmt;
+
+/// Bytes of one frame or message, either way.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Bytes of one message's text; leaves room for escapes within a frame.
+pub const TEXT_BYTES: usize = 24 * 1024;
+/// Characters of a person's, room's or workspace's name.
+pub const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
+/// Characters of a handle.
+pub const HANDLE_CHARS: std::ops::RangeInclusive<usize> = 2..=24;
+/// Characters of a room's topic.
+pub const TOPIC_CHARS: usize = 160;
+/// Characters of a password, counted by Unicode scalar values.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 10..=256;
+/// Rows of one page.
+pub const PAGE_ROWS: usize = 100;
+/// Rows of the page that the server renders.
+pub const FIRST_PAGE_ROWS: usize = 50;
+/// Missed events that a subscriber is sent; beyond that it loads a fresh window.
+pub const RESUME_EVENTS: u64 = 1_000;
+/// Rooms that one connection may have open at once.
+pub const OPEN_ROOMS: usize = 32;
+/// Both sides send something at least this often, in milliseconds.
+pub const HEARTBEAT_MS: u32 = 25_000;
+/// An unread count is exact up to here.
+pub const UNREAD_EXACT: u32 = 99;
+/// Bytes of one reaction's emoji.
+pub const EMOJI_BYTES: usize = 32;
+
+/// What is wrong with a text that a person typed; says what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("Write something first.")]
+    Empty,
+    #[error("That is too long: {limit} at most.")]
+    Long { limit: Limit },
+    #[error("That is too short: {at_least} characters at least.")]
+    Short { at_least: usize },
+    #[error("That has a character that cannot be shown. Remove it and try again.")]
+    Control,
+    #[error("Use only a to z, 0 to 9, dot, dash and underscore, and begin with a letter or digit.")]
+    Handle,
+}
+
+/// A limit with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Characters(usize),
+    Bytes(usize),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Characters(n) => write!(f, "{n} characters"),
+            Limit::Bytes(n) => write!(f, "{} KB", n / 1024),
+        }
+    }
+}
+
+/// Directional overrides and isolates, and marks that let one name pass for another.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{00AD}')
+}
+
+/// A message's text: line ends become `\n`, white space at the end goes, other control characters are refused.
+pub fn message_text(typed: &str) -> Result<String, Unfit> {
+    if typed.len() > TEXT_BYTES {
+        return Err(Unfit::Long { limit: Limit::Bytes(TEXT_BYTES) });
+    }
+    let text = typed.replace("\r\n", "\n").replace('\r', "\n");
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Unfit::Control);
+    }
+    let text = text.trim_end().trim_start_matches('\n');
+    if text.chars().all(|c| c.is_whitespace() || misleads(c)) {
+        return Err(Unfit::Empty);
+    }
+    Ok(text.to_owned())
+}
+
+fn line(typed: &str, at_least: usize, at_most: usize) -> Result<String, Unfit> {
+    let text = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().any(|c| c.is_control() || misleads(c)) {
+        return Err(Unfit::Control);
+    }
+    match text.chars().count() {
+        0 if at_least > 0 => Err(Unfit::Empty),
+        n if n < at_least => Err(Unfit::Short { at_least }),
+        n if n > at_most => Err(Unfit::Long { limit: Limit::Characters(at_most) }),
+        _ => Ok(text),
+    }
+}
+
+/// A shown name of a person, room or workspace: one line, runs of white space become one space.
+pub fn name(typed: &str) -> Result<String, Unfit> {
+    line(typed, *NAME_CHARS.start(), *NAME_CHARS.end())
+}
+
+/// A room's topic; may be empty.
+pub fn topic(typed: &str) -> Result<String, Unfit> {
+    line(typed, 0, TOPIC_CHARS)
+}
+
+/// A handle: `a-z 0-9 . _ -`, capitals become small letters, a leading `@` goes.
+pub fn handle(typed: &str) -> Result<String, Unfit> {
+    let text = typed.trim().trim_start_matches('@').to_ascii_lowercase();
+    match text.chars().count() {
+        0 => return Err(Unfit::Empty),
+        n if n < *HANDLE_CHARS.start() => return Err(Unfit::Short { at_least: *HANDLE_CHARS.start() }),
+        n if n > *HANDLE_CHARS.end() => {
+            return Err(Unfit::Long { limit: Limit::Characters(*HANDLE_CHARS.end()) });
+        }
+        _ => {}
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fits = text.starts_with(plain) && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'));
+    if fits { Ok(text) } else { Err(Unfit::Handle) }
+}
+
+/// A password: any characters, 10 to 256 of them.
+pub fn password(typed: &str) -> Result<&str, Unfit> {
+    match typed.chars().count() {
+        n if n < *PASSWORD_CHARS.start() => Err(Unfit::Short { at_least: *PASSWORD_CHARS.start() }),
+        n if n > *PASSWORD_CHARS.end() => {
+            Err(Unfit::Long { limit: Limit::Characters(*PASSWORD_CHARS.end()) })
+        }
+        _ => Ok(typed),
+    }
+}

@@ -1,0 +1,127 @@
+//! The tables of refusals, error codes and close codes. `docs/protocol.md` prints them.
+
+use serde::{Deserialize, Serialize};
+
+/// Why the fold refuses an entry. It is in the log all the same, and changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    #[error("There is no such room, or you are not in it.")]
+    NotFound,
+    #[error("This room was archived.")]
+    Archived,
+    #[error("You may not do that here.")]
+    NotAllowed,
+    #[error("That name is taken.")]
+    Taken,
+    #[error("The message it is about is gone.")]
+    TargetGone,
+    #[error("It was taken back before it was sent.")]
+    Void,
+    #[error("Something else was already sent under this id.")]
+    OtherDraft,
+    #[error("It came too late: what it takes back is already sent.")]
+    TooLate,
+    #[error("It does not have the form that it should have.")]
+    Malformed,
+    /// A reason of a later version.
+    #[error("The server refused it.")]
+    #[serde(other)]
+    Other,
+}
+
+/// Why a frame, form or request was not carried out. Nothing was stored, except perhaps where it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not JSON, or not of the form of its kind.
+    BadFrame,
+    /// A text that cannot be stored; the message says why.
+    Unfit,
+    /// No login, or one that ended.
+    SignedOut,
+    /// No such thing, or not yours.
+    NotFound,
+    /// Too many; try again later.
+    Throttled,
+    /// The log cannot be reached; try again.
+    Unavailable,
+    /// It may be stored or not: send it again with the same id.
+    Unknown,
+    /// This node has not caught up with the position that the request names; try again.
+    Behind,
+    /// A code of a later version.
+    #[serde(other)]
+    Other,
+}
+
+impl ErrorCode {
+    /// Whether the same request may succeed later without a change.
+    pub fn try_again(self) -> bool {
+        matches!(self, ErrorCode::Throttled | ErrorCode::Unavailable | ErrorCode::Unknown | ErrorCode::Behind)
+    }
+}
+
+/// Why a socket was closed, and whether to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseCode {
+    /// 1012: the server restarts or moves; come back after the delay that `moving` names.
+    Moving,
+    /// 4000: what came was no text frame of the protocol.
+    BadFrame,
+    /// 4001: the login ended; sign in again.
+    SignedOut,
+    /// 4002: this client is too old for the server; reload.
+    TooOld,
+    /// 4008: it took no byte for too long; come back and resume.
+    Slow,
+    /// 4009: too many frames; come back after a while.
+    Throttled,
+    /// 4010: no sign of life for two heartbeats; come back.
+    Silent,
+}
+
+impl CloseCode {
+    pub const ALL: [CloseCode; 7] = [
+        CloseCode::Moving,
+        CloseCode::BadFrame,
+        CloseCode::SignedOut,
+        CloseCode::TooOld,
+        CloseCode::Slow,
+        CloseCode::Throttled,
+        CloseCode::Silent,
+    ];
+
+    pub fn number(self) -> u16 {
+        match self {
+            CloseCode::Moving => 1012,
+            CloseCode::BadFrame => 4000,
+            CloseCode::SignedOut => 4001,
+            CloseCode::TooOld => 4002,
+            CloseCode::Slow => 4008,
+            CloseCode::Throttled => 4009,
+            CloseCode::Silent => 4010,
+        }
+    }
+
+    pub fn from_number(number: u16) -> Option<CloseCode> {
+        Self::ALL.into_iter().find(|code| code.number() == number)
+    }
+
+    pub fn reason(self) -> &'static str {
+        match self {
+            CloseCode::Moving => "moving",
+            CloseCode::BadFrame => "bad frame",
+            CloseCode::SignedOut => "signed out",
+            CloseCode::TooOld => "too old",
+            CloseCode::Slow => "slow reader",
+            CloseCode::Throttled => "throttled",
+            CloseCode::Silent => "silent",
+        }
+    }
+
+    /// Whether a client should connect again by itself.
+    pub fn reconnect(self) -> bool {
+        !matches!(self, CloseCode::SignedOut | CloseCode::TooOld | CloseCode::BadFrame)
+    }
+}

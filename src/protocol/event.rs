@@ -1,0 +1,223 @@
+//! What a room's log holds (events), what people see of it (rows) and how rows travel (pages).
+
+use super::entry::{Header, Slot};
+use super::ids::{AccountId, ClientId, RoomId};
+use super::position::{Hash, Position};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One accepted entry of a room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The room's count of events, from 1 without gaps.
+    pub seq: u64,
+    /// Over the room's headers up to and with this one.
+    pub chain: Hash,
+    /// 0 is the room's own lane; a thread's lane is the seq of the message that it answers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lane: u64,
+    /// For a message: its place in its lane, from 1 without gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<u64>,
+    pub header: Header,
+    /// `None` once erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<EventBody>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// The erasable part of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EventBody {
+    Message(MessageBody),
+    Act(ActBody),
+    /// Of a kind that this reader does not show.
+    Other(serde_json::Value),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageBody {
+    pub text: String,
+    /// The message that this one answers with a quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<ClientId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActBody {
+    pub value: ActValue,
+}
+
+/// The whole new value of a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ActValue {
+    /// `deleted`, `pin`, `react:…`: on or off. `deleted: false` is written as [`ActValue::Restored`].
+    On(bool),
+    /// `text`: the new text.
+    Text(String),
+    /// `deleted`: taken back, with the text that stands again.
+    Restored { restored: String },
+}
+
+/// What people see of one message: the last write of each slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: ClientId,
+    pub author: AccountId,
+    /// Milliseconds since 1970, UTC.
+    pub at: i64,
+    pub seq: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lane: u64,
+    pub ordinal: u64,
+    /// The seq of the last event that wrote this row.
+    pub version: u64,
+    /// `None`: deleted or erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<ClientId>,
+    /// When the text was last edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Tombstone>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<AccountId>,
+    /// Who reacted, by emoji.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, BTreeSet<AccountId>>,
+}
+
+/// Who deleted a message, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    pub by: AccountId,
+    pub at: i64,
+}
+
+impl Row {
+    /// The row that a message event makes; `None` for an event of another kind.
+    pub fn of(event: &Event) -> Option<Row> {
+        let ordinal = event.ordinal?;
+        let (text, quote) = match &event.body {
+            Some(EventBody::Message(body)) => (Some(body.text.clone()), body.quote),
+            _ => (None, None),
+        };
+        Some(Row {
+            id: event.header.client_id,
+            author: event.header.author,
+            at: event.header.at,
+            seq: event.seq,
+            lane: event.lane,
+            ordinal,
+            version: event.seq,
+            text,
+            quote,
+            edited: None,
+            deleted: None,
+            pinned: None,
+            reactions: BTreeMap::new(),
+        })
+    }
+
+    /// Writes the slot that an act names, if the act is newer than the row. Acts must come in the order of seq.
+    ///
+    /// A body that is erased, or of a form that the slot does not have, moves the version only.
+    pub fn write(&mut self, event: &Event) {
+        if event.seq <= self.version {
+            return;
+        }
+        self.version = event.seq;
+        let Some(slot) = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) else {
+            return;
+        };
+        let value = match &event.body {
+            Some(EventBody::Act(body)) => Some(&body.value),
+            _ => None,
+        };
+        match (slot, value) {
+            // The text of an act can be erased only with the whole message: it was deleted then.
+            (Slot::Text, value) if self.deleted.is_none() => {
+                self.edited = Some(event.header.at);
+                self.text = match value {
+                    Some(ActValue::Text(text)) => Some(text.clone()),
+                    _ => None,
+                };
+            }
+            (Slot::Deleted, Some(ActValue::On(true))) => {
+                self.text = None;
+                self.deleted = Some(Tombstone { by: event.header.author, at: event.header.at });
+            }
+            (Slot::Deleted, Some(ActValue::Restored { restored })) => {
+                self.text = Some(restored.clone());
+                self.deleted = None;
+            }
+            // Erased: the restored text went with a later deletion.
+            (Slot::Deleted, None) => {
+                self.text = None;
+                self.deleted = None;
+            }
+            (Slot::Pin, Some(ActValue::On(on))) => {
+                self.pinned = on.then_some(event.header.author);
+            }
+            (Slot::React { emoji, account }, Some(ActValue::On(on))) => {
+                if *on {
+                    self.reactions.entry(emoji).or_default().insert(account);
+                } else if let Some(accounts) = self.reactions.get_mut(&emoji) {
+                    accounts.remove(&account);
+                    if accounts.is_empty() {
+                        self.reactions.remove(&emoji);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A message that a row quotes, as short as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    pub author: AccountId,
+    pub lane: u64,
+    pub ordinal: u64,
+    /// The first line, 140 characters at most; `None`: deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Which rows of a lane a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageAt {
+    /// The newest rows.
+    Newest,
+    /// The rows just before an ordinal.
+    Before(u64),
+    /// The rows just after an ordinal.
+    After(u64),
+    /// Half before, the row itself, half after.
+    Around(u64),
+}
+
+/// Rows of one lane with the position they are as of. Never made by folding a slice of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    pub room: RoomId,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lane: u64,
+    pub as_of: Position,
+    /// The lane's newest ordinal as of the position; 0 when it is empty.
+    pub head: u64,
+    /// By ordinal, without gaps.
+    pub rows: Vec<Arc<Row>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quotes: BTreeMap<ClientId, Quote>,
+}

@@ -1,0 +1,264 @@
+//! The frames of `/ws`: JSON text, one object a frame, `t` names the kind. Unknown kinds and fields are ignored.
+
+use super::error::{ErrorCode, Refusal};
+use super::event::{ActValue, Event, Page, PageAt};
+use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
+use super::position::Position;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// From client to server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// The first frame. Another version than the server's is answered with close code 4002.
+    Hello {
+        version: u32,
+    },
+    /// Follow a room from a position on; none means from its head. Answered by `subscribed` or `reset`.
+    Subscribe {
+        room: RoomId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Position>,
+    },
+    Unsubscribe {
+        room: RoomId,
+    },
+    /// Propose a message. Answered by `ack` or `error` with the same id.
+    Post(Draft),
+    /// Propose an act on a message.
+    Act {
+        id: ClientId,
+        room: RoomId,
+        target: ClientId,
+        slot: String,
+        value: ActValue,
+    },
+    /// Take back a draft that was not stored yet.
+    Void {
+        id: ClientId,
+        target: ClientId,
+    },
+    /// What became of a draft? Answered by `ack`, or `error not_found` if nothing with that id is stored.
+    Outcome {
+        id: ClientId,
+    },
+    /// Ask for rows. Answered by `page` or `error` with the same `req`.
+    Page {
+        req: u64,
+        room: RoomId,
+        #[serde(default)]
+        lane: u64,
+        at: PageAt,
+        limit: usize,
+        /// The answer must be as of this position or later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_least: Option<Position>,
+    },
+    /// Ask for events `after < seq <= to`, 500 at most. Answered by `events` or `error`.
+    Fetch {
+        req: u64,
+        room: RoomId,
+        after: u64,
+        to: u64,
+    },
+    /// Names and handles of accounts, 100 at most. Answered by `people`.
+    People {
+        ids: Vec<AccountId>,
+    },
+    /// The newest message of a lane that was seen. Merged by maximum, generation first.
+    Read {
+        room: RoomId,
+        #[serde(default)]
+        lane: u64,
+        #[serde(default)]
+        generation: u64,
+        ordinal: u64,
+    },
+    /// A sign of life, at least every 25 s, with the position of each open room.
+    Beat {
+        #[serde(default)]
+        positions: BTreeMap<RoomId, Position>,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+/// A message as its author proposes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    pub id: ClientId,
+    pub room: RoomId,
+    /// The message in whose lane this one stands; none for the room's own lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ClientId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<ClientId>,
+    pub text: String,
+}
+
+/// From server to client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ServerFrame {
+    /// The answer to `hello`.
+    Welcome {
+        version: u32,
+        workspace: WorkspaceId,
+        name: String,
+        me: Person,
+        rooms: Vec<RoomInfo>,
+        /// How far this node has folded the log.
+        g: u64,
+        heartbeat_ms: u32,
+    },
+    /// Events after `since` follow, in order. `head` is where the room stood when this was written.
+    Subscribed {
+        room: RoomId,
+        since: Position,
+        head: Position,
+    },
+    /// What the client holds of the room cannot be continued: load it again.
+    Reset {
+        room: RoomId,
+        why: ResetReason,
+        head: Position,
+    },
+    /// The next event of an open room.
+    Event {
+        room: RoomId,
+        event: Arc<Event>,
+    },
+    /// What became of a proposal.
+    Ack {
+        id: ClientId,
+        outcome: Outcome,
+    },
+    Page {
+        req: u64,
+        page: Page,
+    },
+    Events {
+        req: u64,
+        room: RoomId,
+        events: Vec<Arc<Event>>,
+    },
+    People {
+        people: Vec<Person>,
+    },
+    /// A room of mine is new or changed.
+    Room {
+        room: RoomInfo,
+    },
+    /// I am no longer in this room.
+    Left {
+        room: RoomId,
+    },
+    Badge {
+        room: RoomId,
+        badge: Badge,
+    },
+    /// A sign of life, with the head of each open room.
+    Beat {
+        g: u64,
+        positions: BTreeMap<RoomId, Position>,
+    },
+    /// The server goes; come back after the delay.
+    Moving {
+        after_ms: u32,
+    },
+    /// A frame was not carried out; nothing was stored.
+    Error {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<ClientId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        req: Option<u64>,
+        code: ErrorCode,
+        message: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a room must be loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetReason {
+    /// More events were missed than are sent one by one.
+    Far,
+    /// The log no longer has what the client holds.
+    Rewritten,
+    /// Another workspace.
+    Epoch,
+    #[serde(other)]
+    Other,
+}
+
+/// What the fold decided of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Stored and accepted. `seq` and `ordinal` are the room's, where the entry has a room.
+    Stored {
+        g: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ordinal: Option<u64>,
+    },
+    /// Nothing changed, and a retry changes nothing.
+    Refused { why: Refusal },
+}
+
+/// What is unread in one lane, for one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Badge {
+    /// Exact to 99; 100 means more.
+    pub unread: u32,
+    pub mentions: u32,
+}
+
+/// An account as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: AccountId,
+    pub name: String,
+    pub handle: String,
+    #[serde(default)]
+    pub role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Owner,
+    #[default]
+    #[serde(other)]
+    Member,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomKind {
+    Open,
+    Private,
+    Direct,
+}
+
+/// A room as a member, or one who may join, sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomInfo {
+    pub id: RoomId,
+    pub kind: RoomKind,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub topic: String,
+    #[serde(default)]
+    pub archived: bool,
+    pub members: u32,
+    /// Whether the reader is in it.
+    pub joined: bool,
+    #[serde(default)]
+    pub badge: Badge,
+}

@@ -1,0 +1,21 @@
+//! What is stored and what is on the wire: plain data, shared by every side.
+//!
+//! Nothing here touches a clock, a socket or a store. `docs/protocol.md` says the same in words.
+
+pub mod bounds;
+pub mod entry;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod ids;
+pub mod position;
+
+pub use entry::{Digest, Header, Kind, Slot, Token};
+pub use error::{CloseCode, ErrorCode, Refusal};
+pub use event::{ActBody, ActValue, Event, EventBody, MessageBody, Page, PageAt, Quote, Row, Tombstone};
+pub use frame::{ClientFrame, Outcome, ServerFrame};
+pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
+pub use position::{Hash, Position};
+
+/// The version that both sides name in the first frame; it rises when an old client could misread a new server.
+pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,0 +1,128 @@
+//! Use cases of accounts: the first run, signing up, signing in.
+
+use super::broker::{BrokerError, Proposal};
+use super::fold::{AccountBody, LOG_FORMAT, WorkspaceBody};
+use super::node::{Node, ProposeError, Readiness, StartError};
+use super::rooms;
+use crate::protocol::frame::Role;
+use crate::protocol::{AccountId, ClientId, Kind, Outcome, Refusal, RoomId, WorkspaceId, bounds};
+use std::sync::Arc;
+
+/// Why an account was not made or not entered. The text says what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountError {
+    /// A field of the form and what is wrong with it.
+    #[error("{field}: {what}")]
+    Field { field: &'static str, what: String },
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+fn field(field: &'static str) -> impl Fn(bounds::Unfit) -> AccountError {
+    move |unfit| AccountError::Field { field, what: unfit.to_string() }
+}
+
+impl From<BrokerError> for AccountError {
+    fn from(fault: BrokerError) -> Self {
+        AccountError::Unavailable(fault.to_string())
+    }
+}
+
+impl From<ProposeError> for AccountError {
+    fn from(fault: ProposeError) -> Self {
+        AccountError::Unavailable(fault.to_string())
+    }
+}
+
+impl From<StartError> for AccountError {
+    fn from(fault: StartError) -> Self {
+        AccountError::Unavailable(fault.to_string())
+    }
+}
+
+/// Name, handle and password as people typed them.
+pub struct NewAccount<'a> {
+    pub name: &'a str,
+    pub handle: &'a str,
+    pub password: &'a str,
+}
+
+/// Whether nobody owns this workspace yet.
+pub fn needs_setup(node: &Node) -> bool {
+    !node.directory().has_owner() && node.readiness() == Readiness::Ready
+}
+
+/// The first run: workspace, owner account, room General. Gives the owner and the room.
+pub async fn set_up(
+    node: &Arc<Node>,
+    workspace: &str,
+    new: NewAccount<'_>,
+) -> Result<(AccountId, RoomId), AccountError> {
+    let workspace = bounds::name(workspace).map_err(field("workspace"))?;
+    let account = AccountId::random();
+    let body = checked(&new)?;
+    if node.epoch().is_none() {
+        let id = WorkspaceId::random();
+        let first = WorkspaceBody { id, name: workspace, format: LOG_FORMAT };
+        let first = Proposal::new(account, ClientId::random(), Kind::Workspace, &first);
+        // Another setup may have been faster: then this one goes on with what is there.
+        if let Ok(head) = node.broker.create(first).await {
+            node.wait_folded(head.g).await;
+            node.check_pin()?;
+        }
+    }
+    make(node, account, AccountBody { role: Role::Owner, ..body }, new.password).await?;
+    let room = rooms::create(node, account, "General", "Everything that is for all of us")
+        .await
+        .map_err(|fault| AccountError::Unavailable(fault.to_string()))?;
+    Ok((account, room))
+}
+
+/// Signs up by the join link; the new member is in every open room that the owner began with.
+pub async fn sign_up(node: &Arc<Node>, new: NewAccount<'_>) -> Result<AccountId, AccountError> {
+    let account = AccountId::random();
+    let body = checked(&new)?;
+    make(node, account, body, new.password).await?;
+    let general = node.directory().visible_rooms(account).into_iter().find(|room| room.name == "General");
+    if let Some(room) = general {
+        let _ = rooms::join(node, account, room.id).await;
+    }
+    Ok(account)
+}
+
+fn checked(new: &NewAccount<'_>) -> Result<AccountBody, AccountError> {
+    let name = bounds::name(new.name).map_err(field("name"))?;
+    let handle = bounds::handle(new.handle).map_err(field("handle"))?;
+    bounds::password(new.password).map_err(field("password"))?;
+    Ok(AccountBody { name, handle, role: Role::Member })
+}
+
+/// The password first: an account that is in the log can be signed in to.
+async fn make(
+    node: &Arc<Node>,
+    id: AccountId,
+    body: AccountBody,
+    password: &str,
+) -> Result<(), AccountError> {
+    node.set_password(id, password).await?;
+    let target = id.as_str().parse().map_err(|_| AccountError::Unavailable("Try again.".into()))?;
+    let proposal = Proposal::new(id, ClientId::random(), Kind::Account, &body).target(target);
+    let what = match node.propose(proposal).await? {
+        Outcome::Stored { .. } => return Ok(()),
+        Outcome::Refused { why: Refusal::Taken } => "That handle is taken. Choose another one.",
+        Outcome::Refused { why: Refusal::NotAllowed } => "This workspace has an owner already. Sign in.",
+        Outcome::Refused { .. } => "That was refused. Try again.",
+    };
+    node.drop_password(id).await;
+    Err(AccountError::Field { field: "handle", what: what.into() })
+}
+
+/// Signs in by handle and password; gives the account.
+pub async fn sign_in(node: &Node, handle: &str, password: &str) -> Result<AccountId, AccountError> {
+    let handle = bounds::handle(handle).unwrap_or_default();
+    let account = node.check_password(&handle, password).await?;
+    account.ok_or(AccountError::Field {
+        field: "password",
+        what: "That handle and password do not belong together.".into(),
+    })
+}

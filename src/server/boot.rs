@@ -1,0 +1,122 @@
+//! The one loader's body: everything that the asked page shows.
+
+use super::directory::Action;
+use super::node::Node;
+use super::{accounts, auth, rooms};
+use crate::api::{Boot, Notice};
+use crate::protocol::{ClientId, PageAt, RoomId, bounds};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use dioxus::prelude::HttpError;
+use std::sync::Arc;
+
+/// A page's path, as far as it changes what is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Room { id: RoomId, at: Option<u64> },
+    Page,
+    Unknown,
+}
+
+impl Asked {
+    pub fn of(path: &str) -> Asked {
+        let parts: Vec<_> = path.trim_matches('/').split('/').collect();
+        match parts.as_slice() {
+            [""] | ["setup" | "sign-in" | "rooms"] | ["join", _] | ["api", ..] => Asked::Page,
+            ["r", id] => id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: None }),
+            ["r", id, at] => match (id.parse(), at.parse()) {
+                (Ok(id), Ok(at)) => Asked::Room { id, at: Some(at) },
+                _ => Asked::Unknown,
+            },
+            _ => Asked::Unknown,
+        }
+    }
+}
+
+/// One value of a query; only numbers are asked for, so nothing is decoded.
+fn query_number(uri: &Uri, name: &str) -> Option<u64> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| *key == name)?.1.parse().ok()
+}
+
+pub async fn boot(
+    node: &Arc<Node>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    notice: Option<Notice>,
+) -> Result<Boot, HttpError> {
+    let me = node.signed_in(headers).await;
+    let directory = node.directory();
+    let cookie = |name| auth::cookie(headers, name);
+    let zone = cookie("zone").and_then(|zone| zone.parse().ok()).filter(|zone| (-900..=900).contains(zone));
+    let theme = cookie("theme").filter(|theme| matches!(*theme, "light" | "dark")).unwrap_or("system");
+    let mut boot = Boot {
+        workspace: directory.workspace.as_ref().map(|w| w.name.clone()).unwrap_or_default(),
+        me: me.and_then(|me| directory.person(me)),
+        rooms: Vec::new(),
+        page: None,
+        found: None,
+        people: Vec::new(),
+        zone: zone.unwrap_or(0),
+        theme: theme.to_owned(),
+        client_id: ClientId::random(),
+        join_link: None,
+        asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
+        notice,
+    };
+    let asked = Asked::of(uri.path());
+    if let Some(me) = me {
+        boot.rooms = directory.visible_rooms(me);
+        let badges = rooms::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
+        let badges = badges.unwrap_or_default();
+        for room in &mut boot.rooms {
+            room.badge = badges.get(&room.id).copied().unwrap_or_default();
+        }
+        boot.people.extend(directory.person(me));
+        if let Asked::Room { id, at } = asked {
+            if directory.can(me, Action::Read, id) {
+                let which = match (at, query_number(uri, "before"), query_number(uri, "after")) {
+                    (Some(at), ..) => PageAt::Around(at),
+                    (_, Some(before), _) => PageAt::Before(before),
+                    (_, _, Some(after)) => PageAt::After(after),
+                    _ => PageAt::Newest,
+                };
+                let page = rooms::page(node, me, (id, 0), which, bounds::FIRST_PAGE_ROWS, None);
+                let page = page.map_err(|fault| HttpError {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    message: Some(fault.to_string()),
+                })?;
+                boot.found = at.map(|at| (id, at));
+                let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
+                authors.extend(page.quotes.values().map(|quote| quote.author));
+                authors.sort_unstable();
+                authors.dedup();
+                authors.retain(|author| *author != me);
+                boot.people.extend(authors.into_iter().filter_map(|author| directory.person(author)));
+                boot.page = Some(page);
+            }
+        }
+        if directory.accounts.len() == 1
+            && let Ok(token) = node.join_token().await
+        {
+            boot.join_link = Some(format!("{}/join/{token}", base_url(node, headers)));
+        }
+    }
+    let gone = match asked {
+        Asked::Room { id, .. } => me.is_some_and(|me| !directory.can(me, Action::See, id)),
+        Asked::Page => false,
+        Asked::Unknown => true,
+    };
+    if gone {
+        dioxus::fullstack::FullstackContext::commit_http_status(StatusCode::NOT_FOUND, None);
+    }
+    Ok(boot)
+}
+
+/// The address that people type: PUBLIC_URL, or what this request used.
+pub fn base_url(node: &Node, headers: &HeaderMap) -> String {
+    if let Some(url) = &node.config.public_url {
+        return url.as_str().to_owned();
+    }
+    let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
+    format!("http://{}", host.unwrap_or("127.0.0.1:8080"))
+}

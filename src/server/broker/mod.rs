@@ -1,0 +1,203 @@
+//! The log and what stands beside it, behind one trait: [`Broker`]. Its docs are the contract, and
+//! `tests/suite/conformance.rs` holds every backend to it.
+
+pub mod embedded;
+pub mod redis;
+
+use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
+use futures::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// What a node proposes: a header without number and time, and a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    pub author: AccountId,
+    pub client_id: ClientId,
+    pub room: Option<RoomId>,
+    pub kind: Kind,
+    pub target: Option<Token>,
+    pub slot: Option<Token>,
+    /// The body as it is stored: 16 hex characters of salt, then JSON.
+    pub body: String,
+}
+
+impl Proposal {
+    /// A proposal with a fresh salt before its body.
+    pub fn new(author: AccountId, client_id: ClientId, kind: Kind, body: &impl serde::Serialize) -> Self {
+        let salt = uuid::Uuid::new_v4().as_u64_pair().0 ^ uuid::Uuid::new_v4().as_u64_pair().1;
+        let json = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
+        let body = format!("{salt:016x}{json}");
+        Self { author, client_id, room: None, kind, target: None, slot: None, body }
+    }
+
+    pub fn room(mut self, room: RoomId) -> Self {
+        self.room = Some(room);
+        self
+    }
+
+    pub fn target(mut self, target: Token) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    pub fn slot(mut self, slot: Token) -> Self {
+        self.slot = Some(slot);
+        self
+    }
+
+    /// The header that this proposal gets at a place in the log.
+    pub fn header(&self, g: u64, at: i64) -> Header {
+        Header {
+            g,
+            at,
+            author: self.author,
+            client_id: self.client_id,
+            room: self.room,
+            kind: self.kind.clone(),
+            target: self.target.clone(),
+            slot: self.slot.clone(),
+            digest: digest(&self.body),
+        }
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of a stored body.
+pub fn digest(body: &str) -> Digest {
+    let full = Sha256::digest(body.as_bytes());
+    let mut first = [0; 16];
+    first.copy_from_slice(&full[..16]);
+    Digest(first)
+}
+
+/// An entry as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub header: Header,
+    /// Salt and JSON; `None` once erased.
+    pub body: Option<String>,
+    /// Over all headers up to and with this one.
+    pub link: Hash,
+}
+
+impl Entry {
+    /// The body's JSON, without the salt.
+    pub fn json(&self) -> Option<&str> {
+        self.body.as_deref().and_then(|body| body.get(16..))
+    }
+}
+
+/// Where the log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    pub g: u64,
+    pub link: Hash,
+}
+
+/// Why an operation of the log or beside it did not happen, or may not have happened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BrokerError {
+    /// Certainly not stored. Says what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// It may be stored or not. Try again with the same `client_id`; the fold drops the second one.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+}
+
+/// A secret's value and the version that `put` compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub value: String,
+    pub version: u64,
+}
+
+/// What is done to one secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOp {
+    Get,
+    /// Writes if the version is as said (0: absent); `expires` in milliseconds since 1970, none for never.
+    Put {
+        value: String,
+        if_version: u64,
+        expires: Option<i64>,
+    },
+    Delete,
+}
+
+/// A place in a lane up to which an account has read: merged by maximum, generation first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Pointer {
+    pub generation: u64,
+    pub ordinal: u64,
+}
+
+/// Something that may be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A register of this account changed.
+    Register { account: AccountId, key: String },
+    /// A secret's kind and owner: logins of this account are to be looked up again.
+    Logins { account: AccountId },
+}
+
+/// How durable an acknowledged entry is, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durability {
+    /// A clause that follows the address in the start line.
+    pub words: String,
+    /// What could be lost, if anything.
+    pub warning: Option<String>,
+}
+
+/// One ordered, numbered, linked log of one workspace, and the small things that are not in it.
+///
+/// # What every backend guarantees
+/// - **Order.** Entries have `g` = 1, 2, 3 … without gaps; `at` never falls; `link(g)` is
+///   [`Hash::then`] of `link(g - 1)` and the header, the same on every backend.
+/// - **Append.** `Ok` means: stored, as durable as [`Broker::durability`] says. [`BrokerError::Refused`] means:
+///   certainly not stored. Anything else is [`BrokerError::Unknown`]. A batch is stored whole or not at all,
+///   and its entries follow each other. The log decides nothing: it takes a doubled `client_id`.
+/// - **No log by accident.** Only [`Broker::create`] makes a log, and only where there is none.
+/// - **Read.** Every reader sees the same entries in the same order, each one exactly once per pass.
+///   What was read can not become unread, unless the tail was rewritten, and then the links say so.
+/// - **Erase** removes bodies, from the file too, never the newest entry's; headers and links stay.
+///   Erasing twice is erasing once.
+/// - **Secrets** are never in the log. **Registers** only ever rise. **Signals** may be lost.
+pub trait Broker: Send + Sync {
+    /// Makes the log with its first entry. Refused if there is one already.
+    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>>;
+
+    /// Stores a batch; gives the number of its first entry. Calls made one after the other are stored in
+    /// that order, also when the first was not awaited.
+    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
+
+    /// Up to `limit` entries with `g > after`, in order; waits for the first one if there is none yet.
+    /// Cancelling the wait loses nothing.
+    fn follow(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
+
+    /// Where the log ends now; `None` if there is no log.
+    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>>;
+
+    /// Removes the bodies of these entries. The newest entry of the log is left as it is: `false` says so.
+    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>>;
+
+    /// One operation on one secret: its state after it, or as it stands if a `Put` found another version.
+    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>>;
+
+    /// Raises the pointers of one account by maximum and gives all of them; an empty change only reads.
+    fn registers(
+        &self,
+        account: AccountId,
+        raise: Vec<(String, Pointer)>,
+    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>>;
+
+    /// Sends and receives what may be lost.
+    fn signals(&self) -> tokio::sync::broadcast::Sender<Signal>;
+
+    /// What an ack is worth here.
+    fn durability(&self) -> Durability;
+}
+
+/// The broker that the whole node shares.
+pub type SharedBroker = Arc<dyn Broker>;

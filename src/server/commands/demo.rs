@@ -1,0 +1,163 @@
+//! `beck demo`: fills an empty folder with a workspace that looks lived in.
+
+use super::Ended;
+use crate::protocol::frame::{Role, RoomKind};
+use crate::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId, WorkspaceId};
+use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
+use crate::server::config::Config;
+use crate::server::fold::{AccountBody, LOG_FORMAT, RoomBody, WorkspaceBody};
+use crate::server::node::Node;
+use futures::FutureExt;
+use std::sync::Arc;
+
+const PEOPLE: [(&str, &str); 6] = [
+    ("Lena Krüger", "lena"),
+    ("Tomáš Beran", "tomas"),
+    ("Ines Okafor", "ines"),
+    ("佐藤 美咲", "misaki"),
+    ("Omar Haddad", "omar"),
+    ("Priya Raman", "priya"),
+];
+
+/// Name, topic, messages.
+const ROOMS: [(&str, &str, usize); 8] = [
+    ("General", "Everything that is for all of us", 900),
+    ("Design review", "Work in progress; be kind and precise", 520),
+    ("Incidents", "What broke, what we know, who is on it", 460),
+    ("Release 0.4", "", 380),
+    ("Kitchen", "Lunch, coffee, the fridge", 300),
+    ("Reading", "Papers and long reads", 240),
+    ("Random", "Whatever else", 200),
+    ("Deploys", "One line for each deploy, by the robot's owner", 10_000),
+];
+
+const LINES: [&str; 24] = [
+    "Failover drill went through on the second node. 50 clients, 3 kills, nothing doubled.",
+    "The one slow part was `XRANGE` for the 118–121 hole, 4 ms.",
+    "```rust\nlet page = broker.read(log, after, 500).await?; // one fetch per hole\nhub.deliver(&page);\n```",
+    "Lovely. I will write that into the release note tonight.",
+    "おはよう。東京のノードでも同じ結果でした。",
+    "could you look at the proxy timeout before we open it to everyone?",
+    "Yes, idle cut is 60 s there; our heartbeat is 25 s, so it holds.",
+    "صباح الخير، التقرير جاهز وسأرسله بعد الاجتماع.",
+    "https://example.org/notes/2026/how-we-drain-a-node has the steps, second half is the part that matters",
+    "👏",
+    "I moved the retry into the outbox. Everything that waits is on disk now, so a reload in the middle loses nothing, and the same id makes the second try harmless even when the first answer never came back to us.",
+    "Lunch at 12:30? There is soup.",
+    "+1",
+    "The graph for last night: flat, which is what we wanted.",
+    "Who has the key for the meeting room?",
+    "Merged. Thanks for the careful review, the naming is much better now.",
+    "明日の午後、会議室を予約しました。資料は事前に共有します。",
+    "```\nGET /readyz HTTP/1.1\nHost: 127.0.0.1:8080\n\nHTTP/1.1 503 Service Unavailable\nReading the log: 812 of 4811 entries.\n```",
+    "One more thing: the phone layout wants 44 px rows, ours were 40.",
+    "Done 🌊",
+    "I cannot reproduce it here. Which version, and does it happen with a clean profile?",
+    "It was the clock: three minutes slow. Order by sequence, never by time.",
+    "averyveryverylongwordwithoutanyspacesthatsomebodypastedfromalogfileandthatmustnotpushtheroomoutofshape0123456789abcdef0123456789abcdef",
+    "Good night, all.",
+];
+
+pub fn run(config: Config) -> Ended {
+    async move {
+        let folder = &config.data_dir;
+        let used = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if used {
+            return Err(format!(
+                "the folder {} is not empty. Set DATA_DIR to an empty folder for the demo",
+                folder.display()
+            ));
+        }
+        let broker = Embedded::open(folder).map_err(|fault| fault.to_string())?;
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        let people = fill(&broker).await.map_err(|fault| fault.to_string())?;
+        let base = config.public_url.as_ref().map(|url| url.as_str().to_owned());
+        let base = base.unwrap_or_else(|| format!("http://127.0.0.1:{}", config.address.port()));
+        let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
+        for (account, (name, _)) in people.iter().zip(PEOPLE) {
+            node.set_password(*account, "water over stone").await.map_err(|fault| fault.to_string())?;
+            let head = node.directory().rooms_of(*account);
+            for room in head {
+                let read = node.state.read(|state| {
+                    let head = state.room_head(room.id)?;
+                    state.lane_head(&head, 0)
+                });
+                // Everything was read but a little, so that badges show.
+                let unread = if room.name == "Incidents" { 3 } else { 0 };
+                let ordinal = read.unwrap_or(0).saturating_sub(unread);
+                let pointer = crate::server::broker::Pointer { generation: 0, ordinal };
+                let _ = crate::server::rooms::read(&node, *account, room.id, 0, pointer).await;
+            }
+            if name == PEOPLE[0].0 || name == PEOPLE[1].0 {
+                let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;
+                println!("Sign in as {name}: {base}/enter/{token}");
+            }
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+/// Small, fixed, and good enough to scatter lines.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % below as u64) as usize
+    }
+}
+
+async fn fill(broker: &Arc<dyn Broker>) -> Result<Vec<AccountId>, BrokerError> {
+    let people: Vec<_> = PEOPLE.iter().map(|_| AccountId::random()).collect();
+    let workspace =
+        WorkspaceBody { id: WorkspaceId::random(), name: "Northfield Coop".into(), format: LOG_FORMAT };
+    broker.create(Proposal::new(people[0], ClientId::random(), Kind::Workspace, &workspace)).await?;
+    let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
+    let mut batch = Vec::new();
+    for (account, (name, handle)) in people.iter().zip(PEOPLE) {
+        let role = if *account == people[0] { Role::Owner } else { Role::Member };
+        let body = AccountBody { name: name.into(), handle: handle.into(), role };
+        let proposal = Proposal::new(*account, ClientId::random(), Kind::Account, &body);
+        batch.push(proposal.target(target(account.as_str())?));
+    }
+    let mut dice = Dice(7);
+    for (name, topic, messages) in ROOMS {
+        let room = RoomId::random();
+        let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: topic.into() };
+        batch.push(Proposal::new(people[0], ClientId::random(), Kind::Room, &body).room(room));
+        for account in &people[1..] {
+            let join = Proposal::new(*account, ClientId::random(), Kind::Join, &()).room(room);
+            batch.push(join.target(target(account.as_str())?));
+        }
+        let mut author = people[0];
+        let mut last = None;
+        for n in 0..messages {
+            if dice.next(3) == 0 {
+                author = people[dice.next(people.len())];
+            }
+            let text = if name == "Deploys" {
+                format!("deploy {} of web is live, 0 errors in the first minute", n + 1)
+            } else {
+                LINES[dice.next(LINES.len())].to_owned()
+            };
+            let quote = if dice.next(25) == 0 { last } else { None };
+            let id = ClientId::random();
+            last = Some(id);
+            batch.push(Proposal::new(author, id, Kind::Message, &MessageBody { text, quote }).room(room));
+            if dice.next(12) == 0 && name != "Deploys" {
+                for account in people.iter().take(1 + dice.next(4)) {
+                    let act = ActBody { value: ActValue::On(true) };
+                    let act = Proposal::new(*account, ClientId::random(), Kind::Act, &act);
+                    let act = act.room(room).target(target(&id.to_string())?);
+                    batch.push(act.slot(target(&format!("react:🌊:{account}"))?));
+                }
+            }
+            if batch.len() > 500 {
+                broker.append(std::mem::take(&mut batch)).await?;
+            }
+        }
+    }
+    broker.append(batch).await?;
+    Ok(people)
+}

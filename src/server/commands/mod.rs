@@ -1,0 +1,76 @@
+//! The command line: one file per verb.
+
+mod demo;
+mod health;
+mod serve;
+
+use super::config::Config;
+
+const HELP: &str = "\
+Beck: team chat with one complete, ordered, checkable log.
+
+Usage: beck [COMMAND]
+
+Commands:
+  serve      serve the chat (what happens without a command)
+  demo       fill the empty folder DATA_DIR with a demo workspace and print two sign-in links
+  health     ask the running server of this configuration whether it is well (exit code 0)
+  help       this text
+  version    the version
+
+Settings come from the environment and from the file .env:
+  IP               address to listen on (127.0.0.1)
+  PORT             port to listen on (8080; 0 picks a free one)
+  DATA_DIR         folder that holds everything (./data)
+  PUBLIC_URL       the address that people type, behind a proxy (https://chat.example.org)
+  ALLOWED_ORIGINS  further addresses that pages may come from, with commas between
+  LOG              error, warn, info, debug or a filter (info)
+  LOG_FORMAT       text or json (text)
+";
+
+/// Runs a command; gives the exit code.
+pub fn run(arguments: Vec<String>) -> i32 {
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let command = match words.as_slice() {
+        [] | ["serve"] => serve::run,
+        ["demo"] => demo::run,
+        ["health"] => health::run,
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return 0;
+        }
+        ["version" | "--version" | "-V"] => {
+            println!("beck {}", env!("CARGO_PKG_VERSION"));
+            return 0;
+        }
+        other => {
+            eprintln!("beck: there is no command {:?}. See beck --help.", other.join(" "));
+            return 2;
+        }
+    };
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return 2;
+        }
+    };
+    super::telemetry::start(&config.log_filter, config.log_json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            eprintln!("beck: the runtime cannot be started: {fault}");
+            return 1;
+        }
+    };
+    match runtime.block_on(command(config)) {
+        Ok(()) => 0,
+        Err(why) => {
+            eprintln!("beck: {why}.");
+            1
+        }
+    }
+}
+
+/// What a command ends with: nothing to say, or one sentence.
+type Ended = futures::future::BoxFuture<'static, Result<(), String>>;

@@ -1,0 +1,77 @@
+//! `beck serve`.
+
+use super::Ended;
+use crate::server::broker::{Broker, embedded::Embedded};
+use crate::server::config::Config;
+use crate::server::node::{Node, Readiness};
+use crate::server::{accounts, router, serve};
+use futures::FutureExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub fn run(config: Config) -> Ended {
+    async move {
+        let listener = TcpListener::bind(config.address).await.map_err(|fault| match fault.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "port {} is taken. Stop what uses it, or choose another: PORT={} beck",
+                config.address.port(),
+                config.address.port().wrapping_add(1).max(1024)
+            ),
+            _ => format!("{} cannot be listened on: {fault}", config.address),
+        })?;
+        let address = listener.local_addr().map_err(|fault| fault.to_string())?;
+        let broker = Embedded::open(&config.data_dir).map_err(|fault| fault.to_string())?;
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+        let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
+        let public = public_folder();
+        if public.is_none() {
+            eprintln!("Pages have no assets: build with script/serve, or set DIOXUS_PUBLIC_PATH.");
+        }
+        let app = router::router(node.clone(), public.as_deref());
+        let durability = node.broker.durability();
+        let shown = node.config.public_url.as_ref().map(|url| url.as_str().to_owned());
+        let host = if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
+        let shown = shown.unwrap_or_else(|| format!("http://{host}:{}", address.port()));
+        println!("Beck is ready: {shown} (data: {}; {})", folder.display(), durability.words);
+        if let Some(warning) = durability.warning {
+            println!("Warning: {warning}");
+        }
+        if accounts::needs_setup(&node)
+            && let Some(code) = &node.auth.setup_code
+        {
+            println!("The first account needs this one-time code: {code}");
+        }
+        if let Readiness::Unready(why) = node.readiness() {
+            println!("Not ready: {why}");
+        }
+        serve::serve(node.clone(), app, listener, stop_signal()).await;
+        println!("Beck has stopped.");
+        Ok(())
+    }
+    .boxed()
+}
+
+/// Where the bundle's files are: beside the executable, or where DIOXUS_PUBLIC_PATH says.
+fn public_folder() -> Option<PathBuf> {
+    let set = std::env::var_os("DIOXUS_PUBLIC_PATH").map(PathBuf::from);
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("public"));
+    set.or_else(beside).filter(|folder| folder.is_dir())
+}
+
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

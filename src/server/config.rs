@@ -1,0 +1,214 @@
+//! What the environment and `.env` say. A wrong value stops the start with one message that names every bad
+//! variable and what it should be; values that may be secret are never repeated.
+
+use super::broker;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub address: SocketAddr,
+    pub data_dir: PathBuf,
+    /// Scheme, host and port that people type, if it is not what the socket sees.
+    pub public_url: Option<Origin>,
+    /// Further origins that pages may come from.
+    pub allowed_origins: Vec<Origin>,
+    pub log_filter: String,
+    pub log_json: bool,
+}
+
+/// `scheme://host[:port]`, as browsers write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    fn parse(text: &str) -> Option<Origin> {
+        let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
+        let uri: axum::http::Uri = text.parse().ok()?;
+        let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+        let authority = uri.authority()?;
+        let bare = uri.path() == "/" && uri.query().is_none() && !authority.as_str().contains('@');
+        // Browsers leave the scheme's own port out.
+        let default = if scheme == "https" { ":443" } else { ":80" };
+        let host = authority.as_str().strip_suffix(default).unwrap_or(authority.as_str());
+        bare.then(|| Origin(format!("{scheme}://{host}")))
+    }
+}
+
+/// All that is wrong, one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message())]
+pub struct ConfigError(pub Vec<(String, String)>);
+
+impl ConfigError {
+    fn message(&self) -> String {
+        let mut text = "Beck cannot start: these settings are wrong.\n".to_owned();
+        for (name, what) in &self.0 {
+            let _ = writeln!(text, "  {name} {what}");
+        }
+        text.push_str("Set them in the environment or in the file .env; .env.example lists all of them.");
+        text
+    }
+}
+
+const REDIS_SETTINGS: [&str; 7] = [
+    "REDIS_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_USERNAME",
+    "REDIS_PASSWORD",
+    "REDIS_TLS",
+    "REDIS_CA_FILE",
+];
+
+impl Config {
+    /// Reads `.env` of the working folder, then the environment, which wins.
+    pub fn from_environment() -> Result<Config, ConfigError> {
+        let file = match dotenvy::dotenv() {
+            Ok(_) => None,
+            Err(fault) if fault.not_found() => None,
+            Err(dotenvy::Error::LineParse(line, _)) => {
+                let number = line_number(&line);
+                Some((".env".to_owned(), format!("has a line that cannot be read{number}: write NAME=value")))
+            }
+            Err(_) => Some((".env".to_owned(), "cannot be read: check that it is a text file".to_owned())),
+        };
+        let mut settings = HashMap::new();
+        let mut wrong: Vec<_> = file.into_iter().collect();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => drop(settings.insert(name, value)),
+                Err(_) if NAMES.contains(&name.as_str()) => wrong.push((name, "must be valid UTF-8".into())),
+                Err(_) => {}
+            }
+        }
+        match Config::from_settings(&settings) {
+            Ok(config) if wrong.is_empty() => Ok(config),
+            Ok(_) => Err(ConfigError(wrong)),
+            Err(ConfigError(more)) => {
+                wrong.extend(more);
+                Err(ConfigError(wrong))
+            }
+        }
+    }
+
+    /// As [`Config::from_environment`], from given settings.
+    pub fn from_settings(settings: &HashMap<String, String>) -> Result<Config, ConfigError> {
+        let mut reader = SettingsReader { settings, wrong: Vec::new() };
+        let ip = reader.read("IP", "must be an IP address such as 127.0.0.1, or 0.0.0.0 for all", |text| {
+            if text == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { text.parse().ok() }
+        });
+        let port = reader.read("PORT", "must be a port number from 0 to 65535", |text| text.parse().ok());
+        let data_dir = reader.read("DATA_DIR", "must name a folder", |text| Some(PathBuf::from(text)));
+        let public_url = reader.read(
+            "PUBLIC_URL",
+            "must look like https://chat.example.org, without a path",
+            Origin::parse,
+        );
+        let allowed_origins = reader.read(
+            "ALLOWED_ORIGINS",
+            "must be addresses such as https://chat.example.org, with commas between them",
+            |text| text.split(',').filter(|part| !part.trim().is_empty()).map(Origin::parse).collect(),
+        );
+        let log_filter =
+            reader.read("LOG", "must be a level (error, warn, info, debug) or a filter", |text| {
+                text.parse::<tracing_subscriber::EnvFilter>().ok().map(|_| text.to_owned())
+            });
+        let log_json = reader.read("LOG_FORMAT", "must be text or json", |text| match text {
+            "text" => Some(false),
+            "json" => Some(true),
+            _ => None,
+        });
+        reader.check_redis();
+        let SettingsReader { wrong, .. } = reader;
+        if !wrong.is_empty() {
+            return Err(ConfigError(wrong));
+        }
+        Ok(Config {
+            address: SocketAddr::new(ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.unwrap_or(8080)),
+            data_dir: data_dir.unwrap_or_else(|| PathBuf::from("data")),
+            public_url,
+            allowed_origins: allowed_origins.unwrap_or_default(),
+            log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
+            log_json: log_json.unwrap_or(false),
+        })
+    }
+}
+
+/// Every variable that Beck reads.
+pub const NAMES: [&str; 14] = [
+    "IP",
+    "PORT",
+    "DATA_DIR",
+    "PUBLIC_URL",
+    "ALLOWED_ORIGINS",
+    "LOG",
+    "LOG_FORMAT",
+    "REDIS_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_USERNAME",
+    "REDIS_PASSWORD",
+    "REDIS_TLS",
+    "REDIS_CA_FILE",
+];
+
+fn line_number(line: &str) -> String {
+    // The line itself may hold a secret: say only which one it is.
+    let text = std::fs::read_to_string(".env").unwrap_or_default();
+    match text.lines().position(|candidate| candidate.trim() == line.trim()) {
+        Some(index) => format!(" (line {})", index + 1),
+        None => String::new(),
+    }
+}
+
+struct SettingsReader<'a> {
+    settings: &'a HashMap<String, String>,
+    wrong: Vec<(String, String)>,
+}
+
+impl SettingsReader<'_> {
+    /// An absent or empty variable is not set.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
+    fn read<T>(&mut self, name: &str, should: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let parsed = parse(self.text(name)?);
+        if parsed.is_none() {
+            self.wrong.push((name.to_owned(), should.to_owned()));
+        }
+        parsed
+    }
+
+    fn check_redis(&mut self) {
+        let set: Vec<_> = REDIS_SETTINGS.into_iter().filter(|name| self.text(name).is_some()).collect();
+        let Some(first) = set.first() else { return };
+        if let Some(url) = self.text("REDIS_URL")
+            && let Err(should) = broker::redis::check_url(url)
+        {
+            self.wrong.push(("REDIS_URL".to_owned(), should));
+        }
+        self.read("REDIS_PORT", "must be a port number from 1 to 65535", |text| {
+            text.parse::<u16>().ok().filter(|port| *port > 0)
+        });
+        self.read("REDIS_TLS", "must be true or false", |text| text.parse::<bool>().ok());
+        self.wrong.push((
+            (*first).to_owned(),
+            "is set, but this version keeps everything in DATA_DIR and cannot use Redis yet: unset the REDIS settings"
+                .to_owned(),
+        ));
+    }
+}

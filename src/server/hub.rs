@@ -1,0 +1,286 @@
+//! Wakes connections; they pull. A room keeps a ring of its newest encoded frames, a connection one cursor per
+//! open room. What the ring no longer has is read from the state file, so nothing is queued per connection.
+
+use super::directory::Directory;
+use super::fold::Folded;
+use crate::protocol::{AccountId, Event, Hash, Kind, RoomId, ServerFrame};
+use axum::extract::ws::Utf8Bytes;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use tokio::sync::Notify;
+
+/// Frames that a ring holds at most.
+const RING_FRAMES: usize = 256;
+/// Bytes that a ring holds at most.
+const RING_BYTES: usize = 256 * 1024;
+
+/// Every room that anyone is connected to.
+#[derive(Default)]
+pub struct Hub {
+    rooms: RwLock<HashMap<RoomId, Arc<HubRoom>>>,
+    mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
+}
+
+/// One room's ring and those who want to hear of it.
+#[derive(Default)]
+pub struct HubRoom {
+    ring: Mutex<Ring>,
+}
+
+#[derive(Default)]
+struct Ring {
+    /// The newest event that was published here; 0 if none since the start.
+    seq: u64,
+    chain: Hash,
+    /// Frames of the events up to `seq`, without gaps.
+    frames: VecDeque<Utf8Bytes>,
+    bytes: usize,
+    /// Connections that have the room open.
+    readers: Vec<Weak<Mailbox>>,
+    /// Connections whose account is a member.
+    watchers: Vec<Weak<Mailbox>>,
+}
+
+/// What one connection is to look at; small and bounded whatever happens.
+pub struct Mailbox {
+    pub account: AccountId,
+    pub notify: Notify,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+pub struct Inbox {
+    /// Rooms that have unread news.
+    pub badges: HashSet<RoomId>,
+    /// Rooms that changed, or that the account joined or left.
+    pub changed: HashSet<RoomId>,
+    /// Rooms that the account was removed from: nothing after this seq may be delivered.
+    pub until: HashMap<RoomId, u64>,
+    /// The login is to be looked up again.
+    pub check_login: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Mailbox {
+    /// What came since the last call.
+    pub fn take(&self) -> Inbox {
+        let mut inbox = lock(&self.inbox);
+        let taken = std::mem::take(&mut *inbox);
+        inbox.until.clone_from(&taken.until);
+        taken
+    }
+
+    /// The room is opened again: what was said of an earlier membership no longer holds.
+    pub fn begin(&self, room: RoomId) {
+        lock(&self.inbox).until.remove(&room);
+    }
+
+    /// The last seq of a room that may be delivered, if the account was removed from it.
+    pub fn until(&self, room: RoomId) -> Option<u64> {
+        lock(&self.inbox).until.get(&room).copied()
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut Inbox)) {
+        what(&mut lock(&self.inbox));
+        self.notify.notify_one();
+    }
+}
+
+/// What a pull found.
+pub enum Pulled {
+    /// Frames of the events after the cursor, in order.
+    Frames(Vec<Utf8Bytes>),
+    /// The ring does not reach back so far: read the events up to this seq from the state file.
+    ReadTo(u64),
+}
+
+impl HubRoom {
+    /// The newest published event: its seq and the chain after it; `None` if none since the start.
+    pub fn head(&self) -> Option<(u64, Hash)> {
+        let ring = lock(&self.ring);
+        (ring.seq > 0).then_some((ring.seq, ring.chain))
+    }
+
+    /// Frames after a cursor, up to `until` and at most `limit`.
+    pub fn pull(&self, cursor: u64, until: Option<u64>, limit: usize) -> Pulled {
+        let ring = lock(&self.ring);
+        let to = until.map_or(ring.seq, |until| until.min(ring.seq));
+        if to <= cursor {
+            return Pulled::Frames(Vec::new());
+        }
+        let before_first = ring.seq - ring.frames.len() as u64;
+        if cursor < before_first {
+            return Pulled::ReadTo(to);
+        }
+        let (skip, take) = ((cursor - before_first) as usize, (to - cursor) as usize);
+        Pulled::Frames(ring.frames.iter().skip(skip).take(take.min(limit)).cloned().collect())
+    }
+
+    pub fn open(&self, mailbox: &Arc<Mailbox>) {
+        lock(&self.ring).readers.push(Arc::downgrade(mailbox));
+    }
+
+    pub fn close(&self, mailbox: &Arc<Mailbox>) {
+        let mut ring = lock(&self.ring);
+        ring.readers.retain(|other| !same(other, mailbox));
+        if ring.readers.is_empty() {
+            ring.frames = VecDeque::new();
+            ring.bytes = 0;
+        }
+    }
+
+    pub fn watch(&self, mailbox: &Arc<Mailbox>) {
+        let mut ring = lock(&self.ring);
+        if !ring.watchers.iter().any(|other| same(other, mailbox)) {
+            ring.watchers.push(Arc::downgrade(mailbox));
+        }
+    }
+
+    fn unwatch(&self, mailbox: &Arc<Mailbox>) {
+        lock(&self.ring).watchers.retain(|other| !same(other, mailbox));
+    }
+
+    fn publish(&self, room: RoomId, event: &Arc<Event>) {
+        let mut ring = lock(&self.ring);
+        // Before the head moves: a removed account's connections stop at this event.
+        if event.header.kind == Kind::Leave
+            && let Some(target) = event.header.target.as_ref().and_then(|t| t.as_str().parse().ok())
+        {
+            for mailbox in ring.readers.iter().chain(&ring.watchers).filter_map(Weak::upgrade) {
+                if mailbox.account == target {
+                    mailbox.tell(|inbox| {
+                        inbox.until.insert(room, event.seq);
+                    });
+                }
+            }
+        }
+        ring.readers.retain(|reader| reader.strong_count() > 0);
+        if ring.readers.is_empty() {
+            ring.frames.clear();
+            ring.bytes = 0;
+        } else {
+            let frame = ServerFrame::Event { room, event: event.clone() };
+            let frame = Utf8Bytes::from(encode(&frame));
+            ring.bytes += frame.len();
+            ring.frames.push_back(frame);
+            while ring.frames.len() > RING_FRAMES || ring.bytes > RING_BYTES {
+                let Some(frame) = ring.frames.pop_front() else { break };
+                ring.bytes -= frame.len();
+            }
+        }
+        ring.seq = event.seq;
+        ring.chain = event.chain;
+        for reader in ring.readers.iter().filter_map(Weak::upgrade) {
+            reader.notify.notify_one();
+        }
+        if event.ordinal.is_some() {
+            ring.watchers.retain(|watcher| watcher.strong_count() > 0);
+            for watcher in ring.watchers.iter().filter_map(Weak::upgrade) {
+                watcher.tell(|inbox| {
+                    inbox.badges.insert(room);
+                });
+            }
+        }
+    }
+}
+
+fn same(weak: &Weak<Mailbox>, mailbox: &Arc<Mailbox>) -> bool {
+    std::ptr::eq(weak.as_ptr(), Arc::as_ptr(mailbox))
+}
+
+/// A frame as it travels.
+pub fn encode(frame: &ServerFrame) -> String {
+    // Our own types have no maps with keys that JSON cannot write.
+    serde_json::to_string(frame).unwrap_or_else(|_| r#"{"t":"unknown"}"#.to_owned())
+}
+
+impl Hub {
+    pub fn room(&self, room: RoomId) -> Arc<HubRoom> {
+        if let Some(found) = self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&room) {
+            return found.clone();
+        }
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        rooms.entry(room).or_default().clone()
+    }
+
+    /// A connection of an account begins.
+    pub fn connect(&self, account: AccountId) -> Arc<Mailbox> {
+        let mailbox =
+            Arc::new(Mailbox { account, notify: Notify::new(), inbox: Mutex::new(Inbox::default()) });
+        let mut mailboxes = lock(&self.mailboxes);
+        let mine = mailboxes.entry(account).or_default();
+        mine.retain(|other| other.strong_count() > 0);
+        mine.push(Arc::downgrade(&mailbox));
+        mailbox
+    }
+
+    /// A connection ends.
+    pub fn disconnect(&self, mailbox: &Arc<Mailbox>, rooms: impl IntoIterator<Item = RoomId>) {
+        for room in rooms {
+            let room = self.room(room);
+            room.close(mailbox);
+            room.unwatch(mailbox);
+        }
+        let mut mailboxes = lock(&self.mailboxes);
+        if let Some(mine) = mailboxes.get_mut(&mailbox.account) {
+            mine.retain(|other| !same(other, mailbox) && other.strong_count() > 0);
+            if mine.is_empty() {
+                mailboxes.remove(&mailbox.account);
+            }
+        }
+    }
+
+    /// Tells every connection of an account to look up its login.
+    pub fn check_logins(&self, account: AccountId) {
+        let mailboxes = lock(&self.mailboxes);
+        for mailbox in mailboxes.get(&account).into_iter().flatten().filter_map(Weak::upgrade) {
+            mailbox.tell(|inbox| inbox.check_login = true);
+        }
+    }
+
+    /// Tells every connection of an account that its badge of a room may have changed.
+    pub fn check_badge(&self, account: AccountId, room: RoomId) {
+        let mailboxes = lock(&self.mailboxes);
+        for mailbox in mailboxes.get(&account).into_iter().flatten().filter_map(Weak::upgrade) {
+            mailbox.tell(|inbox| {
+                inbox.badges.insert(room);
+            });
+        }
+    }
+
+    /// Publishes what the fold has committed, in its order. The directory is the one after the batch.
+    pub fn publish(&self, folded: &[Folded], directory: &Directory) {
+        for folded in folded {
+            if let Some((room, event)) = &folded.event {
+                self.room(*room).publish(*room, event);
+            }
+            if let Some(room) = folded.changed_room {
+                self.room_changed(room, folded, directory);
+            }
+        }
+    }
+
+    /// Those who may see the room hear of it, and whom the change is about.
+    fn room_changed(&self, room: RoomId, folded: &Folded, directory: &Directory) {
+        let about = folded.event.as_ref().and_then(|(_, event)| event.header.target.as_ref());
+        let about: Option<AccountId> = about.and_then(|target| target.as_str().parse().ok());
+        let mailboxes = lock(&self.mailboxes);
+        for (account, mailboxes) in mailboxes.iter() {
+            let member = directory.rooms.get(&room).is_some_and(|room| room.members.contains(account));
+            if member || about == Some(*account) {
+                for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
+                    mailbox.tell(|inbox| {
+                        inbox.changed.insert(room);
+                    });
+                }
+            }
+        }
+    }
+
+    pub fn connections(&self) -> usize {
+        lock(&self.mailboxes).values().map(Vec::len).sum()
+    }
+}

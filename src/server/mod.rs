@@ -1,0 +1,34 @@
+//! The server: configuration, node, routes, commands. `beck` runs [`main`].
+
+pub mod accounts;
+pub mod auth;
+pub mod boot;
+pub mod broker;
+pub mod commands;
+pub mod config;
+pub mod connection;
+pub mod directory;
+pub mod fold;
+pub mod forms;
+pub mod hub;
+pub mod node;
+pub mod origin;
+pub mod pages;
+pub mod rooms;
+pub mod router;
+pub mod serve;
+pub mod state;
+pub mod telemetry;
+pub mod throttle;
+pub mod websocket;
+
+/// Runs the command line; gives the exit code.
+pub fn main() -> i32 {
+    commands::run(std::env::args().skip(1).collect())
+}
+
+/// Milliseconds since 1970, UTC.
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

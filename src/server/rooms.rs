@@ -1,0 +1,231 @@
+//! Use cases of rooms: make, join, leave, post, act, read.
+
+use super::broker::{BrokerError, Pointer, Proposal, Signal};
+use super::directory::Action;
+use super::fold::RoomBody;
+use super::node::{Node, ProposeError};
+use super::state::ReadError;
+use crate::protocol::frame::{Badge, Draft, RoomInfo, RoomKind};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
+    Refusal, RoomId, Slot, Token, bounds,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Why something about a room was not done. The text says what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RoomError {
+    #[error("{0}")]
+    Unfit(#[from] bounds::Unfit),
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error("There is no such room, or you are not in it.")]
+    NotFound,
+    #[error("The server has not caught up yet. Try again.")]
+    Behind,
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    #[error("The server cannot answer now: {0}")]
+    Unavailable(String),
+}
+
+impl RoomError {
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            RoomError::Unfit(_) | RoomError::Refused(_) => ErrorCode::Unfit,
+            RoomError::NotFound => ErrorCode::NotFound,
+            RoomError::Behind => ErrorCode::Behind,
+            RoomError::Propose(ProposeError::Unknown) => ErrorCode::Unknown,
+            RoomError::Propose(ProposeError::Unavailable(_)) | RoomError::Unavailable(_) => {
+                ErrorCode::Unavailable
+            }
+        }
+    }
+}
+
+impl From<ReadError> for RoomError {
+    fn from(fault: ReadError) -> Self {
+        match fault {
+            ReadError::NotFound => RoomError::NotFound,
+            fault => RoomError::Unavailable(fault.to_string()),
+        }
+    }
+}
+
+impl From<BrokerError> for RoomError {
+    fn from(fault: BrokerError) -> Self {
+        RoomError::Unavailable(fault.to_string())
+    }
+}
+
+fn token(text: &str) -> Result<Token, RoomError> {
+    text.parse().map_err(|_| RoomError::Refused(Refusal::Malformed))
+}
+
+async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), RoomError> {
+    match node.propose(proposal).await? {
+        Outcome::Stored { .. } => Ok(()),
+        Outcome::Refused { why: Refusal::NotFound } => Err(RoomError::NotFound),
+        Outcome::Refused { why } => Err(RoomError::Refused(why)),
+    }
+}
+
+/// Makes an open room; its maker is in it.
+pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) -> Result<RoomId, RoomError> {
+    let body = RoomBody { kind: RoomKind::Open, name: bounds::name(name)?, topic: bounds::topic(topic)? };
+    let room = RoomId::random();
+    accepted(node, Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)).await?;
+    Ok(room)
+}
+
+pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
+    if node.directory().can(by, Action::Read, room) {
+        return Ok(());
+    }
+    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+    let done = accepted(node, proposal.target(token(by.as_str())?)).await;
+    match done {
+        // Another tab was faster.
+        Err(RoomError::Refused(Refusal::Taken)) => {}
+        other => other?,
+    }
+    // Joining sets the pointer to the head: what was said before is not unread.
+    let head = node.state.read(|state| {
+        let head = state.room_head(room)?;
+        state.lane_head(&head, 0)
+    })?;
+    read(node, by, room, 0, Pointer { generation: 0, ordinal: head }).await
+}
+
+pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
+    let proposal = Proposal::new(by, ClientId::random(), Kind::Leave, &()).room(room);
+    accepted(node, proposal.target(token(by.as_str())?)).await
+}
+
+/// Proposes a message. The place in the order is taken by the call, not by the first poll.
+pub fn post(
+    node: &Arc<Node>,
+    by: AccountId,
+    draft: Draft,
+) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
+    let proposed = (|| {
+        if !node.directory().can(by, Action::See, draft.room) {
+            return Err(RoomError::NotFound);
+        }
+        let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
+        let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
+        if let Some(thread) = draft.thread {
+            proposal = proposal.target(token(&thread.to_string())?);
+        }
+        Ok(node.propose(proposal))
+    })();
+    async move { Ok(proposed?.await?) }
+}
+
+/// Proposes an act on a message; what only its author may do is decided by the fold.
+pub fn act(
+    node: &Arc<Node>,
+    by: AccountId,
+    (id, room, target): (ClientId, RoomId, ClientId),
+    slot: &str,
+    value: ActValue,
+) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
+    let proposed = (|| {
+        if !node.directory().can(by, Action::See, room) {
+            return Err(RoomError::NotFound);
+        }
+        let value = match (Slot::parse(slot), value) {
+            (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
+            (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+            (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
+            (Some(Slot::React { emoji, .. }), ActValue::On(on)) if emoji.len() <= bounds::EMOJI_BYTES => {
+                ActValue::On(on)
+            }
+            _ => return Err(RoomError::Refused(Refusal::Malformed)),
+        };
+        let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
+            .room(room)
+            .target(token(&target.to_string())?)
+            .slot(token(slot)?);
+        Ok(node.propose(proposal))
+    })();
+    async move { Ok(proposed?.await?) }
+}
+
+/// Proposes to take back a draft that may not have been stored.
+pub async fn void(
+    node: &Arc<Node>,
+    by: AccountId,
+    id: ClientId,
+    target: ClientId,
+) -> Result<Outcome, RoomError> {
+    let proposal = Proposal::new(by, id, Kind::Void, &()).target(token(&target.to_string())?);
+    Ok(node.propose(proposal).await?)
+}
+
+/// Rows of a lane. The answer is as of `at_least` or later, or it is [`RoomError::Behind`].
+pub fn page(
+    node: &Node,
+    by: AccountId,
+    (room, lane): (RoomId, u64),
+    at: PageAt,
+    limit: usize,
+    at_least: Option<Position>,
+) -> Result<Page, RoomError> {
+    let epoch = node.epoch().ok_or(RoomError::NotFound)?;
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    let page = node.state.read(|state| state.page(epoch, room, lane, at, limit))?;
+    if at_least.is_some_and(|least| least.epoch == epoch && least.seq > page.as_of.seq) {
+        return Err(RoomError::Behind);
+    }
+    Ok(page)
+}
+
+fn pointer_key(room: RoomId, lane: u64) -> String {
+    format!("read:{room}:{lane}")
+}
+
+/// Raises a read pointer; the account's other connections hear of it.
+pub async fn read(
+    node: &Node,
+    by: AccountId,
+    room: RoomId,
+    lane: u64,
+    pointer: Pointer,
+) -> Result<(), RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    let key = pointer_key(room, lane);
+    node.broker.registers(by, vec![(key.clone(), pointer)]).await?;
+    let _ = node.broker.signals().send(Signal::Register { account: by, key });
+    Ok(())
+}
+
+/// What is unread in each of these rooms.
+pub async fn badges(
+    node: &Node,
+    by: AccountId,
+    rooms: impl IntoIterator<Item = RoomId>,
+) -> Result<HashMap<RoomId, Badge>, RoomError> {
+    let pointers: HashMap<_, _> = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
+    let mut badges = HashMap::new();
+    for room in rooms {
+        let above = pointers.get(&pointer_key(room, 0)).map_or(0, |pointer| pointer.ordinal);
+        badges.insert(room, node.state.read(|state| state.badge(room, 0, by, above))?);
+    }
+    Ok(badges)
+}
+
+/// The rooms that an account is in, with their badges.
+pub async fn mine(node: &Node, by: AccountId) -> Result<Vec<RoomInfo>, RoomError> {
+    let mut rooms = node.directory().rooms_of(by);
+    let badges = badges(node, by, rooms.iter().map(|room| room.id)).await?;
+    for room in &mut rooms {
+        room.badge = badges.get(&room.id).copied().unwrap_or_default();
+    }
+    Ok(rooms)
+}

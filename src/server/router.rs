@@ -1,0 +1,126 @@
+//! Every route on one page.
+
+use super::forms::{self, ShowAgain};
+use super::node::{Node, Readiness};
+use super::{pages, websocket};
+use crate::ui::App;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Request, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, any, get, post};
+use axum::{Extension, Router};
+use dioxus::server::{DioxusRouterExt, ServeConfig};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes of a form.
+const FORM_BYTES: usize = 128 * 1024;
+
+/// The whole application. `public` holds the bundle's files; without it pages have no assets.
+pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
+    let pages = Router::new();
+    let pages = match public {
+        Some(_) => pages.serve_dioxus_application(ServeConfig::new(), App),
+        None => pages.serve_api_application(ServeConfig::new(), App),
+    };
+    let pages: Router = pages.layer(Extension(node.clone()));
+    let page_and = |handler: MethodRouter<Arc<Node>>| handler.get_service(pages.clone());
+
+    Router::new()
+        .route("/ws", any(websocket::upgrade))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/setup", page_and(post(forms::set_up)))
+        .route("/sign-in", page_and(post(forms::sign_in)))
+        .route("/sign-out", post(forms::sign_out))
+        .route("/join/{token}", page_and(post(forms::join)))
+        .route("/enter/{token}", get(forms::enter))
+        .route("/rooms", page_and(post(forms::create_room)))
+        .route("/r/{room}/post", post(forms::post))
+        .route("/r/{room}/join", post(forms::join_room))
+        .route("/r/{room}/leave", post(forms::leave_room))
+        .with_state(node.clone())
+        .fallback_service(pages.clone())
+        .layer(from_fn_with_state((node.clone(), pages), show_again))
+        .layer(from_fn_with_state(node.clone(), lead))
+        .layer(from_fn_with_state(node.clone(), forms::same_origin))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
+        .layer(from_fn(pages::secure))
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+}
+
+async fn ready(State(node): State<Arc<Node>>) -> Response {
+    match node.readiness() {
+        Readiness::Ready if node.draining.is_cancelled() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The server is going down.").into_response()
+        }
+        Readiness::Ready => "ready".into_response(),
+        Readiness::Starting { folded, head } => {
+            let text = format!("Reading the log: {folded} of {head} entries.");
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+        Readiness::Unready(why) => (StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
+    }
+}
+
+/// Leads a page request to where it belongs: the first run, the door, or the newest room.
+async fn lead(
+    State(node): State<Arc<Node>>,
+    request: Request<Body>,
+    next: axum::middleware::Next,
+) -> Response {
+    if request.method() != axum::http::Method::GET {
+        return next.run(request).await;
+    }
+    let path = request.uri().path();
+    let is_door = path == "/setup" || path == "/sign-in" || path.starts_with("/join/");
+    let is_inside = path == "/" || path == "/rooms" || path.starts_with("/r/");
+    if !is_door && !is_inside {
+        return next.run(request).await;
+    }
+    if super::accounts::needs_setup(&node) {
+        return if path == "/setup" {
+            next.run(request).await
+        } else {
+            Redirect::to("/setup").into_response()
+        };
+    }
+    let me = node.signed_in(request.headers()).await;
+    match me {
+        None if is_inside || path == "/setup" => Redirect::to("/sign-in").into_response(),
+        Some(me) if is_door || path == "/" => {
+            let mine = node.directory().rooms_of(me);
+            let first = mine.iter().find(|room| room.name == "General").or_else(|| mine.first());
+            let to = first.map_or_else(|| "/rooms".to_owned(), |room| format!("/r/{}", room.id));
+            Redirect::to(&to).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Renders the page of a form that was not carried out, with its notice.
+async fn show_again(
+    State((_, pages)): State<(Arc<Node>, Router)>,
+    request: Request<Body>,
+    next: axum::middleware::Next,
+) -> Response {
+    let headers = request.headers().clone();
+    let response = next.run(request).await;
+    let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
+    let mut page = Request::get(&show.path).body(Body::empty()).unwrap_or_default();
+    for name in [header::COOKIE, header::HOST, header::ACCEPT_LANGUAGE] {
+        if let Some(value) = headers.get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+    page.headers_mut().insert(header::ACCEPT, axum::http::HeaderValue::from_static("text/html"));
+    page.extensions_mut().insert(show.notice.clone());
+    let pages = pages.layer(Extension(show.notice.clone()));
+    let Ok(mut rendered) = tower::ServiceExt::oneshot(pages, page).await;
+    *rendered.status_mut() =
+        if response.status() == StatusCode::OK { show.status } else { response.status() };
+    rendered
+}

@@ -1,0 +1,69 @@
+//! The serve loop: accepts, limits, drains.
+
+use super::node::Node;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+/// A request's head must be here after so long.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head; more is answered with 431.
+const HEAD_BYTES: usize = 16 * 1024;
+const HEADERS: usize = 64;
+/// What is still open after so long of draining is cut.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Serves until `stop` ends, then drains: no new connections, sockets say goodbye, requests finish.
+pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let tasks = TaskTracker::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((socket, from)) => {
+                let _ = socket.set_nodelay(true);
+                drop(tasks.spawn(connection(node.clone(), app.clone(), socket, from)));
+            }
+            // Out of file descriptors, most likely: wait until some are free.
+            Err(fault) => {
+                tracing::warn!(%fault, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    node.draining.cancel();
+    tasks.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!(open = tasks.len(), "connections were cut at the end of the drain");
+    }
+}
+
+async fn connection(node: Arc<Node>, app: Router, socket: tokio::net::TcpStream, from: SocketAddr) {
+    let app = app.layer(axum::Extension(ConnectInfo(from)));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(app))
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        // Errors of one connection are its peer's affair.
+        _ = &mut connection => {}
+        () = node.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}

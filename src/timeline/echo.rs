@@ -1,0 +1,44 @@
+//! A draft on the screen before its row is there.
+
+use crate::protocol::frame::Draft;
+use crate::protocol::{Outcome, Refusal};
+
+/// A local echo: what was written here and is not yet part of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Echo {
+    pub draft: Draft,
+    /// When it was written, by this device's clock; shown only.
+    pub at: i64,
+    pub state: EchoState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EchoState {
+    /// Waits for the connection, or for what was written before it.
+    Waiting,
+    /// Sent; no answer yet.
+    Sending,
+    /// Acknowledged; its event has not come yet.
+    Stored { seq: u64 },
+    /// Refused, and so never to be stored.
+    NotSent { why: Refusal },
+    /// Not carried out for a reason that lies outside the log (too long, signed out); stays editable.
+    Failed { why: String },
+}
+
+impl Echo {
+    pub(super) fn answered(&mut self, outcome: Outcome) {
+        self.state = match outcome {
+            Outcome::Stored { seq: Some(seq), .. } => EchoState::Stored { seq },
+            Outcome::Stored { seq: None, .. } => EchoState::NotSent { why: Refusal::OtherDraft },
+            Outcome::Refused { why } => EchoState::NotSent { why },
+        };
+    }
+
+    /// After a reset an old ack names a place in a log that is gone: ask again.
+    pub(super) fn forget_ack(&mut self) {
+        if let EchoState::Stored { .. } = self.state {
+            self.state = EchoState::Waiting;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The lines of the room view: rows with day dividers, groups, holes and echoes between them.
+
+use super::{Echo, Timeline};
+use crate::protocol::{AccountId, Row};
+use std::sync::Arc;
+
+/// Messages of one author this close together stand in one group, in milliseconds.
+const GROUP_MS: i64 = 5 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60 * 1000;
+
+/// One line of the list; its key is unique and never changes for one thing.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A day begins; days since 1970 in the reader's zone.
+    Day(i64),
+    Row {
+        row: Arc<Row>,
+        /// Whether it begins a group: avatar and name are shown.
+        first: bool,
+    },
+    /// Ordinals `from..=to` are being loaded.
+    Hole {
+        from: u64,
+        to: u64,
+    },
+    Echo {
+        echo: Echo,
+        first: bool,
+    },
+}
+
+impl Item {
+    pub fn key(&self) -> String {
+        match self {
+            Item::Day(day) => format!("d:{day}"),
+            Item::Row { row, .. } => row.id.to_string(),
+            Item::Hole { from, .. } => format!("h:{from}"),
+            Item::Echo { echo, .. } => echo.draft.id.to_string(),
+        }
+    }
+}
+
+/// Lays out a timeline for `me`, whose clock is `zone` minutes east of UTC.
+pub fn items(timeline: &Timeline, me: AccountId, zone: i32) -> Vec<Item> {
+    let mut items = Vec::with_capacity(timeline.rows.len() + 8);
+    let local = |at: i64| at.saturating_add(i64::from(zone) * MINUTE_MS);
+    let mut day = None;
+    let mut before: Option<&Row> = None;
+    for row in timeline.rows() {
+        let hole = before.filter(|before| row.ordinal > before.ordinal + 1);
+        if let Some(before) = hole {
+            items.push(Item::Hole { from: before.ordinal + 1, to: row.ordinal - 1 });
+        }
+        // Days only ever go forward: a key must not come twice.
+        let today = local(row.at).div_euclid(DAY_MS);
+        let new_day = day.is_none_or(|day| today > day);
+        if new_day {
+            items.push(Item::Day(today));
+            day = Some(today);
+        }
+        let continues = before.is_some_and(|before| {
+            before.author == row.author && close(before.at, row.at) && row.quote.is_none()
+        });
+        let first = new_day || hole.is_some() || !continues;
+        items.push(Item::Row { row: row.clone(), first });
+        before = Some(row);
+    }
+    let mut last = before.map(|row| (row.author, row.at));
+    for echo in timeline.echoes() {
+        let continues = last.is_some_and(|(author, at)| author == me && close(at, echo.at));
+        let first = !continues || echo.draft.quote.is_some();
+        items.push(Item::Echo { echo: echo.clone(), first });
+        last = Some((me, echo.at));
+    }
+    items
+}
+
+fn close(before: i64, after: i64) -> bool {
+    after.saturating_sub(before) <= GROUP_MS
+}

@@ -1,0 +1,353 @@
+//! One lane of one room as a reader holds it: events, pages and local echoes become rows.
+//!
+//! Pure: no clock, no socket, no store. [`Timeline::apply`] moves the cursor only to the next event whose
+//! chain continues the cursor's; anything else is old, ahead or rewritten, and says so.
+
+mod echo;
+mod items;
+
+pub use echo::{Echo, EchoState};
+pub use items::{Item, items};
+
+use crate::protocol::{ClientId, Event, Hash, Outcome, Page, Position, Quote, Row};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Events that came too early are held up to here; beyond it they are fetched again anyway.
+const AHEAD_EVENTS: usize = 1_000;
+/// Chains of the events just passed, so that an old event of another log is told from a doubled one.
+const RECENT_CHAINS: usize = 1_000;
+
+/// What an event did to the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The cursor moved, by this event and any that were waiting for it.
+    Advanced,
+    /// Already counted; nothing changed.
+    Old,
+    /// It is held. Events `after < seq <= to` are missing: fetch them.
+    Ahead { after: u64, to: u64 },
+    /// It is of another log than what is held: load the room again.
+    Rewritten,
+}
+
+/// What a page did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paged {
+    Taken,
+    /// It is as of an older position than the cursor: ask again, naming the cursor.
+    Stale,
+    /// It is of another log: load the room again.
+    Rewritten,
+}
+
+/// A reader's copy of one lane: a window of rows, a cursor, and what is being sent.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    lane: u64,
+    cursor: Position,
+    /// The newest ordinal of the lane as of the cursor, or of a page that is ahead of it.
+    head: u64,
+    /// By ordinal. Missing ordinals in between are holes.
+    rows: BTreeMap<u64, Arc<Row>>,
+    ordinals: HashMap<ClientId, u64>,
+    quotes: BTreeMap<ClientId, Quote>,
+    ahead: BTreeMap<u64, Arc<Event>>,
+    recent: VecDeque<(u64, Hash)>,
+    /// Positions of pages that are ahead of the cursor: it must pass through each of them.
+    promised: BTreeMap<u64, Hash>,
+    echoes: Vec<Echo>,
+}
+
+impl Timeline {
+    /// Begins with a page: the window is its rows, the cursor its position.
+    pub fn from_page(page: &Page) -> Timeline {
+        let mut timeline = Timeline {
+            lane: page.lane,
+            cursor: page.as_of,
+            head: page.head,
+            rows: BTreeMap::new(),
+            ordinals: HashMap::new(),
+            quotes: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            recent: VecDeque::from([(page.as_of.seq, page.as_of.chain)]),
+            promised: BTreeMap::new(),
+            echoes: Vec::new(),
+        };
+        timeline.take_rows(page);
+        timeline
+    }
+
+    /// Begins again with a page after a reset. What is being sent stays.
+    pub fn reset(&mut self, page: &Page) {
+        let echoes = std::mem::take(&mut self.echoes);
+        *self = Timeline::from_page(page);
+        self.echoes = echoes;
+        for echo in &mut self.echoes {
+            echo.forget_ack();
+        }
+        self.settle_echoes();
+    }
+
+    pub fn cursor(&self) -> Position {
+        self.cursor
+    }
+
+    /// The lane's newest ordinal that is known of.
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Loaded rows, oldest first.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> + '_ {
+        self.rows.values()
+    }
+
+    pub fn row(&self, id: ClientId) -> Option<&Arc<Row>> {
+        self.rows.get(self.ordinals.get(&id)?)
+    }
+
+    pub fn quote(&self, id: ClientId) -> Option<&Quote> {
+        self.quotes.get(&id)
+    }
+
+    pub fn echoes(&self) -> &[Echo] {
+        &self.echoes
+    }
+
+    /// Ordinals of the oldest and newest loaded rows.
+    pub fn window(&self) -> Option<(u64, u64)> {
+        Some((*self.rows.first_key_value()?.0, *self.rows.last_key_value()?.0))
+    }
+
+    /// Whether the newest row of the lane is loaded (an empty lane counts).
+    pub fn at_newest(&self) -> bool {
+        self.window().map_or(self.head == 0, |(_, newest)| newest == self.head)
+    }
+
+    /// The first hole between loaded rows, as ordinals `from..=to`.
+    pub fn hole(&self) -> Option<(u64, u64)> {
+        let mut before: Option<u64> = None;
+        for &ordinal in self.rows.keys() {
+            if let Some(before) = before
+                && ordinal > before + 1
+            {
+                return Some((before + 1, ordinal - 1));
+            }
+            before = Some(ordinal);
+        }
+        None
+    }
+
+    /// The events that are missing between the cursor and what came early.
+    pub fn missing(&self) -> Option<(u64, u64)> {
+        let first = *self.ahead.first_key_value()?.0;
+        Some((self.cursor.seq, first - 1))
+    }
+
+    /// Takes one event of the room, in any order and any number of times.
+    pub fn apply(&mut self, event: &Arc<Event>) -> Applied {
+        if event.seq <= self.cursor.seq {
+            let known = self.recent.iter().rev().find(|(seq, _)| *seq == event.seq);
+            return match known {
+                Some((_, chain)) if *chain != event.chain => Applied::Rewritten,
+                _ => Applied::Old,
+            };
+        }
+        if event.seq > self.cursor.seq + 1 {
+            if self.ahead.len() < AHEAD_EVENTS {
+                self.ahead.insert(event.seq, event.clone());
+            }
+            let to = self.ahead.first_key_value().map_or(event.seq, |(seq, _)| *seq) - 1;
+            return Applied::Ahead { after: self.cursor.seq, to };
+        }
+        let mut next = event.clone();
+        loop {
+            if !self.step(&next) {
+                return Applied::Rewritten;
+            }
+            match self.ahead.remove(&(self.cursor.seq + 1)) {
+                Some(waiting) => next = waiting,
+                None => break,
+            }
+        }
+        self.settle_echoes();
+        Applied::Advanced
+    }
+
+    /// One step of the cursor; `false` if the event does not continue it.
+    fn step(&mut self, event: &Event) -> bool {
+        let chain = self.cursor.chain.then(&event.header);
+        let promised = self.promised.remove(&event.seq);
+        if chain != event.chain || promised.is_some_and(|promised| promised != chain) {
+            return false;
+        }
+        self.cursor.seq = event.seq;
+        self.cursor.chain = chain;
+        self.recent.push_back((event.seq, chain));
+        if self.recent.len() > RECENT_CHAINS {
+            self.recent.pop_front();
+        }
+        if let Some(row) = Row::of(event) {
+            if event.lane == self.lane {
+                self.take_live_row(row);
+            }
+        } else if let Some(target) = event.header.target.as_ref()
+            && let Ok(target) = target.as_str().parse()
+            && let Some(ordinal) = self.ordinals.get(&target)
+            && let Some(row) = self.rows.get_mut(ordinal)
+            && event.header.kind == crate::protocol::Kind::Act
+            && event.seq > row.version
+        {
+            Arc::make_mut(row).write(event);
+            let row = row.clone();
+            self.refresh_quote(&row);
+        }
+        true
+    }
+
+    /// A new row joins the window only where the window ends at the newest: elsewhere it is loaded when asked for.
+    fn take_live_row(&mut self, row: Row) {
+        let joins = self.at_newest();
+        if row.ordinal > self.head {
+            self.head = row.ordinal;
+            if joins {
+                self.insert(Arc::new(row));
+            }
+        }
+    }
+
+    fn insert(&mut self, row: Arc<Row>) {
+        if let Some(quoted) = row.quote
+            && !self.quotes.contains_key(&quoted)
+            && let Some(target) = self.row(quoted)
+        {
+            let quote = quote_of(target);
+            self.quotes.insert(quoted, quote);
+        }
+        self.ordinals.insert(row.id, row.ordinal);
+        self.rows.insert(row.ordinal, row);
+    }
+
+    fn refresh_quote(&mut self, row: &Row) {
+        if let Some(quote) = self.quotes.get_mut(&row.id) {
+            *quote = quote_of(row);
+        }
+    }
+
+    /// Takes rows that were asked for. They join the window; a gap between them and it is a hole.
+    pub fn take_page(&mut self, page: &Page) -> Paged {
+        if page.as_of.epoch != self.cursor.epoch {
+            return Paged::Rewritten;
+        }
+        if page.as_of.seq < self.cursor.seq {
+            return Paged::Stale;
+        }
+        if page.as_of.seq == self.cursor.seq {
+            if page.as_of.chain != self.cursor.chain {
+                return Paged::Rewritten;
+            }
+        } else {
+            let promised = self.promised.entry(page.as_of.seq).or_insert(page.as_of.chain);
+            if *promised != page.as_of.chain {
+                return Paged::Rewritten;
+            }
+        }
+        self.take_rows(page);
+        self.settle_echoes();
+        Paged::Taken
+    }
+
+    /// As [`Timeline::take_page`], but the window becomes just these rows (a jump).
+    pub fn jump(&mut self, page: &Page) -> Paged {
+        let rows = std::mem::take(&mut self.rows);
+        let ordinals = std::mem::take(&mut self.ordinals);
+        let paged = self.take_page(page);
+        if paged != Paged::Taken {
+            self.rows = rows;
+            self.ordinals = ordinals;
+        }
+        paged
+    }
+
+    fn take_rows(&mut self, page: &Page) {
+        self.head = self.head.max(page.head);
+        for (id, quote) in &page.quotes {
+            self.quotes.insert(*id, quote.clone());
+        }
+        for row in &page.rows {
+            // A page ahead of the cursor holds newer rows; a row that an event wrote since stays.
+            if self.rows.get(&row.ordinal).is_none_or(|mine| mine.version < row.version) {
+                self.insert(row.clone());
+                self.refresh_quote(row);
+            }
+        }
+    }
+
+    /// Keeps at most `limit` rows, dropping from the end that is not being looked at.
+    pub fn trim(&mut self, limit: usize, keep_newest: bool) {
+        while self.rows.len() > limit {
+            let dropped = if keep_newest { self.rows.pop_first() } else { self.rows.pop_last() };
+            if let Some((_, row)) = dropped {
+                self.ordinals.remove(&row.id);
+            }
+        }
+    }
+
+    /// Compares the server's head with the cursor: `true` if they can be of one log.
+    pub fn agrees_with(&self, head: &Position) -> bool {
+        if head.epoch != self.cursor.epoch || head.seq < self.cursor.seq {
+            return false;
+        }
+        head.seq > self.cursor.seq || head.chain == self.cursor.chain
+    }
+
+    /// Shows a draft before it is stored. A second echo of one draft changes nothing.
+    pub fn echo(&mut self, echo: Echo) {
+        let known = self.echoes.iter().any(|mine| mine.draft.id == echo.draft.id);
+        if !known && !self.ordinals.contains_key(&echo.draft.id) {
+            self.echoes.push(echo);
+        }
+    }
+
+    /// What became of a draft. An ack changes a mark only: place and cursor move with the event.
+    pub fn answered(&mut self, id: ClientId, outcome: Outcome) {
+        if let Some(echo) = self.echoes.iter_mut().find(|echo| echo.draft.id == id) {
+            echo.answered(outcome);
+        }
+        self.settle_echoes();
+    }
+
+    /// Marks an echo as being sent, waiting, or not sent.
+    pub fn mark(&mut self, id: ClientId, state: EchoState) {
+        if let Some(echo) = self.echoes.iter_mut().find(|echo| echo.draft.id == id) {
+            echo.state = state;
+        }
+    }
+
+    /// Takes an echo away: discarded, or taken back for editing.
+    pub fn drop_echo(&mut self, id: ClientId) {
+        self.echoes.retain(|echo| echo.draft.id != id);
+    }
+
+    /// An echo ends when its row is loaded, or when the cursor has passed the place that its ack named.
+    fn settle_echoes(&mut self) {
+        let (ordinals, seq) = (&self.ordinals, self.cursor.seq);
+        self.echoes.retain(|echo| {
+            let passed = matches!(echo.state, EchoState::Stored { seq: at } if at <= seq);
+            !passed && !ordinals.contains_key(&echo.draft.id)
+        });
+    }
+}
+
+/// A row as others quote it: its first line, 140 characters at most.
+pub fn quote_of(row: &Row) -> Quote {
+    let text = row.text.as_ref().map(|text| {
+        let line = text.lines().next().unwrap_or("");
+        match line.char_indices().nth(140) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line.to_owned(),
+        }
+    });
+    Quote { author: row.author, lane: row.lane, ordinal: row.ordinal, text }
+}

@@ -1,0 +1,63 @@
+//! What people see: routes, views, components. Props in, intents out; nothing here touches a socket.
+
+pub mod components;
+pub mod dom;
+pub mod route;
+pub mod store;
+pub mod views;
+
+use crate::api::{self, Boot};
+use dioxus::prelude::*;
+use route::Route;
+
+/// Starts the client.
+#[cfg(not(feature = "server"))]
+pub fn launch() {
+    #[cfg(target_arch = "wasm32")]
+    dom::on_panic();
+    dioxus::launch(App);
+}
+
+const STYLES: [Asset; 13] = [
+    asset!("/assets/css/fonts.css"),
+    asset!("/assets/css/base.css"),
+    asset!("/assets/css/layout.css"),
+    asset!("/assets/css/avatar.css"),
+    asset!("/assets/css/sidebar.css"),
+    asset!("/assets/css/room.css"),
+    asset!("/assets/css/chip.css"),
+    asset!("/assets/css/timeline.css"),
+    asset!("/assets/css/row.css"),
+    asset!("/assets/css/composer.css"),
+    asset!("/assets/css/card.css"),
+    asset!("/assets/css/form.css"),
+    asset!("/assets/css/bar.css"),
+];
+const DOM_SCRIPT: Asset = asset!("/assets/dom.js");
+
+/// The root: one loader, then every view reads the store.
+#[component]
+pub fn App() -> Element {
+    rsx! {
+        for style in STYLES {
+            document::Stylesheet { href: style }
+        }
+        // Not deferred: it must be there before the module that calls it.
+        document::Script { src: DOM_SCRIPT }
+        Loaded {}
+    }
+}
+
+#[component]
+fn Loaded() -> Element {
+    let boot = use_loader(api::boot)?;
+    let boot: Boot = boot.peek().clone();
+    store::provide(&boot);
+    rsx! {
+        div {
+            class: "root",
+            "data-theme": "{boot.theme}",
+            Router::<Route> {}
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The addresses of the pages.
+
+use super::views::{Home, Join, NotFound, RoomAt, RoomPage, Rooms, SetUp, SignIn};
+use dioxus::prelude::*;
+
+#[derive(Routable, Clone, PartialEq)]
+#[rustfmt::skip]
+pub enum Route {
+    #[route("/")]
+    Home {},
+    #[route("/setup")]
+    SetUp {},
+    #[route("/sign-in")]
+    SignIn {},
+    #[route("/join/:token")]
+    Join { token: String },
+    #[route("/rooms")]
+    Rooms {},
+    #[route("/r/:room")]
+    RoomPage { room: String },
+    #[route("/r/:room/:ordinal")]
+    RoomAt { room: String, ordinal: String },
+    #[route("/:..rest")]
+    NotFound { rest: Vec<String> },
+}

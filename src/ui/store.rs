@@ -1,0 +1,54 @@
+//! The one UI state: the boot data, and the session that the engine alone writes.
+
+use crate::api::Boot;
+use crate::client::engine::Intents;
+use crate::client::{Input, Session};
+use dioxus::prelude::*;
+use futures::channel::mpsc;
+use std::rc::Rc;
+
+/// What views read. The session is absent for one who is not signed in.
+#[derive(Clone)]
+pub struct Store {
+    pub boot: Rc<Boot>,
+    pub session: Option<Signal<Session>>,
+    pub intents: Intents,
+}
+
+/// Makes the store at the root, and starts the engine in the browser.
+pub fn provide(boot: &Boot) {
+    let (store, waiting) = use_hook(|| {
+        let (send, receive) = mpsc::unbounded();
+        let session = Session::from_boot(boot).map(Signal::new);
+        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send) };
+        (store, Rc::new(std::cell::Cell::new(Some(receive))))
+    });
+    use_context_provider(|| store.clone());
+    let intents = store.intents.clone();
+    // Neither runs on the server.
+    use_effect(move || {
+        super::dom::attach(intents.clone());
+        super::dom::live();
+    });
+    use_future(move || {
+        let (session, waiting) = (store.session, waiting.take());
+        async move {
+            if let (Some(session), Some(waiting)) = (session, waiting) {
+                run(session, waiting).await;
+            }
+        }
+    });
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn run(session: Signal<Session>, waiting: mpsc::UnboundedReceiver<Input>) {
+    crate::client::engine::run(session, waiting).await;
+}
+
+/// Only a browser has an engine so far.
+#[cfg(not(target_arch = "wasm32"))]
+async fn run(_: Signal<Session>, _: mpsc::UnboundedReceiver<Input>) {}
+
+pub fn use_store() -> Store {
+    use_context()
+}

@@ -1,0 +1,138 @@
+//! Pages for those who are not signed in: first run, sign in, join. Plain forms; no script is needed.
+
+use crate::ui::components::Mark;
+use crate::ui::route::Route;
+use crate::ui::store::use_store;
+use dioxus::prelude::*;
+
+#[component]
+fn Door(title: String, lead: String, children: Element) -> Element {
+    rsx! {
+        div { class: "app door",
+            main { class: "page narrow",
+                header { class: "page-head",
+                    Mark {}
+                    h1 { "{title}" }
+                    p { "{lead}" }
+                }
+                {children}
+            }
+        }
+    }
+}
+
+#[component]
+fn NoticeLine() -> Element {
+    let store = use_store();
+    rsx! {
+        if let Some(notice) = &store.boot.notice {
+            p { class: "error boxed", role: "alert", "{notice.text}" }
+        }
+    }
+}
+
+/// A labelled input that keeps what was typed when its form comes back.
+#[component]
+fn Field(
+    name: String,
+    label: String,
+    #[props(default = "text".to_owned())] kind: String,
+    autocomplete: String,
+    #[props(default)] note: String,
+    #[props(default)] minlength: u32,
+    maxlength: u32,
+    #[props(default)] focus: bool,
+) -> Element {
+    let store = use_store();
+    let value = store.boot.notice.as_ref().map(|notice| notice.field(&name)).unwrap_or_default();
+    let plain = name == "handle" || name == "code";
+    rsx! {
+        div { class: "field-group",
+            label { r#for: "{name}", "{label}" }
+            input {
+                class: "field",
+                id: "{name}",
+                name: "{name}",
+                r#type: "{kind}",
+                autocomplete: "{autocomplete}",
+                autocapitalize: if plain { "none" } else { "sentences" },
+                spellcheck: if plain { "false" } else { "true" },
+                minlength: "{minlength}",
+                maxlength: "{maxlength}",
+                autofocus: focus,
+                required: true,
+                value: "{value}",
+                "aria-describedby": "{name}-hint",
+            }
+            p { class: "note", id: "{name}-hint", "{note}" }
+        }
+    }
+}
+
+#[component]
+pub fn SetUp() -> Element {
+    let store = use_store();
+    rsx! {
+        Door { title: "A place for your team", lead: "Three things, and you are in.",
+            form { class: "steps", method: "post", action: "/setup",
+                NoticeLine {}
+                fieldset { class: "step",
+                    legend { "Workspace" }
+                    Field { name: "workspace", label: "Name of your team", autocomplete: "organization", minlength: 2, maxlength: 32, focus: true }
+                }
+                fieldset { class: "step",
+                    legend { "You" }
+                    div { class: "pair",
+                        Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
+                        Field { name: "handle", label: "Handle", autocomplete: "username", note: "a to z, 0 to 9, dot, dash, underscore", minlength: 2, maxlength: 25 }
+                    }
+                }
+                fieldset { class: "step",
+                    legend { "Key" }
+                    Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
+                    if store.boot.asks_code {
+                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "The server printed it when it started.", maxlength: 16 }
+                    }
+                }
+                button { class: "button wide", r#type: "submit", "Open the workspace" }
+            }
+        }
+    }
+}
+
+#[component]
+pub fn SignIn() -> Element {
+    let store = use_store();
+    rsx! {
+        Door { title: store.boot.workspace.clone(), lead: "Sign in to go on.",
+            form { class: "form", method: "post", action: "/sign-in",
+                NoticeLine {}
+                Field { name: "handle", label: "Handle", autocomplete: "username", maxlength: 25 }
+                Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password", maxlength: 256 }
+                button { class: "button wide", r#type: "submit", "Sign in" }
+                p { class: "note", "New here? Ask someone inside for a link." }
+            }
+        }
+    }
+}
+
+#[component]
+pub fn Join(token: String) -> Element {
+    let store = use_store();
+    let title = format!("Join {}", store.boot.workspace);
+    rsx! {
+        Door { title, lead: "Someone inside sent you this link.",
+            form { class: "form", method: "post", action: "/join/{token}",
+                NoticeLine {}
+                Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
+                Field { name: "handle", label: "Handle", autocomplete: "username", note: "People write @handle to reach you.", minlength: 2, maxlength: 25 }
+                Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
+                button { class: "button wide", r#type: "submit", "Join" }
+                p { class: "note",
+                    "Been here before? "
+                    Link { to: Route::SignIn {}, "Sign in" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! One view per route.
+
+mod door;
+mod room;
+mod rooms;
+
+pub use door::{Join, SetUp, SignIn};
+pub use room::{RoomAt, RoomPage};
+pub use rooms::Rooms;
+
+use crate::ui::components::Mark;
+use crate::ui::store::use_store;
+use dioxus::prelude::*;
+
+/// The server leads `/` to where one belongs; this shows when a client comes here by itself.
+#[component]
+pub fn Home() -> Element {
+    let store = use_store();
+    if store.session.is_some() {
+        rsx! { Rooms {} }
+    } else {
+        rsx! { SignIn {} }
+    }
+}
+
+#[component]
+pub fn NotFound(rest: Vec<String>) -> Element {
+    let _ = rest;
+    rsx! { Nothing {} }
+}
+
+/// No such page, or not yours: one answer.
+#[component]
+pub fn Nothing() -> Element {
+    rsx! {
+        div { class: "app door",
+            main { class: "page narrow",
+                header { class: "page-head",
+                    Mark {}
+                    h1 { "Nothing here" }
+                    p { "This page does not exist, or it is not yours to see." }
+                }
+                p { class: "actions-row centred",
+                    a { class: "button", href: "/", "Go to your rooms" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The import rule of src/lib.rs, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Path below src, and the lines of code.
+fn all() -> Vec<(String, Vec<String>)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&src, &mut paths);
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        (name, code.map(str::to_owned).collect())
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn modules_import_only_what_the_map_allows() {
+    let rules: [(&str, &[&str]); 6] = [
+        ("protocol", &["protocol"]),
+        ("timeline", &["protocol", "timeline"]),
+        ("text", &["protocol", "text"]),
+        ("client", &["protocol", "timeline", "text", "api", "client", "ui::dom"]),
+        ("ui", &["protocol", "timeline", "text", "api", "client", "ui"]),
+        ("server", &["protocol", "timeline", "text", "api", "server"]),
+    ];
+    let mut checked = 0;
+    for (name, lines) in all() {
+        let Some((_, allowed)) = rules.iter().find(|(module, _)| name.starts_with(&format!("{module}/")))
+        else {
+            continue;
+        };
+        for line in lines {
+            for used in line.split("crate::").skip(1) {
+                let fits = allowed.iter().any(|module| used.starts_with(module));
+                let router = name == "server/router.rs" && used.starts_with("ui::App");
+                assert!(fits || router, "src/{name} imports crate::{used}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 60, "only {checked} imports were looked at");
+}
+
+#[test]
+fn crates_stay_where_they_belong() {
+    let mut seen = 0;
+    for (name, lines) in all() {
+        let code = lines.join("\n");
+        seen += 1;
+        if name.starts_with("protocol/") || name.starts_with("timeline/") || name.starts_with("text/") {
+            assert!(!code.contains("dioxus") && !code.contains("tokio"), "src/{name} is not pure");
+        }
+        if name != "server/broker/redis.rs" {
+            let ours = code.replace("broker::redis::", "");
+            assert!(!ours.contains("redis::"), "src/{name} uses the redis crate");
+        }
+        if name.starts_with("client/") && name != "client/engine.rs" && !name.starts_with("client/platform/")
+        {
+            assert!(!code.contains("use dioxus"), "src/{name} uses dioxus");
+        }
+        for line in &lines {
+            let inline_style = line.starts_with("style:") || line.contains(" style: \"");
+            assert!(!inline_style, "src/{name} has an inline style, which the CSP forbids");
+            assert!(!line.contains("dangerous_inner_html"), "src/{name} writes HTML");
+            if let Some(key) = line.strip_prefix("#[cfg(").or_else(|| line.strip_prefix("#![cfg(")) {
+                let known = ["feature = \"server\"", "not(feature = \"server\")", "unix"];
+                let known = known.iter().any(|known| key.starts_with(known)) || key.contains("target_arch");
+                assert!(known, "src/{name} has a third cfg key: {key}");
+            }
+        }
+    }
+    assert!(seen > 40);
+}

@@ -1,0 +1,397 @@
+//! Property tests of the timeline against a naive interpreter.
+//!
+//! Random schedules: events reordered, doubled, lost and fetched again, pages mixed with events, local echoes
+//! confirmed by page and by event, refusals, voids, resets. Each kind is counted, and each count must be above 0.
+//! BECK_SCHEDULES sets how many (10,000).
+
+use beck::protocol::frame::Draft;
+use beck::protocol::{
+    AccountId, ActBody, ActValue, ClientId, Digest, Event, EventBody, Hash, Header, Kind, MessageBody,
+    Outcome, Page, Position, Refusal, RoomId, Row, WorkspaceId,
+};
+use beck::timeline::{Applied, Echo, EchoState, Paged, Timeline};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The oracle: reads a room's events from the first on, one field at a time. It shares no code with the fold.
+mod naive {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Line {
+        pub id: ClientId,
+        pub ordinal: u64,
+        pub seq: u64,
+        pub last: u64,
+        pub text: Option<String>,
+        pub edited: bool,
+        pub deleted: bool,
+        pub pinned: bool,
+        pub reactions: BTreeSet<String>,
+    }
+
+    pub fn lines(events: &[Arc<Event>]) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for event in events {
+            let said = match &event.body {
+                Some(EventBody::Message(m)) => Some(m.text.clone()),
+                _ => None,
+            };
+            if event.header.kind == Kind::Message {
+                lines.push(Line {
+                    id: event.header.client_id,
+                    ordinal: lines.len() as u64 + 1,
+                    seq: event.seq,
+                    last: event.seq,
+                    text: said,
+                    edited: false,
+                    deleted: false,
+                    pinned: false,
+                    reactions: BTreeSet::new(),
+                });
+                continue;
+            }
+            let Some(target) = &event.header.target else { continue };
+            let Some(line) = lines.iter_mut().find(|line| line.id.to_string() == target.as_str()) else {
+                continue;
+            };
+            line.last = event.seq;
+            let Some(EventBody::Act(act)) = &event.body else { continue };
+            let slot = event.header.slot.as_ref().unwrap().as_str();
+            match (slot, &act.value) {
+                ("text", ActValue::Text(text)) => {
+                    line.text = Some(text.clone());
+                    line.edited = true;
+                }
+                ("deleted", ActValue::On(_)) => {
+                    line.deleted = true;
+                    line.text = None;
+                }
+                ("deleted", ActValue::Restored { restored }) => {
+                    line.deleted = false;
+                    line.text = Some(restored.clone());
+                }
+                ("pin", ActValue::On(on)) => line.pinned = *on,
+                (react, ActValue::On(true)) => drop(line.reactions.insert(react.to_owned())),
+                (react, _) => drop(line.reactions.remove(react)),
+            }
+        }
+        lines
+    }
+}
+
+/// A row in the oracle's terms.
+fn line_of(row: &Row) -> naive::Line {
+    let reactions = row.reactions.iter();
+    naive::Line {
+        id: row.id,
+        ordinal: row.ordinal,
+        seq: row.seq,
+        last: row.version,
+        text: row.text.clone(),
+        edited: row.edited.is_some(),
+        deleted: row.deleted.is_some(),
+        pinned: row.pinned.is_some(),
+        reactions: reactions
+            .flat_map(|(emoji, who)| who.iter().map(move |who| format!("react:{emoji}:{who}")))
+            .collect(),
+    }
+}
+
+/// A row for a page, built from the oracle's line.
+fn row_of(line: &naive::Line, events: &[Arc<Event>]) -> Row {
+    let message = &events[line.seq as usize - 1].header;
+    let mut reactions: BTreeMap<String, BTreeSet<AccountId>> = BTreeMap::new();
+    for react in &line.reactions {
+        let (emoji, who) = react.strip_prefix("react:").unwrap().rsplit_once(':').unwrap();
+        reactions.entry(emoji.into()).or_default().insert(who.parse().unwrap());
+    }
+    let by = message.author;
+    Row {
+        id: line.id,
+        author: by,
+        at: message.at,
+        seq: line.seq,
+        lane: 0,
+        ordinal: line.ordinal,
+        version: line.last,
+        text: line.text.clone(),
+        quote: None,
+        edited: line.edited.then_some(1),
+        deleted: line.deleted.then_some(beck::protocol::Tombstone { by, at: 1 }),
+        pinned: line.pinned.then_some(by),
+        reactions,
+    }
+}
+
+/// A room's log as a server would hold it.
+struct Log {
+    epoch: WorkspaceId,
+    room: RoomId,
+    people: [AccountId; 3],
+    events: Vec<Arc<Event>>,
+}
+
+impl Log {
+    fn position(&self, seq: usize) -> Position {
+        let chain = if seq == 0 { Hash::ZERO } else { self.events[seq - 1].chain };
+        Position { epoch: self.epoch, seq: seq as u64, chain }
+    }
+
+    fn push(
+        &mut self,
+        by: AccountId,
+        kind: Kind,
+        id: ClientId,
+        about: Option<(ClientId, String)>,
+        body: Option<EventBody>,
+    ) {
+        let messages = self.events.iter().filter(|event| event.header.kind == Kind::Message).count() as u64;
+        let before = self.position(self.events.len());
+        let (target, slot) = about.map_or((None, None), |(target, slot)| {
+            (Some(target.to_string().parse().unwrap()), Some(slot.parse().unwrap()))
+        });
+        let header = Header {
+            g: 7 + 3 * (before.seq + 1),
+            at: 1_000_000 + before.seq as i64,
+            author: by,
+            client_id: id,
+            room: Some(self.room),
+            kind: kind.clone(),
+            target,
+            slot,
+            digest: Digest([7; 16]),
+        };
+        let chain = before.chain.then(&header);
+        let ordinal = (kind == Kind::Message).then_some(messages + 1);
+        let seq = before.seq + 1;
+        self.events.push(Arc::new(Event { seq, chain, lane: 0, ordinal, header, body }));
+    }
+
+    fn push_random(&mut self, dice: &mut StdRng, id: ClientId, text: &str) {
+        let by = self.people[dice.random_range(0..3)];
+        let lines = naive::lines(&self.events);
+        if lines.is_empty() || dice.random_bool(0.5) {
+            let body = MessageBody { text: text.into(), quote: None };
+            return self.push(by, Kind::Message, id, None, Some(EventBody::Message(body)));
+        }
+        if dice.random_bool(0.05) {
+            return self.push(by, Kind::Join, id, None, None);
+        }
+        let line = &lines[dice.random_range(0..lines.len())];
+        let (slot, value) = match dice.random_range(0..5) {
+            _ if line.deleted => ("deleted".to_owned(), ActValue::Restored { restored: text.into() }),
+            0 => ("text".to_owned(), ActValue::Text(text.into())),
+            1 => ("deleted".to_owned(), ActValue::On(true)),
+            2 => ("pin".to_owned(), ActValue::On(dice.random())),
+            _ => (format!("react:🌊:{by}"), ActValue::On(dice.random())),
+        };
+        self.push(by, Kind::Act, id, Some((line.id, slot)), Some(EventBody::Act(ActBody { value })));
+    }
+
+    /// The page that a server would give: rows `from..=to` as of the first `seq` events.
+    fn page(&self, seq: usize, from: u64, to: u64) -> Page {
+        let events = &self.events[..seq];
+        let lines = naive::lines(events);
+        let rows = lines.iter().filter(|line| (from..=to).contains(&line.ordinal));
+        Page {
+            room: self.room,
+            lane: 0,
+            as_of: self.position(seq),
+            head: lines.len() as u64,
+            rows: rows.map(|line| Arc::new(row_of(line, events))).collect(),
+            quotes: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts(BTreeMap<&'static str, u64>);
+
+impl Counts {
+    fn count(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+}
+
+const KINDS: [&str; 13] = [
+    "in order",
+    "early",
+    "doubled",
+    "lost and fetched",
+    "page as of the cursor",
+    "page ahead of the cursor",
+    "stale page",
+    "echo confirmed by event",
+    "echo confirmed by page",
+    "ack before the event",
+    "refused",
+    "voided",
+    "reset",
+];
+
+fn schedule(seed: u64, counts: &mut Counts) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut next_id = seed << 20;
+    let mut new_id = || {
+        next_id += 1;
+        ClientId::from_number(next_id)
+    };
+    let people = [AccountId::random(), AccountId::random(), AccountId::random()];
+    let me = people[0];
+    let mut log = Log { epoch: WorkspaceId::random(), room: RoomId::random(), people, events: Vec::new() };
+    for n in 0..dice.random_range(1..30) {
+        log.push_random(&mut dice, new_id(), &format!("text {n}"));
+    }
+    let start = dice.random_range(0..=log.events.len());
+    let mut timeline = Timeline::from_page(&log.page(start, 1, u64::MAX));
+    let (mut expected, mut ended): (Vec<ClientId>, Vec<ClientId>) = (Vec::new(), Vec::new());
+    for step in 0..dice.random_range(5..40) {
+        let cursor = timeline.cursor().seq as usize;
+        let end = log.events.len();
+        match dice.random_range(0..13) {
+            0..=2 if cursor < end => {
+                assert_eq!(timeline.apply(&log.events[cursor]), Applied::Advanced);
+                counts.count("in order");
+            }
+            3 if cursor + 1 < end => {
+                let early = dice.random_range(cursor + 1..end);
+                let applied = timeline.apply(&log.events[early]);
+                let Applied::Ahead { after, to } = applied else { panic!("{seed}: {applied:?}") };
+                counts.count("early");
+                if dice.random_bool(0.7) {
+                    for event in &log.events[after as usize..to as usize] {
+                        assert_eq!(timeline.apply(event), Applied::Advanced);
+                    }
+                    counts.count("lost and fetched");
+                }
+            }
+            4 if cursor > 0 => {
+                let old = dice.random_range(0..cursor);
+                assert_eq!(timeline.apply(&log.events[old]), Applied::Old, "{seed}");
+                counts.count("doubled");
+            }
+            5 => {
+                let seq = dice.random_range(cursor..=end);
+                assert_eq!(timeline.take_page(&log.page(seq, 1, u64::MAX)), Paged::Taken, "{seed}");
+                let ahead = seq > cursor;
+                counts.count(if ahead { "page ahead of the cursor" } else { "page as of the cursor" });
+            }
+            6 if cursor > 0 => {
+                let seq = dice.random_range(0..cursor);
+                assert_eq!(timeline.take_page(&log.page(seq, 1, u64::MAX)), Paged::Stale);
+                counts.count("stale page");
+            }
+            7..=9 => {
+                let id = new_id();
+                let text = format!("own {step}");
+                let draft = Draft { id, room: log.room, thread: None, quote: None, text: text.clone() };
+                timeline.echo(Echo { draft, at: 1, state: EchoState::Sending });
+                assert!(timeline.echoes().iter().any(|echo| echo.draft.id == id));
+                match dice.random_range(0..5) {
+                    0 => {
+                        timeline.answered(id, Outcome::Refused { why: Refusal::Archived });
+                        expected.push(id);
+                        counts.count("refused");
+                    }
+                    1 => {
+                        timeline.answered(id, Outcome::Refused { why: Refusal::Void });
+                        timeline.drop_echo(id);
+                        ended.push(id);
+                        counts.count("voided");
+                    }
+                    how => {
+                        let body = MessageBody { text, quote: None };
+                        log.push(me, Kind::Message, id, None, Some(EventBody::Message(body)));
+                        let seq = log.events.len();
+                        if dice.random_bool(0.5) {
+                            let outcome = Outcome::Stored { g: 1, seq: Some(seq as u64), ordinal: Some(1) };
+                            let passed = timeline.cursor().seq as usize >= seq;
+                            timeline.answered(id, outcome);
+                            assert!(passed || timeline.echoes().iter().any(|echo| echo.draft.id == id));
+                            counts.count("ack before the event");
+                        }
+                        if how == 2 {
+                            assert_eq!(timeline.take_page(&log.page(seq, 1, u64::MAX)), Paged::Taken);
+                            counts.count("echo confirmed by page");
+                        } else {
+                            let cursor = timeline.cursor().seq as usize;
+                            for event in &log.events[cursor..] {
+                                assert!(matches!(timeline.apply(event), Applied::Advanced | Applied::Old));
+                            }
+                            counts.count("echo confirmed by event");
+                        }
+                        assert!(timeline.echoes().iter().all(|echo| echo.draft.id != id), "{seed}");
+                        ended.push(id);
+                    }
+                }
+            }
+            10 if cursor > 1 => {
+                // A copy of an older time was restored and went on otherwise.
+                log.events.truncate(dice.random_range(0..cursor));
+                let kept = log.events.len();
+                while log.events.len() <= cursor {
+                    let id = new_id();
+                    log.push_random(&mut dice, id, "written after the loss");
+                }
+                let found = log.events[kept..].iter().any(|e| timeline.apply(e) == Applied::Rewritten);
+                assert!(found, "{seed}: a rewritten log went unnoticed");
+                assert!(!timeline.agrees_with(&log.position(kept)));
+                timeline.reset(&log.page(log.events.len(), 1, u64::MAX));
+                counts.count("reset");
+            }
+            _ => log.push_random(&mut dice, new_id(), &format!("later {step}")),
+        }
+    }
+    // All is quiet: what is missing is fetched, then everyone agrees.
+    for event in log.events[timeline.cursor().seq as usize..].to_vec() {
+        assert!(matches!(timeline.apply(&event), Applied::Advanced | Applied::Old), "{seed}");
+    }
+    let end = log.events.len();
+    assert_eq!(timeline.cursor(), log.position(end), "{seed}");
+    let lines: Vec<_> = timeline.rows().map(|row| line_of(row)).collect();
+    assert_eq!(lines, naive::lines(&log.events), "seed {seed}");
+    let left: Vec<_> = timeline.echoes().iter().map(|echo| echo.draft.id).collect();
+    assert_eq!(left, expected, "seed {seed}: just the refused ones are left");
+    assert!(ended.iter().all(|id| !left.contains(id)));
+    assert_eq!((timeline.hole(), timeline.missing()), (None, None));
+}
+
+#[test]
+fn random_schedules_end_as_the_naive_interpreter_says() {
+    let schedules = std::env::var("BECK_SCHEDULES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
+    let mut counts = Counts::default();
+    for seed in 0..schedules {
+        schedule(seed, &mut counts);
+    }
+    println!("{counts:?}");
+    for kind in KINDS {
+        assert!(counts.0.get(kind).is_some_and(|count| *count > 0), "no schedule had: {kind} ({counts:?})");
+    }
+}
+
+#[test]
+fn a_gap_between_pages_is_a_hole_until_it_is_filled() {
+    let people = [AccountId::random(), AccountId::random(), AccountId::random()];
+    let mut log = Log { epoch: WorkspaceId::random(), room: RoomId::random(), people, events: Vec::new() };
+    for n in 0..60 {
+        let body = MessageBody { text: format!("{n}"), quote: None };
+        let body = Some(EventBody::Message(body));
+        log.push(people[0], Kind::Message, ClientId::from_number(n + 1), None, body);
+    }
+    let mut timeline = Timeline::from_page(&log.page(60, 51, 60));
+    timeline.take_page(&log.page(60, 21, 30));
+    assert_eq!(timeline.hole(), Some((31, 50)));
+    timeline.take_page(&log.page(60, 31, 50));
+    assert_eq!(timeline.hole(), None);
+    timeline.trim(10, false);
+    assert_eq!(timeline.window(), Some((21, 30)));
+    assert!(!timeline.at_newest());
+    // A live row does not join a window that ends before it.
+    let body = Some(EventBody::Message(MessageBody { text: "live".into(), quote: None }));
+    log.push(people[1], Kind::Message, ClientId::from_number(99), None, body);
+    assert_eq!(timeline.apply(&log.events[60]), Applied::Advanced);
+    assert_eq!((timeline.window(), timeline.head()), (Some((21, 30)), 61));
+}
