@@ -71,7 +71,7 @@ async function settle(page, signedIn) {
 /** What becomes true with the connection, and which row is in the tab order, is not the server's to say. */
 const beforeLife = text =>
   text
-    .replace(/class="(online )?own-state( offline)?"/, 'class="own-state"')
+    .replace(/class="(online |offline )?own-state"/, 'class="own-state"')
     .replace(/"(Connecting|Online)"/, '"…"')
     .replace(/as of the page; not compared now|agrees at each heartbeat/, "…")
     .replace(/tabindex="(0|-1)"/g, 'tabindex="…"');

@@ -70,7 +70,7 @@ mod web {
                     Effect::Send(frame) => {
                         let text = serde_json::to_string(&frame).unwrap_or_default();
                         let sent = match &mut socket {
-                            Some(socket) if socket.state() == State::Open => {
+                            Some(socket) if matches!(socket.state(), State::Open) => {
                                 socket.send(Message::Text(text)).await.is_ok()
                             }
                             _ => false,
@@ -135,7 +135,7 @@ mod web {
             let Some(socket) = socket.as_mut() else { return Poll::Pending };
             let opened = opening
                 && Sink::<Message>::poll_ready(Pin::new(&mut *socket), context).is_ready()
-                && socket.state() == State::Open;
+                && matches!(socket.state(), State::Open);
             if opened { Poll::Ready(None) } else { socket.poll_next_unpin(context).map(Some) }
         })
         .fuse();

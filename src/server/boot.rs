@@ -72,28 +72,28 @@ pub async fn boot(
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }
         boot.people.extend(directory.person(me));
-        if let Asked::Room { id, at } = asked {
-            if directory.can(me, Action::Read, id) {
-                let which = match (at, query_number(uri, "before"), query_number(uri, "after")) {
-                    (Some(at), ..) => PageAt::Around(at),
-                    (_, Some(before), _) => PageAt::Before(before),
-                    (_, _, Some(after)) => PageAt::After(after),
-                    _ => PageAt::Newest,
-                };
-                let page = rooms::page(node, me, (id, 0), which, bounds::FIRST_PAGE_ROWS, None);
-                let page = page.map_err(|fault| HttpError {
-                    status: StatusCode::SERVICE_UNAVAILABLE,
-                    message: Some(fault.to_string()),
-                })?;
-                boot.found = at.map(|at| (id, at));
-                let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
-                authors.extend(page.quotes.values().map(|quote| quote.author));
-                authors.sort_unstable();
-                authors.dedup();
-                authors.retain(|author| *author != me);
-                boot.people.extend(authors.into_iter().filter_map(|author| directory.person(author)));
-                boot.page = Some(page);
-            }
+        if let Asked::Room { id, at } = asked
+            && directory.can(me, Action::Read, id)
+        {
+            let which = match (at, query_number(uri, "before"), query_number(uri, "after")) {
+                (Some(at), ..) => PageAt::Around(at),
+                (_, Some(before), _) => PageAt::Before(before),
+                (_, _, Some(after)) => PageAt::After(after),
+                _ => PageAt::Newest,
+            };
+            let page = rooms::page(node, me, (id, 0), which, bounds::FIRST_PAGE_ROWS, None);
+            let page = page.map_err(|fault| HttpError {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                message: Some(fault.to_string()),
+            })?;
+            boot.found = at.map(|at| (id, at));
+            let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
+            authors.extend(page.quotes.values().map(|quote| quote.author));
+            authors.sort_unstable();
+            authors.dedup();
+            authors.retain(|author| *author != me);
+            boot.people.extend(authors.into_iter().filter_map(|author| directory.person(author)));
+            boot.page = Some(page);
         }
         if directory.accounts.len() == 1
             && let Ok(token) = node.join_token().await

@@ -151,8 +151,8 @@ async fn me(node: &Node, headers: &HeaderMap) -> Result<AccountId, Response> {
     node.signed_in(headers).await.ok_or_else(|| Redirect::to("/sign-in").into_response())
 }
 
-fn room_of(text: &str) -> Result<RoomId, Response> {
-    text.parse().map_err(|_| (StatusCode::NOT_FOUND, "There is no such room.").into_response())
+fn no_room() -> Response {
+    (StatusCode::NOT_FOUND, "There is no such room.").into_response()
 }
 
 pub async fn create_room(
@@ -173,7 +173,7 @@ pub async fn join_room(
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
-    let room = room_of(&room)?;
+    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
     Ok(match rooms::join(&node, me, room).await {
         Ok(()) => Redirect::to(&format!("/r/{room}")).into_response(),
         Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
@@ -186,7 +186,7 @@ pub async fn leave_room(
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
-    Ok(match rooms::leave(&node, me, room_of(&room)?).await {
+    Ok(match rooms::leave(&node, me, room.parse::<RoomId>().map_err(|_| no_room())?).await {
         Ok(()) => Redirect::to("/rooms").into_response(),
         Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
     })
@@ -199,7 +199,7 @@ pub async fn post(
     Form(fields): Fields,
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
-    let room = room_of(&room)?;
+    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
     let path = format!("/r/{room}");
     // The page made the id, so that a double click or a reload is one message.
     let Ok(id) = field(&fields, "client_id").parse::<ClientId>() else {

@@ -253,10 +253,9 @@ impl Node {
         answer.await.unwrap_or_else(|_| Err("the fold has stopped".into()))
     }
 
-    /// Takes what the fold has committed: the directory first, then those who wait, then the hub.
-    fn publish(&self, folded: &[Folded], directory: Arc<Directory>) {
-        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
-        self.hub.publish(folded, &directory);
+    /// Tells those who read along, then those who wait for an outcome.
+    fn publish(&self, folded: &[Folded], directory: &Directory) {
+        self.hub.publish(folded, directory);
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         for folded in folded {
             outcomes.recent.push_back(folded.outcome);
@@ -377,9 +376,11 @@ impl Follower {
             (fault.to_string(), again)
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };
-        node.publish(&folded, self.fold.directory());
-        let at = self.fold.folded();
+        // The directory before the number that others wait for; both before anyone is answered.
+        let (directory, at) = (self.fold.directory(), self.fold.folded());
+        *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         self.publish_folded.send_replace(at);
+        node.publish(&folded, &directory);
         let next = if at.0 >= self.head {
             Readiness::Ready
         } else {

@@ -346,8 +346,8 @@ fn schedule(seed: u64, counts: &mut Counts) {
         }
     }
     // All is quiet: what is missing is fetched, then everyone agrees.
-    for event in log.events[timeline.cursor().seq as usize..].to_vec() {
-        assert!(matches!(timeline.apply(&event), Applied::Advanced | Applied::Old), "{seed}");
+    for event in &log.events[timeline.cursor().seq as usize..] {
+        assert!(matches!(timeline.apply(event), Applied::Advanced | Applied::Old), "{seed}");
     }
     let end = log.events.len();
     assert_eq!(timeline.cursor(), log.position(end), "{seed}");

@@ -200,7 +200,7 @@ impl Broker for Embedded {
             head.wait_for(|head| head.is_some_and(|head| head.g > after))
                 .await
                 .map_err(|_| BrokerError::Refused("The log has been closed.".into()))?;
-            if let Some(entries) = self.shared.from_memory(after, limit) {
+            if let Some(entries) = self.shared.recent_after(after, limit) {
                 return Ok(entries);
             }
             let shared = self.shared.clone();
@@ -249,7 +249,7 @@ impl Broker for Embedded {
 }
 
 impl Shared {
-    fn from_memory(&self, after: u64, limit: usize) -> Option<Vec<Entry>> {
+    fn recent_after(&self, after: u64, limit: usize) -> Option<Vec<Entry>> {
         let recent = lock(&self.recent);
         let first = recent.front()?.header.g;
         if after + 1 < first {
