@@ -18,7 +18,10 @@ pub fn RoomPage(room: String) -> Element {
 
 #[component]
 pub fn RoomAt(room: String, ordinal: String) -> Element {
-    rsx! { Show { room, ordinal: ordinal.parse().ok() } }
+    match ordinal.parse::<u64>() {
+        Ok(ordinal) => rsx! { Show { room, ordinal } },
+        Err(_) => rsx! { Nothing {} },
+    }
 }
 
 #[component]
