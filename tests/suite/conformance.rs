@@ -147,10 +147,13 @@ async fn whichever_comes_first_wins_message_or_void() {
 
 fn files_hold(folder: &Path, text: &str) -> bool {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    files.filter(|path| path.is_file()).any(|path| {
+    let holds = |path: &std::path::PathBuf| {
         let bytes = std::fs::read(path).unwrap();
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
-    })
+    };
+    let found: Vec<_> = files.filter(|path| path.is_file() && holds(path)).collect();
+    println!("{text} is in {found:?}");
+    !found.is_empty()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +162,9 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree() {
     let here = set_up(folder.path()).await;
     let id = ClientId::random();
     let (first, edited) = ("waterfall-hemlock-first", "waterfall-hemlock-edited");
-    here.post(here.owner, id, first).await;
+    // Longer than a page of the file, so that whole pages are given free as well.
+    let posted = format!("{}{first}", "long ".repeat(3_000));
+    here.post(here.owner, id, &posted).await;
     let act = |slot: &'static str, value| {
         let ids = (ClientId::random(), here.general, id);
         rooms::act(&here.node, here.owner, ids, slot, value)
@@ -180,7 +185,7 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree() {
     });
     assert!(!answers.unwrap().contains("hemlock"));
     // A retry of the erased draft is still no second message.
-    let again = here.post(here.owner, id, first).await;
+    let again = here.post(here.owner, id, &posted).await;
     assert!(matches!(again, Outcome::Stored { ordinal: Some(1), .. }), "{again:?}");
     assert_refold_is_equal(folder.path(), here).await;
 }
