@@ -72,6 +72,9 @@
   };
   const focusRow = el => { if (roving && roving !== el) roving.tabIndex = -1; roving = el; el.tabIndex = 0; el.focus({ preventScroll: true }); };
   const enter = () => { since.clear(); pinned = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
+  const arrive = () => { list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" }); enter(); };
+  // The list is adopted while the page is parsed: the row that its address names may come later.
+  doc.addEventListener("DOMContentLoaded", () => { if (list?.querySelector(":scope > .found")) arrive(); });
   const sizes = new ResizeObserver(restore);
   const adopt = () => { // Dioxus may replace the list on navigation
     const now = doc.querySelector(".scroll"), ol = now && now.querySelector(".timeline");
@@ -79,8 +82,7 @@
     sizes.disconnect(); since.clear(); clearTimeout(timer);
     scroll = ol ? now : null; list = ol; anchors = []; roving = expected = null;
     if (!scroll) return true;
-    list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" });
-    enter();
+    arrive();
     sizes.observe(list); sizes.observe(scroll);
     return true;
   };
@@ -96,9 +98,10 @@
   const put = new WeakMap(), box = () => doc.querySelector(".composer textarea"), isBox = el => el instanceof Element && el.matches(".composer textarea");
   let composing = false, wait = 0;
   const grow = CSS.supports("field-sizing", "content") ? () => {} : el => { el.style.height = "auto"; el.style.height = Math.min(el.scrollHeight, innerHeight * .4) + "px"; };
-  const say = () => { clearTimeout(wait); wait = 0; const el = box(); if (el) emit("input", el.value); };
-  doc.addEventListener("input", e => { if (!isBox(e.target)) return; grow(e.target); clearTimeout(wait); wait = setTimeout(say, 300); }, true);
-  doc.addEventListener("focusout", e => { if (wait && isBox(e.target)) say(); }, true);
+  const say = (el = box()) => { clearTimeout(wait); wait = 0; if (el) emit("input", el.form.dataset.room + "\n" + el.value); };
+  // The box of another room may stand there by then.
+  doc.addEventListener("input", e => { if (!isBox(e.target)) return; grow(e.target); clearTimeout(wait); wait = setTimeout(say, 300, e.target); }, true);
+  doc.addEventListener("focusout", e => { if (wait && isBox(e.target)) say(e.target); }, true);
   for (const what of ["compositionstart", "compositionend"]) doc.addEventListener(what, () => { composing = what === "compositionstart"; }, true);
 
   addEventListener("keydown", e => {
@@ -129,9 +132,9 @@
   // Waking up: whatever may have been missed meanwhile.
   const wake = why => { emit("wake", why); look(); };
   for (const why of ["online", "pageshow"]) addEventListener(why, () => wake(why));
-  for (const why of ["focus", "blur"]) addEventListener(why, look);
-  addEventListener("offline", () => emit("offline"));
-  doc.addEventListener("visibilitychange", () => { if (doc.visibilityState === "visible") wake("visible"); else { look(); if (wait) say(); } });
+  const attend = () => { emit("attending", doc.visibilityState === "visible" && doc.hasFocus() ? "1" : ""); look(); };
+  for (const why of ["focus", "blur"]) addEventListener(why, attend);
+  doc.addEventListener("visibilitychange", () => { attend(); if (doc.visibilityState === "visible") wake("visible"); else if (wait) say(); });
   let tick = Date.now();
   setInterval(() => { const gap = Date.now() - tick; tick += gap; if (gap > (doc.visibilityState === "visible" ? 15000 : 90000)) wake("slept"); }, 5000);
 
@@ -146,7 +149,8 @@
 
   const beck = {
     attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
-    live() { root.dataset.live = "1"; },
+    live() { root.dataset.live = "1"; attend(); },
+    signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
     composer_set(text, force) {
       const el = box();
@@ -155,7 +159,13 @@
       el.value = text; put.set(el, text); el.setSelectionRange(text.length, text.length); grow(el);
     },
     composer_focus() { box()?.focus(); },
-    composer_clear() { const el = box(); if (el) { el.value = ""; grow(el); } },
+    offer(room, text) { if (box()?.form.dataset.room === room) beck.composer_set(text, false); },
+    compose(room, text) {
+      const el = box();
+      if (!el || el.form.dataset.room !== room) return;
+      beck.composer_set(el.value.trim() ? text + "\n" + el.value : text, true);
+      el.focus(); say();
+    },
     to_bottom() { if (scroll) { scroll.scrollTop = 0; record(); edges(true); } },
     to_ordinal(n) {
       const row = doc.getElementById("m-" + n), el = row?.querySelector(".message");
@@ -182,6 +192,8 @@
     panic() {
       if (doc.querySelector(".panic-bar")) return;
       const bar = doc.createElement("div"), text = doc.createElement("p"), again = doc.createElement("button");
+      // The client's own listener is further in; without it the form posts by itself.
+      addEventListener("submit", e => e.stopImmediatePropagation(), true);
       bar.className = "panic-bar"; bar.role = "alert";
       text.textContent = "Something stopped working. What you wrote is kept.";
       again.className = "button small"; again.textContent = "Reload"; again.onclick = () => location.reload();

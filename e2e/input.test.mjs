@@ -4,13 +4,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
 import { connect } from "node:net";
+import { clientId } from "./room.mjs";
 import { live, test, until } from "./support.mjs";
-
-/** An id as a client makes it. */
-function clientId() {
-  const hex = Date.now().toString(16).padStart(12, "0") + "7" + randomBytes(2).toString("hex").slice(1) + "8" + randomBytes(8).toString("hex").slice(1);
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
 
 const TEXT = 1, BINARY = 2, CLOSE = 8;
 
@@ -346,7 +341,7 @@ test("odd paths, fields and requests", async t => {
     const { status } = await server.request(path, { cookie: ada });
     assert(status >= 400 && status < 500, `${path.slice(0, 60)}: ${status}`);
   }
-  for (const path of [`/r/${room}?before=x`, `/r/${room}?before=-1`, `/r/${room}?before=99999999999999999999`, `/r/${room}?after=18446744073709551615`, `/r/${room}?%`, `/r/${room}/18446744073709551615`, `/r/${room}/0`]) {
+  for (const path of [`/r/${room}/before/x`, `/r/${room}/before/-1`, `/r/${room}/before/99999999999999999999`, `/r/${room}/after/18446744073709551615`, `/r/${room}?%`, `/r/${room}/18446744073709551615`, `/r/${room}/0`]) {
     const { status } = await server.request(path, { cookie: ada });
     assert(status === 200 || status === 404, `${path}: ${status}`);
   }

@@ -1,61 +1,8 @@
 // What people do with it, from the first run on: by forms and live, over restarts, without scripts, on a phone.
 
 import assert from "node:assert/strict";
+import { LONG, NO_SERVER, box, online, pending, row, say, settled, storedOnce, texts, two, watchText } from "./room.mjs";
 import { FIRST, SIZES, live, test, until } from "./support.mjs";
-
-const LONG = 60_000;
-/** A browser says so itself when a socket or a page finds no server. */
-const NO_SERVER = [/WebSocket connection to .* failed/, /ERR_CONNECTION_(REFUSED|RESET|CLOSED)/, /ERR_EMPTY_RESPONSE/];
-
-/** The texts of the stored messages, as the page shows them. */
-const texts = page => page.locator(".timeline > .row[data-ordinal] .text").allTextContents();
-const count = (all, text) => all.filter(one => one === text).length;
-const row = (page, text) => page.locator(".timeline > .row[data-ordinal]").filter({ hasText: text });
-const pending = (page, text) => page.locator(".timeline > .row.pending").filter({ hasText: text });
-const box = page => page.locator(".composer textarea");
-const online = page => page.locator(".own-state.online").waitFor({ state: "attached", timeout: LONG });
-
-/** Open, live, and connected. */
-async function settled(page) {
-  await live(page);
-  await online(page);
-}
-
-async function say(page, text) {
-  await box(page).fill(text);
-  await box(page).press("Enter");
-}
-
-async function storedOnce(page, text) {
-  await row(page, text).first().waitFor({ timeout: LONG });
-  await until(async () => (await pending(page, text).count()) === 0, `“${text}” is no longer pending`);
-  assert.equal(count(await texts(page), text), 1, `“${text}” is there once`);
-}
-
-/** Watches a text in the list from now on; answers with a function that tells the most rows that ever had it at once. */
-async function watchText(page, text) {
-  await page.evaluate(text => {
-    const most = { all: 0, pending: 0, stored: 0 };
-    const look = () => {
-      const rows = [...document.querySelectorAll(".timeline > .row")].filter(li => li.textContent.includes(text));
-      most.all = Math.max(most.all, rows.length);
-      most.pending = Math.max(most.pending, rows.filter(li => li.classList.contains("pending")).length);
-      most.stored = Math.max(most.stored, rows.filter(li => li.dataset.ordinal).length);
-    };
-    new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true, attributes: true });
-    globalThis.mostRows = most;
-  }, text);
-  return () => page.evaluate(() => globalThis.mostRows);
-}
-
-/** Two people in General, both live. */
-async function two(t, server) {
-  const ada = await server.setUp();
-  const bo = await server.join(await server.joinPath(ada));
-  const pages = [await t.page(server, "/", { login: ada }), await t.page(server, "/", { login: bo })];
-  for (const page of pages) await settled(page);
-  return pages;
-}
 
 test("from the first run to a talk of two", async t => {
   const server = await t.server();
@@ -73,7 +20,7 @@ test("from the first run to a talk of two", async t => {
   await ada.getByRole("heading", { name: "General", level: 1 }).waitFor();
   await ada.getByRole("heading", { name: "It is quiet here" }).waitFor();
   await ada.getByRole("button", { name: "Copy link" }).click();
-  await ada.getByText("Copied").waitFor();
+  await ada.locator(".copy-line").getByText("Copied").waitFor();
   const link = await ada.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, await ada.getByLabel("Link to join").inputValue());
   assert(link.startsWith(`${server.url}/join/`), link);
@@ -201,7 +148,8 @@ test("a reload in the middle of sending", async t => {
   await settled(ada);
   for (const page of [ada, bo]) await storedOnce(page, text);
   // And nothing is left that a further page would send.
-  assert.equal(await ada.evaluate(() => Object.keys(localStorage).filter(key => key.startsWith("beck:outbox")).length), 0);
+  const unsettled = () => Object.entries(localStorage).filter(([key, kept]) => key.startsWith("beck:outbox") && JSON.parse(kept).state.is !== "stored").length;
+  await until(async () => (await ada.evaluate(unsettled)) === 0, "nothing waits in the outbox");
   await ada.reload();
   await settled(ada);
   await storedOnce(ada, text);
@@ -211,7 +159,7 @@ test("a reload while there is no way to the server keeps what waits", async t =>
   t.allow(...NO_SERVER);
   const server = await t.server();
   const login = await server.setUp();
-  const way = await t.cuttable(server);
+  const way = await t.proxy(server);
   const ada = await t.page(way, "/", { login });
   await settled(ada);
   const room = ada.url();

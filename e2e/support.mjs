@@ -15,12 +15,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { cuttingProxy } from "./proxy.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
@@ -238,51 +239,6 @@ export class Server {
   }
 }
 
-/** A way to a server that can be cut (every connection, at once), frozen (nothing arrives, nothing closes), and mended. */
-export async function cuttable(server) {
-  const pairs = new Set();
-  let state = "whole";
-  const listener = createServer(outer => {
-    if (state === "cut") return outer.destroy();
-    const inner = createConnection(server.port, "127.0.0.1");
-    const pair = [outer, inner];
-    pairs.add(pair);
-    const end = () => {
-      pairs.delete(pair);
-      outer.destroy();
-      inner.destroy();
-    };
-    for (const socket of pair) socket.setNoDelay(true).on("error", end).on("close", end);
-    outer.on("data", bytes => inner.write(bytes));
-    inner.on("data", bytes => outer.write(bytes));
-    if (state === "frozen") for (const socket of pair) socket.pause();
-  });
-  listener.listen(0, "127.0.0.1");
-  await new Promise(done => listener.once("listening", done));
-  const { port } = listener.address();
-  const all = what => [...pairs].flat().forEach(what);
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    cut() {
-      state = "cut";
-      all(socket => socket.destroy());
-    },
-    freeze() {
-      state = "frozen";
-      all(socket => socket.pause());
-    },
-    mend() {
-      state = "whole";
-      all(socket => socket.resume());
-    },
-    close() {
-      this.cut();
-      return new Promise(done => listener.close(done));
-    },
-  };
-}
-
 // ---- The browser ---------------------------------------------------------------------------------------------------
 
 function browserPath() {
@@ -435,9 +391,9 @@ class Run {
     return page;
   }
 
-  /** A way to the server that can be cut, see cuttable. */
-  async cuttable(server) {
-    const way = await cuttable(server);
+  /** A way to the server on which things go wrong, see proxy.mjs. */
+  async proxy(server) {
+    const way = await cuttingProxy(server);
     this.after.push(() => way.close());
     return way;
   }

@@ -1,7 +1,9 @@
-//! One client of a Beck server: a pure session, and the engine that drives it.
+//! One client of a Beck server: a pure session, and the engine that drives it on a device.
 
 pub mod engine;
+pub mod outbox;
 pub mod platform;
 pub mod session;
 
-pub use session::{Effect, Input, Session, Status};
+pub use outbox::{Kept, KeptState};
+pub use session::{Effect, Input, Probe, Session, Status};

@@ -20,6 +20,8 @@ pub const PAGE_ROWS: usize = 100;
 pub const FIRST_PAGE_ROWS: usize = 50;
 /// Missed events that a subscriber is sent; beyond that it loads a fresh window.
 pub const RESUME_EVENTS: u64 = 1_000;
+/// Headers that one `headers` frame carries at most.
+pub const HEADERS_AT_ONCE: u64 = 1_000;
 /// Rooms that one connection may have open at once.
 pub const OPEN_ROOMS: usize = 32;
 /// Both sides send something at least this often, in milliseconds.

@@ -1,9 +1,10 @@
 //! The frames of `/ws`: JSON text, one object a frame, `t` names the kind. Unknown kinds and fields are ignored.
 
+use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
-use super::position::Position;
+use super::position::{Hash, Position};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +59,13 @@ pub enum ClientFrame {
     },
     /// Ask for events `after < seq <= to`, 500 at most. Answered by `events` or `error`.
     Fetch {
+        req: u64,
+        room: RoomId,
+        after: u64,
+        to: u64,
+    },
+    /// Headers and chains of events `after < seq <= to`, 1,000 at most. Answered by `headers` or `error`.
+    Headers {
         req: u64,
         room: RoomId,
         after: u64,
@@ -144,6 +152,11 @@ pub enum ServerFrame {
         room: RoomId,
         events: Vec<Arc<Event>>,
     },
+    Headers {
+        req: u64,
+        room: RoomId,
+        headers: Vec<(Header, Hash)>,
+    },
     People {
         people: Vec<Person>,
     },
@@ -217,6 +230,9 @@ pub struct Badge {
     /// Exact to 99; 100 means more.
     pub unread: u32,
     pub mentions: u32,
+    /// The newest ordinal that was read.
+    #[serde(default)]
+    pub read: u64,
 }
 
 /// An account as others see it.

@@ -2,6 +2,7 @@
 
 use super::broker::{BrokerError, Proposal};
 use super::fold::{AccountBody, LOG_FORMAT, WorkspaceBody};
+use super::logins::Login;
 use super::node::{Node, ProposeError, Readiness, StartError};
 use super::rooms;
 use crate::protocol::frame::Role;
@@ -117,11 +118,11 @@ async fn make(
     Err(AccountError::Field { field: "handle", what: what.into() })
 }
 
-/// Signs in by handle and password; gives the account.
-pub async fn sign_in(node: &Node, handle: &str, password: &str) -> Result<AccountId, AccountError> {
+/// Signs in by handle and password; gives the login to begin.
+pub async fn sign_in(node: &Node, handle: &str, password: &str) -> Result<Login, AccountError> {
     let handle = bounds::handle(handle).unwrap_or_default();
-    let account = node.check_password(&handle, password).await?;
-    account.ok_or(AccountError::Field {
+    let login = node.check_password(&handle, password).await?;
+    login.ok_or(AccountError::Field {
         field: "password",
         what: "That handle and password do not belong together.".into(),
     })

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A page's path, as far as it changes what is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    Room { id: RoomId, at: Option<u64> },
+    Room { id: RoomId, at: PageAt },
     Page,
     Unknown,
 }
@@ -21,21 +21,21 @@ impl Asked {
     pub fn of(path: &str) -> Asked {
         let parts: Vec<_> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
-            [""] | ["setup" | "sign-in" | "rooms"] | ["join", _] | ["api", ..] => Asked::Page,
-            ["r", id] => id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: None }),
-            ["r", id, at] => match (id.parse(), at.parse()) {
-                (Ok(id), Ok(at)) => Asked::Room { id, at: Some(at) },
-                _ => Asked::Unknown,
-            },
+            [""] | ["setup" | "sign-in" | "rooms" | "account"] | ["join", _] | ["api", ..] => Asked::Page,
+            ["r", id] => id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: PageAt::Newest }),
+            ["r", id, at] => Asked::rows(id, at, PageAt::Around),
+            ["r", id, "before", at] => Asked::rows(id, at, PageAt::Before),
+            ["r", id, "after", at] => Asked::rows(id, at, PageAt::After),
             _ => Asked::Unknown,
         }
     }
-}
 
-/// One value of a query; only numbers are asked for, so nothing is decoded.
-fn query_number(uri: &Uri, name: &str) -> Option<u64> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(key, _)| *key == name)?.1.parse().ok()
+    fn rows(id: &str, ordinal: &str, at: impl Fn(u64) -> PageAt) -> Asked {
+        match (id.parse(), ordinal.parse()) {
+            (Ok(id), Ok(ordinal)) => Asked::Room { id, at: at(ordinal) },
+            _ => Asked::Unknown,
+        }
+    }
 }
 
 pub async fn boot(
@@ -75,18 +75,14 @@ pub async fn boot(
         if let Asked::Room { id, at } = asked
             && directory.can(me, Action::Read, id)
         {
-            let which = match (at, query_number(uri, "before"), query_number(uri, "after")) {
-                (Some(at), ..) => PageAt::Around(at),
-                (_, Some(before), _) => PageAt::Before(before),
-                (_, _, Some(after)) => PageAt::After(after),
-                _ => PageAt::Newest,
-            };
-            let page = rooms::page(node, me, (id, 0), which, bounds::FIRST_PAGE_ROWS, None);
+            let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
             let page = page.map_err(|fault| HttpError {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 message: Some(fault.to_string()),
             })?;
-            boot.found = at.map(|at| (id, at));
+            if let PageAt::Around(ordinal) = at {
+                boot.found = Some((id, ordinal));
+            }
             let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
             authors.extend(page.quotes.values().map(|quote| quote.author));
             authors.sort_unstable();

@@ -16,6 +16,8 @@ pub struct Config {
     pub public_url: Option<Origin>,
     /// Further origins that pages may come from.
     pub allowed_origins: Vec<Origin>,
+    /// Whether the start prints a QR code; without a word, in a terminal.
+    pub qr: Option<bool>,
     pub log_filter: String,
     pub log_json: bool,
 }
@@ -122,6 +124,12 @@ impl Config {
             "must be addresses such as https://chat.example.org, with commas between them",
             |text| text.split(',').filter(|part| !part.trim().is_empty()).map(Origin::parse).collect(),
         );
+        let qr = reader.read("QR", "must be auto, yes or no", |text| match text {
+            "auto" => Some(None),
+            "yes" => Some(Some(true)),
+            "no" => Some(Some(false)),
+            _ => None,
+        });
         let log_filter =
             reader.read("LOG", "must be a level (error, warn, info, debug) or a filter", |text| {
                 text.parse::<tracing_subscriber::EnvFilter>().ok().map(|_| text.to_owned())
@@ -141,6 +149,7 @@ impl Config {
             data_dir: data_dir.unwrap_or_else(|| PathBuf::from("data")),
             public_url,
             allowed_origins: allowed_origins.unwrap_or_default(),
+            qr: qr.flatten(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             log_json: log_json.unwrap_or(false),
         })
@@ -148,12 +157,13 @@ impl Config {
 }
 
 /// Every variable that Beck reads.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "IP",
     "PORT",
     "DATA_DIR",
     "PUBLIC_URL",
     "ALLOWED_ORIGINS",
+    "QR",
     "LOG",
     "LOG_FORMAT",
     "REDIS_URL",

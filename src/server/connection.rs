@@ -3,7 +3,7 @@
 use super::broker::Pointer;
 use super::directory::Action;
 use super::hub::{HubRoom, Mailbox, Pulled, encode};
-use super::node::Node;
+use super::node::{Node, ProposeError};
 use super::rooms::{self, RoomError};
 use super::state::Reader;
 use super::throttle::{Bucket, Rate};
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 /// Frames that go out before the connection looks at what came in.
 const FRAMES_AT_ONCE: usize = 64;
 /// Events read from the state file at once.
-const EVENTS_AT_ONCE: u64 = 200;
+const EVENTS_AT_ONCE: u64 = 64;
 /// Proposals of one connection that wait for their outcome; beyond it the socket is not read.
 const PROPOSALS_AT_ONCE: usize = 32;
 const FRAME_RATE: Rate = Rate { burst: 120.0, per_second: 30.0 };
@@ -33,6 +33,10 @@ const FRAMES_OVER: u32 = 200;
 const BAD_FRAMES: u32 = 10;
 /// A reader that takes no byte for so long is closed; it resumes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// An outcome that is not there after so long is unknown, as when the disk is full: the log may have the entry.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
+/// The peer has so long to take the close frame and to answer it.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 const BADGE_PAUSE: Duration = Duration::from_millis(300);
 
@@ -100,8 +104,14 @@ impl Connection {
         };
         if let End::Close(code) = end {
             let frame = CloseFrame { code: code.number(), reason: Utf8Bytes::from_static(code.reason()) };
-            let close = self.socket.send(Message::Close(Some(frame)));
-            let _ = tokio::time::timeout(Duration::from_secs(2), close).await;
+            let goodbye = async {
+                self.socket.send(Message::Close(Some(frame))).await?;
+                // What is left unread would make the system reset the connection, and the peer may then lose
+                // what was sent last: the reason, and outcomes before it.
+                while let Some(Ok(_)) = self.socket.recv().await {}
+                Ok::<(), axum::Error>(())
+            };
+            let _ = tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await;
         }
         self.node.hub.disconnect(&self.mailbox, self.open.keys().chain(&self.watched).copied());
     }
@@ -363,18 +373,17 @@ impl Connection {
             ClientFrame::Post(draft) => {
                 let id = draft.id;
                 let posted = rooms::post(&self.node, self.me, draft);
-                self.answers.push_back(posted.map(move |done| answer(id, done)).boxed());
+                self.answer_with(id, posted);
                 Ok(())
             }
             ClientFrame::Act { id, room, target, slot, value } => {
                 let acted = rooms::act(&self.node, self.me, (id, room, target), &slot, value);
-                self.answers.push_back(acted.map(move |done| answer(id, done)).boxed());
+                self.answer_with(id, acted);
                 Ok(())
             }
             ClientFrame::Void { id, target } => {
                 let (node, me) = (self.node.clone(), self.me);
-                let voided = async move { rooms::void(&node, me, id, target).await };
-                self.answers.push_back(voided.map(move |done| answer(id, done)).boxed());
+                self.answer_with(id, async move { rooms::void(&node, me, id, target).await });
                 Ok(())
             }
             ClientFrame::Outcome { id } => {
@@ -393,8 +402,20 @@ impl Connection {
                 self.send(&frame).await
             }
             ClientFrame::Fetch { req, room, after, to } => {
-                let frame = match self.fetch(room, after, to) {
+                let frame = match self.events(room, after, to.min(after.saturating_add(500))) {
                     Ok(events) => ServerFrame::Events { req, room, events },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Headers { req, room, after, to } => {
+                let to = to.min(after.saturating_add(bounds::HEADERS_AT_ONCE));
+                let frame = match self.events(room, after, to) {
+                    Ok(events) => {
+                        let headers =
+                            events.into_iter().map(|event| (event.header.clone(), event.chain)).collect();
+                        ServerFrame::Headers { req, room, headers }
+                    }
                     Err(fault) => refused(None, Some(req), &fault),
                 };
                 self.send(&frame).await
@@ -415,7 +436,19 @@ impl Connection {
         }
     }
 
-    fn fetch(
+    /// Answers a proposal in its turn; a fold that cannot go on leaves the outcome unknown.
+    fn answer_with(
+        &mut self,
+        id: ClientId,
+        proposed: impl Future<Output = Result<Outcome, RoomError>> + Send + 'static,
+    ) {
+        let answered = tokio::time::timeout(OUTCOME_TIMEOUT, proposed);
+        let answered =
+            answered.map(move |done| answer(id, done.unwrap_or(Err(ProposeError::Unknown.into()))));
+        self.answers.push_back(answered.boxed());
+    }
+
+    fn events(
         &self,
         room: RoomId,
         after: u64,
@@ -424,7 +457,6 @@ impl Connection {
         if !self.node.directory().can(self.me, Action::Read, room) {
             return Err(RoomError::NotFound);
         }
-        let to = to.min(after.saturating_add(500));
         Ok(self.node.state.read(|state| {
             let head = state.room_head(room)?;
             state.events(&head, after, to)

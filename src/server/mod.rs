@@ -1,6 +1,7 @@
 //! The server: configuration, node, routes, commands. `beck` runs [`main`].
 
 pub mod accounts;
+pub mod addresses;
 pub mod auth;
 pub mod boot;
 pub mod broker;
@@ -11,9 +12,11 @@ pub mod directory;
 pub mod fold;
 pub mod forms;
 pub mod hub;
+pub mod logins;
 pub mod node;
 pub mod origin;
 pub mod pages;
+pub mod passwords;
 pub mod rooms;
 pub mod router;
 pub mod serve;

@@ -2,11 +2,11 @@
 
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
-use super::{pages, websocket};
+use super::{auth, pages, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, any, get, post};
@@ -32,15 +32,18 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/ws", any(websocket::upgrade))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .route("/setup", page_and(post(forms::set_up)))
-        .route("/sign-in", page_and(post(forms::sign_in)))
-        .route("/sign-out", post(forms::sign_out))
-        .route("/join/{token}", page_and(post(forms::join)))
-        .route("/enter/{token}", get(forms::enter))
-        .route("/rooms", page_and(post(forms::create_room)))
-        .route("/r/{room}/post", post(forms::post))
-        .route("/r/{room}/join", post(forms::join_room))
-        .route("/r/{room}/leave", post(forms::leave_room))
+        .route("/setup", page_and(post(forms::accounts::set_up)))
+        .route("/sign-in", page_and(post(forms::accounts::sign_in)))
+        .route("/sign-out", post(forms::accounts::sign_out))
+        .route("/sign-out-everywhere", post(forms::accounts::sign_out_everywhere))
+        .route("/account/password", post(forms::accounts::change_password))
+        .route("/api/v1/login", get(login))
+        .route("/join/{token}", page_and(post(forms::accounts::join)))
+        .route("/enter/{token}", get(forms::accounts::enter))
+        .route("/rooms", page_and(post(forms::rooms::create_room)))
+        .route("/r/{room}/post", post(forms::rooms::post))
+        .route("/r/{room}/join", post(forms::rooms::join_room))
+        .route("/r/{room}/leave", post(forms::rooms::leave_room))
         .with_state(node.clone())
         .fallback_service(pages.clone())
         .layer(from_fn_with_state((node.clone(), pages), show_again))
@@ -49,6 +52,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
         .layer(from_fn(pages::secure))
+        .layer(pages::compression())
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
 }
 
@@ -66,6 +70,21 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
     }
 }
 
+/// Whether the request's login is good, without a body: a page whose socket cannot be opened asks it, to tell a
+/// login that has ended from a network that is away and from a proxy that passes no upgrade.
+async fn login(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    let known = match auth::token(&headers, &node.config) {
+        Some(token) => node.login_of(token).await,
+        None => Ok(None),
+    };
+    let status = match known {
+        Ok(Some(_)) => StatusCode::NO_CONTENT,
+        Ok(None) => StatusCode::UNAUTHORIZED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
 /// Leads a page request to where it belongs: the first run, the door, or the newest room.
 async fn lead(
     State(node): State<Arc<Node>>,
@@ -77,7 +96,7 @@ async fn lead(
     }
     let path = request.uri().path();
     let is_door = path == "/setup" || path == "/sign-in" || path.starts_with("/join/");
-    let is_inside = path == "/" || path == "/rooms" || path.starts_with("/r/");
+    let is_inside = matches!(path, "/" | "/rooms" | "/account") || path.starts_with("/r/");
     if !is_door && !is_inside {
         return next.run(request).await;
     }

@@ -43,8 +43,16 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
     drop(listener);
     node.draining.cancel();
     tasks.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
-        tracing::warn!(open = tasks.len(), "connections were cut at the end of the drain");
+    let all = async {
+        tasks.wait().await;
+        // A request that became a socket has ended, the socket has not.
+        while node.hub.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_TIMEOUT, all).await.is_err() {
+        let open = tasks.len() + node.hub.connections();
+        tracing::warn!(open, "connections were cut at the end of the drain");
     }
 }
 

@@ -342,7 +342,7 @@ impl Reader<'_> {
             .db
             .prepare_cached(sql)?
             .query_row(params![head.n, lane as i64, above as i64, me.as_str(), limit], |row| row.get(0))?;
-        Ok(Badge { unread: u32::try_from(unread).unwrap_or(0), mentions: 0 })
+        Ok(Badge { unread: u32::try_from(unread).unwrap_or(0), mentions: 0, read: above })
     }
 
     /// Numbers of the log's entries that hold text of a message: its own, its edits', its doubles'.

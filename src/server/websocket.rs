@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Bytes that each socket reads and writes at once; axum's defaults would cost 128 KiB each.
 const BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that may wait in a socket's write buffer.
-const MAX_WRITE_BYTES: usize = 1024 * 1024;
+const MAX_WRITE_BYTES: usize = 64 * 1024 * 1024;
 
 pub async fn upgrade(
     State(node): State<Arc<Node>>,

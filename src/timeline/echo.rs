@@ -24,9 +24,21 @@ pub enum EchoState {
     NotSent { why: Refusal },
     /// Not carried out for a reason that lies outside the log (too long, signed out); stays editable.
     Failed { why: String },
+    /// It waited so long that its author is asked whether it is still to be sent.
+    Question,
+    /// It was acknowledged, and the log that the server has now lacks it: its author is asked.
+    Lost,
+    /// Being taken back: whether that comes in time is not known yet.
+    TakingBack,
 }
 
 impl Echo {
+    /// Whether it waits for its author, and the later ones of the room wait for it.
+    pub fn needs_author(&self) -> bool {
+        use EchoState::*;
+        matches!(self.state, NotSent { .. } | Failed { .. } | Question | Lost)
+    }
+
     pub(super) fn answered(&mut self, outcome: Outcome) {
         self.state = match outcome {
             Outcome::Stored { seq: Some(seq), .. } => EchoState::Stored { seq },

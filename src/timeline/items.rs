@@ -9,6 +9,24 @@ const GROUP_MS: i64 = 5 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
 
+/// A line between two messages that says what happened there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// It stands below this ordinal.
+    pub after: u64,
+    pub what: MarkKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// What is below was not read when the room was entered.
+    New,
+    /// So many messages came while this client was away.
+    CaughtUp { missed: u64 },
+    /// The room was loaded again because the server's log changed; when, by this device's clock.
+    Reset { at: i64 },
+}
+
 /// One line of the list; its key is unique and never changes for one thing.
 #[derive(Debug, Clone)]
 pub enum Item {
@@ -19,8 +37,14 @@ pub enum Item {
         /// Whether it begins a group: avatar and name are shown.
         first: bool,
     },
+    Mark(MarkKind),
     /// Ordinals `from..=to` are being loaded.
     Hole {
+        from: u64,
+        to: u64,
+    },
+    /// Events `from..=to` of the room have not come yet, although later ones have.
+    Missing {
         from: u64,
         to: u64,
     },
@@ -35,18 +59,26 @@ impl Item {
         match self {
             Item::Day(day) => format!("d:{day}"),
             Item::Row { row, .. } => row.id.to_string(),
+            Item::Mark(MarkKind::New) => "new".to_owned(),
+            Item::Mark(MarkKind::CaughtUp { missed }) => format!("c:{missed}"),
+            Item::Mark(MarkKind::Reset { at }) => format!("r:{at}"),
             Item::Hole { from, .. } => format!("h:{from}"),
+            Item::Missing { .. } => "missing".to_owned(),
             Item::Echo { echo, .. } => echo.draft.id.to_string(),
         }
     }
 }
 
-/// Lays out a timeline for `me`, whose clock is `zone` minutes east of UTC.
-pub fn items(timeline: &Timeline, me: AccountId, zone: i32) -> Vec<Item> {
+/// Lays out a timeline for `me`, whose clock is `zone` minutes east of UTC. Of each kind of mark there is one at most.
+pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> Vec<Item> {
     let mut items = Vec::with_capacity(timeline.rows.len() + 8);
     let local = |at: i64| at.saturating_add(i64::from(zone) * MINUTE_MS);
     let mut day = None;
     let mut before: Option<&Row> = None;
+    let mut new = marks.iter().find(|mark| mark.what == MarkKind::New);
+    let mut marks: Vec<Mark> = marks.iter().filter(|mark| mark.what != MarkKind::New).copied().collect();
+    marks.sort_by_key(|mark| mark.after);
+    let mut marks = marks.into_iter().peekable();
     for row in timeline.rows() {
         let hole = before.filter(|before| row.ordinal > before.ordinal + 1);
         if let Some(before) = hole {
@@ -59,13 +91,29 @@ pub fn items(timeline: &Timeline, me: AccountId, zone: i32) -> Vec<Item> {
             items.push(Item::Day(today));
             day = Some(today);
         }
+        let mut marked = false;
+        while let Some(mark) = marks.next_if(|mark| mark.after < row.ordinal) {
+            items.push(Item::Mark(mark.what));
+            marked = true;
+        }
+        // What one wrote oneself is not new.
+        if let Some(mark) = new.take_if(|mark| mark.after < row.ordinal && row.author != me) {
+            items.push(Item::Mark(mark.what));
+            marked = true;
+        }
         let continues = before.is_some_and(|before| {
             before.author == row.author && close(before.at, row.at) && row.quote.is_none()
         });
-        let first = new_day || hole.is_some() || !continues;
+        let first = new_day || marked || hole.is_some() || !continues;
         items.push(Item::Row { row: row.clone(), first });
         before = Some(row);
     }
+    // What is not stored yet stands below everything that is, and events come before it.
+    let missing = timeline.missing().filter(|_| timeline.at_newest());
+    if let Some((after, to)) = missing {
+        items.push(Item::Missing { from: after + 1, to });
+    }
+    items.extend(marks.map(|mark| Item::Mark(mark.what)));
     let mut last = before.map(|row| (row.author, row.at));
     for echo in timeline.echoes() {
         let continues = last.is_some_and(|(author, at)| author == me && close(at, echo.at));

@@ -7,7 +7,7 @@ mod echo;
 mod items;
 
 pub use echo::{Echo, EchoState};
-pub use items::{Item, items};
+pub use items::{Item, Mark, MarkKind, items};
 
 use crate::protocol::{ClientId, Event, Hash, Outcome, Page, Position, Quote, Row};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -137,6 +137,11 @@ impl Timeline {
             before = Some(ordinal);
         }
         None
+    }
+
+    /// Whether a page is ahead of the cursor or events came before their turn: more is on its way.
+    pub fn is_behind(&self) -> bool {
+        !self.promised.is_empty() || !self.ahead.is_empty()
     }
 
     /// The events that are missing between the cursor and what came early.

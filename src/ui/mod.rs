@@ -33,7 +33,7 @@ const STYLES: [Asset; 13] = [
     asset!("/assets/css/form.css"),
     asset!("/assets/css/bar.css"),
 ];
-const DOM_SCRIPT: Asset = asset!("/assets/dom.js");
+const SCRIPTS: [Asset; 2] = [asset!("/assets/dom.js"), asset!("/assets/device.js")];
 
 /// The root: one loader, then every view reads the store.
 #[component]
@@ -42,8 +42,10 @@ pub fn App() -> Element {
         for style in STYLES {
             document::Stylesheet { href: style }
         }
-        // Not deferred: it must be there before the module that calls it.
-        document::Script { src: DOM_SCRIPT }
+        // Not deferred: they must be there before the module that calls them.
+        for script in SCRIPTS {
+            document::Script { src: script }
+        }
         Loaded {}
     }
 }

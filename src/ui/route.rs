@@ -1,6 +1,8 @@
 //! The addresses of the pages.
 
-use super::views::{Home, Join, NotFound, RoomAt, RoomPage, Rooms, SetUp, SignIn};
+use super::views::{
+    Account, Home, Join, NotFound, RoomAfter, RoomAt, RoomBefore, RoomPage, Rooms, SetUp, SignIn,
+};
 use dioxus::prelude::*;
 
 #[derive(Routable, Clone, PartialEq)]
@@ -16,10 +18,16 @@ pub enum Route {
     Join { token: String },
     #[route("/rooms")]
     Rooms {},
+    #[route("/account")]
+    Account {},
     #[route("/r/:room")]
     RoomPage { room: String },
     #[route("/r/:room/:ordinal")]
     RoomAt { room: String, ordinal: String },
+    #[route("/r/:room/before/:ordinal")]
+    RoomBefore { room: String, ordinal: String },
+    #[route("/r/:room/after/:ordinal")]
+    RoomAfter { room: String, ordinal: String },
     #[route("/:..rest")]
     NotFound { rest: Vec<String> },
 }

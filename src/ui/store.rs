@@ -31,23 +31,25 @@ pub fn provide(boot: &Boot) {
         super::dom::live();
     });
     use_future(move || {
-        let (session, waiting) = (store.session, waiting.take());
+        let (session, waiting, intents) = (store.session, waiting.take(), store.intents.clone());
         async move {
             if let (Some(session), Some(waiting)) = (session, waiting) {
-                run(session, waiting).await;
+                run(session, intents, waiting).await;
             }
         }
     });
 }
 
 #[cfg(target_arch = "wasm32")]
-async fn run(session: Signal<Session>, waiting: mpsc::UnboundedReceiver<Input>) {
-    crate::client::engine::run(session, waiting).await;
+async fn run(mut session: Signal<Session>, intents: Intents, waiting: mpsc::UnboundedReceiver<Input>) {
+    let account = session.peek().me.id.to_string();
+    let device = crate::client::platform::web::WebDevice::new(account, intents);
+    crate::client::engine::run(device, move |change| change(&mut session.write()), waiting).await;
 }
 
-/// Only a browser has an engine so far.
+/// The desktop's engine runs on a thread of its own, which does not exist yet.
 #[cfg(not(target_arch = "wasm32"))]
-async fn run(_: Signal<Session>, _: mpsc::UnboundedReceiver<Input>) {}
+async fn run(_: Signal<Session>, _: Intents, _: mpsc::UnboundedReceiver<Input>) {}
 
 pub fn use_store() -> Store {
     use_context()

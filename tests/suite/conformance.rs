@@ -40,6 +40,20 @@ async fn entries_are_numbered_and_linked_as_a_second_implementation_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_clock_is_asked_once_for_each_entry_and_times_never_fall() {
+    let folder = tempdir().unwrap();
+    let mut times = [1_000, 3_000, 2_000, 4_000].into_iter();
+    let log = Embedded::open_with_clock(folder.path(), move || times.next().unwrap_or(9_000)).unwrap();
+    let by = AccountId::random();
+    log.create(workspace(by)).await.unwrap();
+    log.append((0..4).map(|n| room_proposal(by, &format!("r{n}"))).collect()).await.unwrap();
+    let entries = read_all(&log).await;
+    let at: Vec<_> = entries.iter().map(|entry| entry.header.at).collect();
+    assert_eq!(at, [1_000, 3_000, 3_000, 4_000, 9_000]);
+    assert_linked(&entries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_made_once_and_only_on_purpose() {
     let folder = tempdir().unwrap();
     let log = Embedded::open(folder.path()).unwrap();
@@ -346,7 +360,8 @@ async fn the_first_versions_data_folder_opens() {
     let texts: Vec<_> = page.rows.iter().map(|row| row.text.as_deref()).collect();
     assert_eq!(texts, [Some("first"), Some("second, edited"), None, Some("fourth")]);
     assert_eq!(page.rows[3].reactions["🌊"].len(), 1);
-    assert_eq!(node.check_password("olive", "a long password").await.unwrap(), Some(owner));
+    let login = node.check_password("olive", "a long password").await.unwrap();
+    assert_eq!(login.map(|login| login.account), Some(owner));
 }
 
 /// Makes that folder: `cargo suite -- --ignored make_the_data_folder`.

@@ -1,12 +1,23 @@
 //! Beck's tests: one target, a module per behaviour.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
+mod addresses;
+mod compression;
 mod config;
 mod conformance;
+mod crowd;
+mod demo;
+mod disk;
+mod drain;
 mod kill;
 mod layering;
+mod leave;
 mod refusals;
+mod resume;
+mod retry;
 mod session;
+mod slow;
 mod support;
 mod text;
 mod timeline;

@@ -17,7 +17,11 @@ struct Here {
 }
 
 fn here() -> Here {
-    let (me, room, epoch) = (AccountId::random(), RoomId::random(), WorkspaceId::random());
+    here_at(Position { epoch: WorkspaceId::random(), seq: 1, chain: Hash::ZERO })
+}
+
+fn here_at(as_of: Position) -> Here {
+    let (me, room) = (AccountId::random(), RoomId::random());
     let me = Person { id: me, name: "Me".into(), handle: "me".into(), role: Role::Member };
     let info = RoomInfo {
         id: room,
@@ -29,7 +33,6 @@ fn here() -> Here {
         joined: true,
         badge: Default::default(),
     };
-    let as_of = Position { epoch, seq: 1, chain: Hash::ZERO };
     let page = Page { room, lane: 0, as_of, head: 0, rows: Vec::new(), quotes: BTreeMap::new() };
     let boot = Boot {
         workspace: "W".into(),
@@ -67,6 +70,23 @@ impl Here {
         self.handle(Input::Frame(frame))
     }
 
+    fn discard(&mut self, id: ClientId) -> Vec<Effect> {
+        self.handle(Input::Discard { id, void: ClientId::random() })
+    }
+
+    fn ack(&mut self, id: ClientId, outcome: Outcome) -> Vec<Effect> {
+        self.handle(Input::Frame(ServerFrame::Ack { id, outcome }))
+    }
+
+    fn error(&mut self, id: ClientId, code: ErrorCode) -> Vec<Effect> {
+        let frame = ServerFrame::Error { id: Some(id), req: None, code, message: "why".into() };
+        self.handle(Input::Frame(frame))
+    }
+
+    fn echoes(&self) -> Vec<EchoState> {
+        self.session.current().unwrap().echoes().iter().map(|echo| echo.state.clone()).collect()
+    }
+
     fn write(&mut self, text: &str) -> (ClientId, Vec<Effect>) {
         let id = ClientId::random();
         let draft = Draft { id, room: self.room, thread: None, quote: None, text: text.into() };
@@ -97,7 +117,9 @@ fn drafts_wait_offline_and_go_out_one_by_one_in_order_under_their_ids() {
     assert_eq!(posted(&here.welcome()), [first]);
     let outcome = Outcome::Stored { g: 9, seq: Some(2), ordinal: Some(1) };
     let effects = here.handle(Input::Frame(ServerFrame::Ack { id: first, outcome }));
-    assert!(effects.contains(&Effect::Forget(first)));
+    let kept =
+        |effect: &Effect| matches!(effect, Effect::Keep(kept) if kept.id() == first && kept.is_stored());
+    assert!(effects.iter().any(kept), "an acknowledged draft is kept for an hour");
     assert_eq!(posted(&effects), [second]);
 }
 
@@ -112,8 +134,8 @@ fn a_refused_draft_holds_back_the_later_ones_until_it_is_discarded() {
     let effects = here.handle(Input::Frame(ServerFrame::Ack { id: first, outcome }));
     assert_eq!(posted(&effects), []);
     let echoes = here.session.current().unwrap().echoes().to_vec();
-    assert_eq!(echoes[0].state, EchoState::NotSent { why: Refusal::Archived });
-    assert_eq!(posted(&here.handle(Input::Discard(first))), [second]);
+    assert_eq!(echoes[0].state, EchoState::Failed { why: Refusal::Archived.to_string() });
+    assert_eq!(posted(&here.discard(first)), [second]);
 }
 
 #[test]
@@ -135,13 +157,318 @@ fn what_may_succeed_later_is_tried_again_and_what_cannot_stays_editable() {
 fn reconnects_wait_longer_each_time_and_end_when_they_are_of_no_use() {
     let mut here = here();
     let mut waits = Vec::new();
+    let mut probes = 0;
     for _ in 0..8 {
-        if let [Effect::Connect { after_ms }] = here.handle(Input::Closed(None))[..] {
-            waits.push(after_ms);
+        for effect in here.handle(Input::Closed(None)) {
+            match effect {
+                Effect::Connect { after_ms } => waits.push(after_ms),
+                Effect::Probe => probes += 1,
+                other => panic!("{other:?}"),
+            }
         }
     }
+    assert_eq!(probes, 7, "from the second try on it is asked what is wrong");
     assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     assert_eq!(here.handle(Input::Wake), [Effect::Connect { after_ms: 0 }]);
     assert_eq!(here.handle(Input::Closed(Some(4001))), []);
     assert_eq!(here.session.status, Status::SignedOut);
+}
+
+const STORED: Outcome = Outcome::Stored { g: 9, seq: Some(2), ordinal: Some(1) };
+const MINUTE: i64 = 60_000;
+
+fn sent(effects: &[Effect]) -> Vec<&ClientFrame> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Send(frame) = effect { Some(frame) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_draft_that_waited_ten_minutes_is_looked_up_and_then_its_author_is_asked() {
+    for (minutes, asks) in [(9, false), (11, true)] {
+        let mut here = here();
+        let (id, _) = here.write("old");
+        here.now += minutes * MINUTE;
+        here.handle(Input::Opened);
+        let effects = here.welcome();
+        let looked_up = sent(&effects).contains(&&ClientFrame::Outcome { id });
+        assert_eq!((looked_up, posted(&effects).is_empty()), (asks, asks), "after {minutes} minutes");
+        if !asks {
+            continue;
+        }
+        // Known after all: it is done, and nobody is asked.
+        let mut known = Here { session: here.session.clone(), ..here };
+        known.ack(id, STORED);
+        assert_eq!(known.session.waiting(), 0);
+        // Not known: nothing goes out until its author says so, and a cut does not change that.
+        assert_eq!(posted(&here.error(id, ErrorCode::NotFound)), []);
+        assert_eq!(here.echoes(), [EchoState::Question]);
+        let (_, effects) = here.write("later");
+        assert_eq!(posted(&effects), []);
+        here.handle(Input::Closed(None));
+        here.handle(Input::Opened);
+        assert_eq!(posted(&here.welcome()), []);
+        assert_eq!(posted(&here.handle(Input::SendNow(id))), [id]);
+    }
+}
+
+#[test]
+fn what_was_never_sent_is_taken_back_at_once_and_what_was_sent_by_an_entry() {
+    let mut here = here();
+    let (first, _) = here.write("never sent");
+    let effects = here.handle(Input::Edit { id: first, void: ClientId::random() });
+    let text = "never sent".to_owned();
+    assert_eq!(effects, [Effect::Forget(first), Effect::Compose(here.room, text)]);
+
+    let (second, _) = here.write("sent and cut");
+    here.handle(Input::Opened);
+    assert_eq!(posted(&here.welcome()), [second]);
+    here.handle(Input::Closed(None));
+    let void = ClientId::random();
+    let effects = here.handle(Input::Edit { id: second, void });
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Compose(..))), "it may be stored");
+    assert_eq!(here.echoes(), [EchoState::TakingBack]);
+    here.handle(Input::Opened);
+    let effects = here.welcome();
+    assert_eq!(posted(&effects), []);
+    assert!(sent(&effects).contains(&&ClientFrame::Void { id: void, target: second }));
+    // Too late: it was stored, and its place is looked up.
+    let mut late = Here { session: here.session.clone(), ..here };
+    let effects = late.ack(void, Outcome::Refused { why: Refusal::TooLate });
+    assert!(sent(&effects).contains(&&ClientFrame::Outcome { id: second }));
+    late.ack(second, STORED);
+    assert_eq!(late.session.waiting(), 0);
+    // In time: it goes back into the composer.
+    let effects = here.ack(void, Outcome::Stored { g: 10, seq: None, ordinal: None });
+    assert_eq!(effects, [Effect::Forget(second), Effect::Compose(here.room, "sent and cut".into())]);
+    assert_eq!(here.echoes(), []);
+}
+
+#[test]
+fn only_the_sending_tab_sends_and_every_tab_shows() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    here.handle(Input::Sender(false));
+    let (mine, effects) = here.write("by the other tab");
+    assert_eq!(posted(&effects), []);
+    assert_eq!(here.echoes(), [EchoState::Waiting]);
+    // The other tab sent it, and it was acknowledged there.
+    let kept = here.session.outbox.get(mine).unwrap().clone();
+    let state = beck::client::KeptState::Stored { seq: 2, at: here.now };
+    here.handle(Input::Shared(beck::client::Kept { tried: true, state, ..kept }));
+    assert_eq!(here.session.waiting(), 0);
+    // A tab that goes leaves its drafts; the next one sends them.
+    let (second, _) = here.write("left behind");
+    assert_eq!(posted(&here.handle(Input::Sender(true))), [second]);
+    here.handle(Input::Gone(second));
+    assert_eq!(here.session.waiting(), 0);
+}
+
+#[test]
+fn an_acknowledged_draft_that_the_log_lost_is_offered_again() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    let (id, _) = here.write("acked");
+    here.ack(id, STORED);
+    let head = here.session.current().unwrap().cursor();
+    let why = beck::protocol::frame::ResetReason::Rewritten;
+    let effects = here.handle(Input::Frame(ServerFrame::Reset { room: here.room, why, head }));
+    let Some(ClientFrame::Page { req, .. }) = sent(&effects).first().copied() else { panic!("{effects:?}") };
+    let page =
+        Page { room: here.room, lane: 0, as_of: head, head: 0, rows: Vec::new(), quotes: BTreeMap::new() };
+    let effects = here.handle(Input::Frame(ServerFrame::Page { req: *req, page }));
+    assert!(sent(&effects).contains(&&ClientFrame::Outcome { id }));
+    here.error(id, ErrorCode::NotFound);
+    assert_eq!(here.echoes(), [EchoState::Lost]);
+    assert_eq!(posted(&here.handle(Input::SendNow(id))), [id]);
+    // An hour later nothing is left of what was acknowledged.
+    here.ack(id, STORED);
+    here.now += 61 * MINUTE;
+    assert!(here.handle(Input::Tick).contains(&Effect::Forget(id)));
+}
+
+#[test]
+fn the_text_of_a_composer_belongs_to_its_room_and_goes_with_the_sending() {
+    let mut here = here();
+    let (room, other) = (here.room, RoomId::random());
+    let typed = |text: &str| Input::Typed(room, text.into());
+    assert_eq!(here.handle(typed("half")), [Effect::KeepTyped(room, "half".into())]);
+    assert_eq!(here.handle(typed("half")), [], "kept once");
+    let offered =
+        |effects: Vec<Effect>| effects.into_iter().any(|effect| matches!(effect, Effect::Offer(..)));
+    assert!(!offered(here.handle(Input::Look { room: other, at: None })));
+    let effects = here.handle(Input::Look { room, at: None });
+    assert!(effects.contains(&Effect::Offer(room, "half".into())));
+    let (_, effects) = here.write("half and whole");
+    assert!(effects.contains(&Effect::KeepTyped(room, String::new())));
+}
+
+#[test]
+fn a_check_recomputes_every_link_and_finds_the_first_that_does_not_fit() {
+    use beck::client::session::CheckState;
+    use beck::protocol::{Digest, Header, Kind};
+    use sha1::{Digest as _, Sha1};
+    let author = AccountId::random();
+    // Chains by a second implementation, over the text that docs/protocol.md gives.
+    let mut chain = "0".repeat(16);
+    let mut headers = Vec::new();
+    for g in 1..=3 {
+        let id = ClientId::random();
+        let text = format!("{chain}\n{g}\n5\n{author} {id} - message - - {}", "0".repeat(32));
+        chain = Sha1::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Digest::default();
+        let header = Header {
+            g,
+            at: 5,
+            author,
+            client_id: id,
+            room: None,
+            kind: Kind::Message,
+            target: None,
+            slot: None,
+            digest,
+        };
+        headers.push((header, chain.parse::<Hash>().unwrap()));
+    }
+    let mut wrong = headers.clone();
+    wrong[1].0.at = 6;
+    let cut = headers[..2].to_vec();
+    let whole = headers.clone();
+    for (headers, expected) in [
+        (whole, CheckState::Agrees { ms: 0 }),
+        (wrong, CheckState::Differs { seq: 2 }),
+        // The server gives less than this client holds.
+        (cut, CheckState::Differs { seq: 3 }),
+    ] {
+        let mut here =
+            here_at(Position { epoch: WorkspaceId::random(), seq: 3, chain: chain.parse().unwrap() });
+        here.handle(Input::Opened);
+        here.welcome();
+        let mut effects = here.handle(Input::Check);
+        let mut given = headers.into_iter();
+        for _ in 0..3 {
+            let Some(ClientFrame::Headers { req, room, after, to }) =
+                sent(&effects).first().copied().cloned()
+            else {
+                break;
+            };
+            assert!(to == 3 && after < 3);
+            let headers: Vec<_> = given.by_ref().collect();
+            effects = here.handle(Input::Frame(ServerFrame::Headers { req, room, headers }));
+        }
+        let state = &here.session.check.as_ref().unwrap().state;
+        match expected {
+            CheckState::Agrees { .. } => assert!(matches!(state, CheckState::Agrees { .. }), "{state:?}"),
+            expected => assert_eq!(*state, expected),
+        }
+    }
+}
+
+#[test]
+fn a_page_that_was_asked_for_before_a_jump_tears_no_hole_into_the_new_window() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    let as_of = here.session.current().unwrap().cursor();
+    let rows = |from: u64, to: u64| {
+        let row = |ordinal| {
+            std::sync::Arc::new(beck::protocol::Row {
+                id: ClientId::random(),
+                author: AccountId::random(),
+                at: 1,
+                seq: 1,
+                lane: 0,
+                ordinal,
+                version: 1,
+                text: Some("row".into()),
+                quote: None,
+                edited: None,
+                deleted: None,
+                pinned: None,
+                reactions: BTreeMap::new(),
+            })
+        };
+        Page {
+            room: here.room,
+            lane: 0,
+            as_of,
+            head: 900,
+            rows: (from..=to).map(row).collect(),
+            quotes: BTreeMap::new(),
+        }
+    };
+    let (middle, newer, newest) = (rows(100, 149), rows(150, 199), rows(851, 900));
+    let req = |effects: &[Effect]| match sent(effects)[..] {
+        [ClientFrame::Page { req, .. }] => *req,
+        _ => panic!("{effects:?}"),
+    };
+    let jump = req(&here.handle(Input::GoTo(120)));
+    let page = |req, page| Input::Frame(ServerFrame::Page { req, page });
+    here.handle(page(jump, middle));
+    let jump = req(&here.handle(Input::Newest));
+    let late = req(&here.handle(Input::Newer));
+    here.handle(page(jump, newest));
+    here.handle(page(late, newer));
+    let timeline = here.session.current().unwrap();
+    assert_eq!((timeline.window(), timeline.hole()), (Some((851, 900)), None));
+}
+
+#[test]
+fn a_server_that_goes_says_when_to_come_back_and_what_was_read_meanwhile_is_told_then() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    assert_eq!(here.handle(Input::Frame(ServerFrame::Moving { after_ms: 730 })), [Effect::Disconnect]);
+    assert_eq!(here.handle(Input::Closed(None)), [Effect::Connect { after_ms: 730 }]);
+    assert_eq!(here.session.status, Status::Moving);
+    assert_eq!(here.handle(Input::Seen(7)), []);
+    here.handle(Input::Opened);
+    let effects = here.welcome();
+    let room = here.room;
+    assert!(sent(&effects).contains(&&ClientFrame::Read { room, lane: 0, generation: 0, ordinal: 7 }));
+}
+
+#[test]
+fn a_draft_that_is_taken_back_after_its_room_was_left_stands_in_that_rooms_composer() {
+    let mut here = here();
+    let (room, other) = (here.room, RoomId::random());
+    let (id, _) = here.write("first");
+    here.handle(Input::Typed(room, "second".into()));
+    here.handle(Input::Look { room: other, at: None });
+    let effects = here.handle(Input::Edit { id, void: ClientId::random() });
+    assert_eq!(effects, [Effect::Forget(id), Effect::KeepTyped(room, "first\nsecond".into())]);
+}
+
+#[test]
+fn a_connection_that_is_taken_and_not_answered_is_given_up() {
+    let mut here = here();
+    here.handle(Input::Connecting);
+    here.now += 9_000;
+    assert_eq!(here.handle(Input::Tick), []);
+    here.now += 2_000;
+    assert_eq!(here.handle(Input::Tick), [Effect::Disconnect], "no socket came");
+    here.handle(Input::Closed(None));
+    here.handle(Input::Connecting);
+    here.handle(Input::Opened);
+    here.now += 11_000;
+    assert_eq!(here.handle(Input::Tick), [Effect::Disconnect], "no welcome came");
+    here.handle(Input::Closed(None));
+
+    // Awake on a live connection: something is asked, and the answer decides.
+    for answered in [true, false] {
+        here.handle(Input::Connecting);
+        here.handle(Input::Opened);
+        here.welcome();
+        let effects = here.handle(Input::Wake);
+        assert_eq!(sent(&effects), [&ClientFrame::People { ids: Vec::new() }]);
+        if answered {
+            here.handle(Input::Frame(ServerFrame::People { people: Vec::new() }));
+        }
+        here.now += 11_000;
+        assert_eq!(here.handle(Input::Tick) == [Effect::Disconnect], !answered);
+        here.handle(Input::Closed(None));
+    }
 }

@@ -90,6 +90,15 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the log of a data folder, which is made if it is missing. The folder is locked until the drop.
     pub fn open(folder: &Path) -> Result<Embedded, OpenError> {
+        Self::open_with_clock(folder, now_ms)
+    }
+
+    /// As [`Embedded::open`], with another clock for the entries' times. It is asked once for each entry, in
+    /// the order of the log; what it says counts only if it is not before the entry before.
+    pub fn open_with_clock(
+        folder: &Path,
+        clock: impl FnMut() -> i64 + Send + 'static,
+    ) -> Result<Embedded, OpenError> {
         let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
         make_private_folder(folder).map_err(in_folder)?;
         let lock = File::options()
@@ -121,8 +130,14 @@ impl Embedded {
         });
         let (commands, waiting) = mpsc::sync_channel(WAITING_COMMANDS);
         let (publish, head) = watch::channel(first_head.map(|(head, _)| head));
-        let mut writer =
-            Writer { connection, end: first_head, shared: shared.clone(), publish, broken: false };
+        let mut writer = Writer {
+            connection,
+            clock: Box::new(clock),
+            end: first_head,
+            shared: shared.clone(),
+            publish,
+            broken: false,
+        };
         let writer = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || writer.run(&waiting))
@@ -332,6 +347,7 @@ fn read_secret(connection: &Connection, key: &str) -> rusqlite::Result<Option<Se
 /// The one that writes. Replies are sent after the commit that holds what they speak of.
 struct Writer {
     connection: Connection,
+    clock: Box<dyn FnMut() -> i64 + Send>,
     end: Option<End>,
     shared: Arc<Shared>,
     publish: watch::Sender<Option<Head>>,
@@ -470,7 +486,7 @@ impl Writer {
             self.connection.execute_batch("SAVEPOINT batch")?;
             for proposal in batch {
                 let (head, last_at) = self.end.unwrap_or_default();
-                let at = now_ms().max(last_at);
+                let at = (self.clock)().max(last_at);
                 let header = proposal.header(head.g + 1, at);
                 debug_assert_eq!(header.digest, digest(&proposal.body));
                 let rest = header.rest();

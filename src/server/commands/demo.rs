@@ -1,5 +1,7 @@
 //! `beck demo`: fills an empty folder with a workspace that looks lived in.
 
+mod times;
+
 use super::Ended;
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId, WorkspaceId};
@@ -7,6 +9,7 @@ use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
 use crate::server::config::Config;
 use crate::server::fold::{AccountBody, LOG_FORMAT, RoomBody, WorkspaceBody};
 use crate::server::node::Node;
+use crate::server::now_ms;
 use futures::FutureExt;
 use std::sync::Arc;
 
@@ -68,9 +71,15 @@ pub fn run(config: Config) -> Ended {
                 folder.display()
             ));
         }
-        let broker = Embedded::open(folder).map_err(|fault| fault.to_string())?;
+        let people = PEOPLE.map(|_| AccountId::random());
+        let (times, entries): (Vec<_>, Vec<_>) =
+            compose(&people, now_ms()).map_err(|fault| fault.to_string())?.into_iter().unzip();
+        // What is written once the demo is filled, if anything, has the time of the day again.
+        let mut times = times.into_iter();
+        let clock = move || times.next().unwrap_or_else(now_ms);
+        let broker = Embedded::open_with_clock(folder, clock).map_err(|fault| fault.to_string())?;
         let broker: Arc<dyn Broker> = Arc::new(broker);
-        let people = fill(&broker).await.map_err(|fault| fault.to_string())?;
+        fill(&broker, entries).await.map_err(|fault| fault.to_string())?;
         let base = config.public_url.as_ref().map(|url| url.as_str().to_owned());
         let base = base.unwrap_or_else(|| format!("http://127.0.0.1:{}", config.address.port()));
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
@@ -108,31 +117,35 @@ impl Dice {
     }
 }
 
-async fn fill(broker: &Arc<dyn Broker>) -> Result<Vec<AccountId>, BrokerError> {
-    let people: Vec<_> = PEOPLE.iter().map(|_| AccountId::random()).collect();
+/// The whole log of the demo, in order, each entry with its time.
+fn compose(people: &[AccountId], now: i64) -> Result<Vec<(i64, Proposal)>, BrokerError> {
+    let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
+    let founded = now - times::MONTH - times::DAY;
     let workspace =
         WorkspaceBody { id: WorkspaceId::random(), name: "Northfield Coop".into(), format: LOG_FORMAT };
-    broker.create(Proposal::new(people[0], ClientId::random(), Kind::Workspace, &workspace)).await?;
-    let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
-    let mut batch = Vec::new();
-    for (account, (name, handle)) in people.iter().zip(PEOPLE) {
+    let workspace = Proposal::new(people[0], ClientId::random(), Kind::Workspace, &workspace);
+    let mut log = vec![(founded, workspace)];
+    for (n, (account, (name, handle))) in (1..).zip(people.iter().zip(PEOPLE)) {
         let role = if *account == people[0] { Role::Owner } else { Role::Member };
         let body = AccountBody { name: name.into(), handle: handle.into(), role };
         let proposal = Proposal::new(*account, ClientId::random(), Kind::Account, &body);
-        batch.push(proposal.target(target(account.as_str())?));
+        log.push((founded + n * times::MINUTE, proposal.target(target(account.as_str())?)));
     }
     let mut dice = Dice(7);
-    for (name, topic, messages) in ROOMS {
+    for (n, (name, topic, messages)) in (0..).zip(ROOMS) {
         let room = RoomId::random();
+        let opened = founded + (10 + n) * times::MINUTE;
         let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: topic.into() };
-        batch.push(Proposal::new(people[0], ClientId::random(), Kind::Room, &body).room(room));
+        log.push((opened, Proposal::new(people[0], ClientId::random(), Kind::Room, &body).room(room)));
         for account in &people[1..] {
             let join = Proposal::new(*account, ClientId::random(), Kind::Join, &()).room(room);
-            batch.push(join.target(target(account.as_str())?));
+            log.push((opened, join.target(target(account.as_str())?)));
         }
         let mut author = people[0];
         let mut last = None;
-        for n in 0..messages {
+        // The first rooms are the liveliest.
+        let newest = now - (3 + 11 * n * n) * times::MINUTE;
+        for (n, at) in times::of_room(&mut dice, messages, now, newest).into_iter().enumerate() {
             if dice.next(3) == 0 {
                 author = people[dice.next(people.len())];
             }
@@ -144,20 +157,34 @@ async fn fill(broker: &Arc<dyn Broker>) -> Result<Vec<AccountId>, BrokerError> {
             let quote = if dice.next(25) == 0 { last } else { None };
             let id = ClientId::random();
             last = Some(id);
-            batch.push(Proposal::new(author, id, Kind::Message, &MessageBody { text, quote }).room(room));
+            let message = MessageBody { text, quote };
+            log.push((at, Proposal::new(author, id, Kind::Message, &message).room(room)));
             if dice.next(12) == 0 && name != "Deploys" {
                 for account in people.iter().take(1 + dice.next(4)) {
                     let act = ActBody { value: ActValue::On(true) };
                     let act = Proposal::new(*account, ClientId::random(), Kind::Act, &act);
                     let act = act.room(room).target(target(&id.to_string())?);
-                    batch.push(act.slot(target(&format!("react:🌊:{account}"))?));
+                    // Never in the future: the newest message is three minutes old.
+                    let soon = at + 10_000 + dice.next(150_000) as i64;
+                    log.push((soon, act.slot(target(&format!("react:🌊:{account}"))?)));
                 }
-            }
-            if batch.len() > 500 {
-                broker.append(std::mem::take(&mut batch)).await?;
             }
         }
     }
-    broker.append(batch).await?;
-    Ok(people)
+    log.sort_by_key(|(at, _)| *at);
+    Ok(log)
+}
+
+async fn fill(broker: &Arc<dyn Broker>, entries: Vec<Proposal>) -> Result<(), BrokerError> {
+    let mut entries = entries.into_iter();
+    if let Some(workspace) = entries.next() {
+        broker.create(workspace).await?;
+    }
+    loop {
+        let batch: Vec<_> = entries.by_ref().take(500).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        broker.append(batch).await?;
+    }
 }

@@ -24,6 +24,7 @@ Settings come from the environment and from the file .env:
   DATA_DIR         folder that holds everything (./data)
   PUBLIC_URL       the address that people type, behind a proxy (https://chat.example.org)
   ALLOWED_ORIGINS  further addresses that pages may come from, with commas between
+  QR               yes or no: a QR code of the address at the start (auto: in a terminal)
   LOG              error, warn, info, debug or a filter (info)
   LOG_FORMAT       text or json (text)
 ";

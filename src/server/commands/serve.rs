@@ -4,8 +4,9 @@ use super::Ended;
 use crate::server::broker::{Broker, embedded::Embedded};
 use crate::server::config::Config;
 use crate::server::node::{Node, Readiness};
-use crate::server::{accounts, router, serve};
+use crate::server::{accounts, addresses, router, serve};
 use futures::FutureExt;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -37,6 +38,9 @@ pub fn run(config: Config) -> Ended {
         println!("Beck is ready: {shown} (data: {}; {})", folder.display(), durability.words);
         if let Some(warning) = durability.warning {
             println!("Warning: {warning}");
+        }
+        for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
+            println!("{line}");
         }
         if accounts::needs_setup(&node)
             && let Some(code) = &node.auth.setup_code

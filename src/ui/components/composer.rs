@@ -1,6 +1,7 @@
 //! Where people write. The text belongs to the browser: nothing here ever sets it while somebody types.
 
-use crate::client::{Input, Session, Status};
+use super::clock;
+use crate::client::{Input, Probe, Session, Status};
 use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, RoomId, bounds};
 use crate::ui::dom;
@@ -13,7 +14,23 @@ use dioxus_free_icons::icons::ld_icons::LdArrowUp;
 pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element {
     let store = use_store();
     let mut fault = use_signal(|| None::<String>);
-    let offline = matches!(session.read().status, Status::Offline | Status::SignedOut | Status::TooOld);
+    let state = session.read();
+    let live = matches!(state.status, Status::Starting | Status::Live);
+    let since = state.offline_since.map(|at| clock(at, store.boot.zone));
+    let edge = match (state.status, state.probe, since) {
+        (Status::Starting | Status::Live, ..) => String::new(),
+        (Status::Moving, ..) => "The server restarts. What you send waits here and goes out in order.".into(),
+        (Status::Offline, Some(Probe::SignedIn), _) => {
+            "The server answers, but no live connection gets through: a proxy may block WebSockets.".into()
+        }
+        (Status::SignedOut, ..) => "Signed out. What you send waits here until you sign in again.".into(),
+        (Status::TooOld, ..) => "This page is too old. What you send waits here until you reload it.".into(),
+        (_, _, Some(since)) => {
+            format!("Offline since {since}. What you send waits here, in order.")
+        }
+        _ => "Offline. What you send waits here and goes out in order.".into(),
+    };
+    let only_here = state.not_kept && state.waiting() > 0;
     let client_id = store.boot.client_id;
     let notice = store.boot.notice.clone();
     let unsent = notice.map(|notice| notice.field("text")).unwrap_or_default();
@@ -36,17 +53,19 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
     };
     rsx! {
         form {
-            class: if offline { "composer offline" } else { "composer" },
+            class: if live { "composer" } else { "composer offline" },
             id: "composer",
             method: "post",
             action: "/r/{room}/post",
+            "data-room": "{room}",
             onsubmit: send,
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
-            p { class: "composer-edge", "Offline. What you send waits here and goes out in order." }
+            p { class: "composer-edge", "{edge}" }
             div { class: "box",
                 // An empty child would be rendered as a comment, which a textarea shows.
                 if unsent.is_empty() {
                     textarea {
+                        id: "write",
                         name: "text",
                         rows: "1",
                         placeholder: "Write to {name}",
@@ -56,6 +75,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                     }
                 } else {
                     textarea {
+                        id: "write",
                         name: "text",
                         rows: "1",
                         placeholder: "Write to {name}",
@@ -73,6 +93,8 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                 span { class: "typing", role: "status",
                     if let Some(fault) = fault() {
                         "{fault}"
+                    } else if only_here {
+                        "This browser keeps nothing: what waits is kept only in this tab."
                     }
                 }
                 span { class: "keys", "Enter sends · Shift Enter breaks the line" }

@@ -1,9 +1,12 @@
 //! One message, or one draft on its way.
 
 use super::Avatar;
-use crate::protocol::{ClientId, Quote, Row};
+use crate::client::Input;
+use crate::protocol::{AccountId, ClientId, Quote, RoomId, Row};
 use crate::text::{Block, Span, blocks};
 use crate::timeline::{Echo, EchoState};
+use crate::ui::dom;
+use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use dioxus_free_icons::Icon;
 use dioxus_free_icons::icons::ld_icons::LdReply;
@@ -17,6 +20,13 @@ impl PartialEq for SharedRow {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+}
+
+/// What one line shows. A draft and the row that it becomes are one line: its element stays.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    Stored(SharedRow),
+    Echo(Echo),
 }
 
 /// Hours and minutes in the reader's zone.
@@ -33,7 +43,7 @@ pub fn iso(at: i64) -> String {
 }
 
 #[component]
-pub fn MessageText(text: String, state: Option<String>, edited: bool) -> Element {
+pub fn MessageText(text: String, state: Option<&'static str>, edited: bool) -> Element {
     let blocks = blocks(&text);
     let last = blocks.len().saturating_sub(1);
     rsx! {
@@ -58,7 +68,7 @@ pub fn MessageText(text: String, state: Option<String>, edited: bool) -> Element
                                 span { class: "edited", " edited" }
                             }
                             if n == last {
-                                if let Some(state) = &state {
+                                if let Some(state) = state {
                                     span { class: "state", " {state}" }
                                 }
                             }
@@ -71,77 +81,74 @@ pub fn MessageText(text: String, state: Option<String>, edited: bool) -> Element
 }
 
 #[component]
-pub fn MessageRow(
-    row: SharedRow,
+pub fn MessageLine(
+    line: Line,
+    room: RoomId,
     first: bool,
     found: bool,
     author: String,
     quote: Option<(String, Quote)>,
-    me: crate::protocol::AccountId,
+    me: AccountId,
     zone: i32,
 ) -> Element {
-    let row = row.0;
-    let n = row.ordinal;
-    let mut class = "row".to_owned();
+    let (by, at) = match &line {
+        Line::Stored(row) => (row.0.author, row.0.at),
+        Line::Echo(echo) => (me, echo.at),
+    };
+    let (id, ordinal, name, mut class) = match &line {
+        Line::Stored(SharedRow(row)) => {
+            let class = if row.text.is_none() { "row erased" } else { "row" };
+            (row.ordinal.to_string(), Some(row.ordinal.to_string()), None, class.to_owned())
+        }
+        Line::Echo(echo) if echo.needs_author() => {
+            (echo.draft.id.to_string(), None, Some("Your message, not sent"), "row failed".to_owned())
+        }
+        Line::Echo(echo) => {
+            (echo.draft.id.to_string(), None, Some("Your message, sending"), "row pending".to_owned())
+        }
+    };
     if first {
         class.push_str(" first");
-    }
-    if row.text.is_none() {
-        class.push_str(" erased");
     }
     if found {
         class.push_str(" found");
     }
-    let (time, moment) = (clock(row.at, zone), iso(row.at));
-    let reactions: Vec<_> =
-        row.reactions.iter().map(|(emoji, who)| (emoji.clone(), who.len(), who.contains(&me))).collect();
+    let labelled_by = name.is_none().then(|| format!("n-{id} t-{id}"));
+    let (time, moment) = (clock(at, zone), iso(at));
     rsx! {
-        li { class, id: "m-{n}", "data-ordinal": "{n}",
-            article { class: "message", tabindex: "-1", "aria-labelledby": "n-{n} t-{n}",
+        li { class, id: "m-{id}", "data-ordinal": ordinal,
+            article { class: "message", tabindex: "-1", "aria-label": name, "aria-labelledby": labelled_by,
                 if first {
-                    Avatar { id: row.author, name: author.clone(), small: false }
+                    Avatar { id: by, name: author.clone(), small: false }
                 } else {
-                    time { class: "gutter", id: "t-{n}", datetime: "{moment}", "{time}" }
+                    time { class: "gutter", id: "t-{id}", datetime: "{moment}", "{time}" }
                 }
                 div { class: "body",
                     if first {
                         p { class: "byline",
-                            span { class: "author", id: "n-{n}", "{author}" }
+                            span { class: "author", id: "n-{id}", "{author}" }
                             " "
-                            time { class: "at", id: "t-{n}", datetime: "{moment}", "{time}" }
+                            time { class: "at", id: "t-{id}", datetime: "{moment}", "{time}" }
                         }
                     } else {
-                        span { class: "hidden", id: "n-{n}", "{author}" }
+                        span { class: "hidden", id: "n-{id}", "{author}" }
                     }
-                    if let Some((name, quote)) = &quote {
-                        p { class: "quote",
-                            Icon { class: "icon", width: 14, height: 14, icon: LdReply }
-                            a { href: "#m-{quote.ordinal}",
-                                b { "{name}" }
-                                " "
-                                span { class: "quoted", {quote.text.clone().unwrap_or_else(|| "deleted".into())} }
+                    if let Some((name, quote)) = quote {
+                        QuoteLine { room, name, quote }
+                    }
+                    match line {
+                        Line::Stored(SharedRow(row)) => rsx! {
+                            if let Some(text) = &row.text {
+                                MessageText { text: text.clone(), state: None, edited: row.edited.is_some() }
+                            } else {
+                                div { class: "text", p { "deleted" } }
                             }
-                        }
-                    }
-                    match &row.text {
-                        Some(text) => rsx! {
-                            MessageText { text: text.clone(), state: None, edited: row.edited.is_some() }
-                        },
-                        None => rsx! {
-                            div { class: "text", p { "deleted" } }
-                        },
-                    }
-                    if !reactions.is_empty() {
-                        ul { class: "reactions", "aria-label": "Reactions",
-                            for (emoji , count , mine) in reactions {
-                                li { key: "{emoji}",
-                                    span { class: if mine { "reaction mine" } else { "reaction" },
-                                        span { class: "emoji", "{emoji}" }
-                                        "{count}"
-                                    }
-                                }
+                            if !row.reactions.is_empty() {
+                                Reactions { row: SharedRow(row), me }
                             }
-                        }
+                        },
+                        Line::Echo(echo) if echo.needs_author() => rsx! { Unsent { echo, time } },
+                        Line::Echo(echo) => rsx! { Pending { echo } },
                     }
                 }
             }
@@ -150,56 +157,34 @@ pub fn MessageRow(
 }
 
 #[component]
-pub fn EchoRow(
-    echo: ReadOnlyEcho,
-    first: bool,
-    author: String,
-    me: crate::protocol::AccountId,
-    onedit: EventHandler<(ClientId, String)>,
-    ondiscard: EventHandler<ClientId>,
-) -> Element {
-    let echo = echo.0;
-    let id = echo.draft.id;
-    let why = match &echo.state {
-        EchoState::NotSent { why } => Some(why.to_string()),
-        EchoState::Failed { why } => Some(why.clone()),
-        _ => None,
-    };
-    let mut class = if why.is_some() { "row failed" } else { "row pending" }.to_owned();
-    if first {
-        class.push_str(" first");
-    }
-    let state = match &echo.state {
-        EchoState::Waiting => Some("waiting".to_owned()),
-        EchoState::Sending => Some("sending".to_owned()),
-        _ => None,
-    };
-    let text = echo.draft.text.clone();
-    let (edited, copied) = (text.clone(), text.clone());
+fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
+    let store = use_store();
+    let ordinal = quote.ordinal;
     rsx! {
-        li { class, id: "e-{id}",
-            article { class: "message", tabindex: "-1", "aria-label": if why.is_some() { "Your message, not sent" } else { "Your message, sending" },
-                if first {
-                    Avatar { id: me, name: author.clone(), small: false }
-                } else {
-                    span { class: "gutter" }
-                }
-                div { class: "body",
-                    if first {
-                        p { class: "byline", span { class: "author", "{author}" } }
-                    }
-                    if let Some(why) = &why {
-                        div { class: "card unsent",
-                            MessageText { text: text.clone(), state: None, edited: false }
-                            p { class: "reason", "Not sent: {why}" }
-                            div { class: "actions-row",
-                                button { class: "link", r#type: "button", onclick: move |_| onedit.call((id, edited.clone())), "Edit" }
-                                button { class: "link", r#type: "button", onclick: move |_| crate::ui::dom::copy(&copied), "Copy" }
-                                button { class: "link", r#type: "button", onclick: move |_| ondiscard.call(id), "Discard" }
-                            }
-                        }
-                    } else {
-                        MessageText { text: text.clone(), state, edited: false }
+        p { class: "quote",
+            Icon { class: "icon", width: 14, height: 14, icon: LdReply }
+            a { href: "/r/{room}/{ordinal}",
+                onclick: move |event: MouseEvent| {
+                    event.prevent_default();
+                    store.intents.send(Input::GoTo(ordinal));
+                },
+                b { "{name}" }
+                " "
+                span { class: "quoted", {quote.text.clone().unwrap_or_else(|| "deleted".into())} }
+            }
+        }
+    }
+}
+
+#[component]
+fn Reactions(row: SharedRow, me: AccountId) -> Element {
+    rsx! {
+        ul { class: "reactions", "aria-label": "Reactions",
+            for (emoji , who) in &row.0.reactions {
+                li { key: "{emoji}",
+                    span { class: if who.contains(&me) { "reaction mine" } else { "reaction" },
+                        span { class: "emoji", "{emoji}" }
+                        "{who.len()}"
                     }
                 }
             }
@@ -207,6 +192,68 @@ pub fn EchoRow(
     }
 }
 
-/// An echo as a prop.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReadOnlyEcho(pub Echo);
+/// On its way. What waits can be taken back into the composer.
+#[component]
+fn Pending(echo: Echo) -> Element {
+    let store = use_store();
+    let id = echo.draft.id;
+    let state = match echo.state {
+        EchoState::Waiting => "waiting",
+        EchoState::TakingBack => "taking back",
+        _ => "sending",
+    };
+    let waits = echo.state == EchoState::Waiting;
+    rsx! {
+        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: false }
+        if waits {
+            button {
+                class: "link take-back",
+                r#type: "button",
+                onclick: move |_| store.intents.send(Input::Edit { id, void: ClientId::random() }),
+                "Take back"
+            }
+        }
+    }
+}
+
+/// A draft that needs its author: what it was, why it is not sent, what to do.
+#[component]
+fn Unsent(echo: Echo, time: String) -> Element {
+    let store = use_store();
+    let (again, edit, discard) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
+    let id = echo.draft.id;
+    let text = echo.draft.text.clone();
+    let (reason, send) = match &echo.state {
+        EchoState::NotSent { why } => (format!("Not sent: {why}"), None),
+        EchoState::Failed { why } => (format!("Not sent: {why}"), None),
+        EchoState::Lost => {
+            let reason = "The server had acknowledged it, and its log no longer has it.";
+            (reason.to_owned(), Some("Send again"))
+        }
+        _ => (format!("Written at {time} and not sent since. Is it still to be sent?"), Some("Send now")),
+    };
+    rsx! {
+        div { class: if send.is_some() { "card unsent question" } else { "card unsent" },
+            MessageText { text: text.clone(), state: None, edited: false }
+            p { class: "reason", "{reason}" }
+            div { class: "actions-row",
+                if let Some(send) = send {
+                    button { class: "link", r#type: "button", onclick: move |_| again.send(Input::SendNow(id)), "{send}" }
+                }
+                button {
+                    class: "link",
+                    r#type: "button",
+                    onclick: move |_| edit.send(Input::Edit { id, void: ClientId::random() }),
+                    "Edit"
+                }
+                button { class: "link", r#type: "button", onclick: move |_| dom::copy(&text), "Copy" }
+                button {
+                    class: "link",
+                    r#type: "button",
+                    onclick: move |_| discard.send(Input::Discard { id, void: ClientId::random() }),
+                    "Discard"
+                }
+            }
+        }
+    }
+}

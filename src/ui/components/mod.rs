@@ -1,18 +1,42 @@
 //! Parts of views: props in, events out.
 
 mod avatar;
+mod chip;
 mod composer;
 mod message;
 mod sidebar;
 mod timeline;
 
 pub use avatar::Avatar;
+pub use chip::Chip;
 pub use composer::Composer;
-pub use message::{EchoRow, MessageRow, SharedRow};
+pub use message::{Line, MessageLine, SharedRow, clock};
 pub use sidebar::Sidebar;
 pub use timeline::TimelineList;
 
 use dioxus::prelude::*;
+
+/// Thousands apart, as people read counts.
+pub fn counted(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What is being filled, as people read it.
+pub fn filling((from, to): (u64, u64)) -> String {
+    if from == to {
+        format!("filling {}", counted(from))
+    } else {
+        format!("filling {} to {}", counted(from), counted(to))
+    }
+}
 
 /// The mark: two waves.
 #[component]

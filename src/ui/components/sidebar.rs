@@ -6,9 +6,10 @@ use crate::protocol::RoomId;
 use crate::protocol::frame::{RoomInfo, RoomKind};
 use crate::ui::dom;
 use crate::ui::route::Route;
+use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::{LdHash, LdLock, LdLogOut, LdPlus, LdSettings};
+use dioxus_free_icons::icons::ld_icons::{LdHash, LdLock, LdLogOut, LdPlus, LdSettings, LdUser};
 
 #[component]
 pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
@@ -19,11 +20,24 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
         (Status::Live, _) => ("own-state online", "Online".to_owned()),
         (Status::Offline, 0) => ("own-state offline", "Offline".to_owned()),
         (Status::Offline, n) => ("own-state waiting", format!("Offline, {n} waiting")),
+        (Status::Moving, 0) => ("own-state offline", "Server restarts".to_owned()),
+        (Status::Moving, n) => ("own-state waiting", format!("Server restarts, {n} waiting")),
         (Status::SignedOut, _) => ("own-state offline", "Signed out".to_owned()),
         (Status::TooOld, _) => ("own-state offline", "Reload needed".to_owned()),
     };
+    let store = use_store();
+    let mut theme = use_signal(|| store.boot.theme.clone());
+    let waiting = match state.waiting() {
+        0 => None,
+        1 => Some("1 message is not sent. It stays".to_owned()),
+        n => Some(format!("{n} messages are not sent. They stay")),
+    };
     rsx! {
-        a { class: "skip", href: "#composer", "Skip to writing" }
+        if current.is_some_and(|room| state.room(room).is_some_and(|room| room.joined)) {
+            a { class: "skip", href: "#write", "Skip to writing" }
+        } else {
+            a { class: "skip", href: "#main", "Skip to the page" }
+        }
         nav { class: "sidebar", "aria-label": "Rooms and people",
             div { class: "workspace",
                 Mark {}
@@ -37,7 +51,12 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     }
                     ul { class: "links",
                         for room in rooms {
-                            RoomLink { key: "{room.id}", current: current == Some(room.id), room }
+                            RoomLink {
+                                key: "{room.id}",
+                                current: current == Some(room.id),
+                                draft: state.typed.contains_key(&room.id),
+                                room,
+                            }
                         }
                     }
                 }
@@ -54,9 +73,25 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                 div { class: "menu",
                     p { class: "menu-name", id: "look", "Look" }
                     div { class: "choices", role: "group", "aria-labelledby": "look",
-                        for (theme , label) in [("system", "System"), ("light", "Light"), ("dark", "Dark")] {
-                            button { key: "{theme}", r#type: "button", onclick: move |_| dom::set_theme(theme), "{label}" }
+                        for (name , label) in [("system", "System"), ("light", "Light"), ("dark", "Dark")] {
+                            button {
+                                key: "{name}",
+                                r#type: "button",
+                                "aria-pressed": if theme() == name { "true" } else { "false" },
+                                onclick: move |_| {
+                                    theme.set(name.to_owned());
+                                    dom::set_theme(name);
+                                },
+                                "{label}"
+                            }
                         }
+                    }
+                    Link { class: "menu-item", to: Route::Account {},
+                        Icon { class: "icon", width: 16, height: 16, icon: LdUser }
+                        "Account"
+                    }
+                    if let Some(waiting) = waiting {
+                        p { class: "menu-warning", "{waiting} in this browser until you sign in here again." }
                     }
                     form { method: "post", action: "/sign-out",
                         button { class: "menu-item", r#type: "submit",
@@ -71,7 +106,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
 }
 
 #[component]
-fn RoomLink(room: RoomInfo, current: bool) -> Element {
+fn RoomLink(room: RoomInfo, current: bool, draft: bool) -> Element {
     let unread = room.badge.unread;
     let class = if unread > 0 && !current { "room-link unread" } else { "room-link" };
     let count = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
@@ -87,6 +122,9 @@ fn RoomLink(room: RoomInfo, current: bool) -> Element {
                     Icon { class: "icon", width: 16, height: 16, icon: LdLock }
                 }
                 span { class: "label", "{room.name}" }
+                if draft && !current {
+                    span { class: "draft", "draft" }
+                }
                 if unread > 0 && !current {
                     span { class: "count", "aria-label": "{count} unread", "{count}" }
                 }

@@ -1,12 +1,15 @@
 //! The list of a room: days, rows, holes, echoes.
 
-use super::message::{EchoRow, MessageRow, ReadOnlyEcho, SharedRow};
+use super::message::{Line, MessageLine, SharedRow, clock};
+use super::{counted, filling};
 use crate::client::{Input, Session};
-use crate::protocol::{AccountId, RoomId};
-use crate::timeline::{Item, items};
+use crate::protocol::{AccountId, Quote, RoomId};
+use crate::timeline::{Item, MarkKind, items};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
+use dioxus_free_icons::Icon;
+use dioxus_free_icons::icons::ld_icons::LdArrowDown;
 
 /// Year, month and day of a count of days since 1970 (the civil calendar, proleptic).
 pub fn date_of(days: i64) -> (i64, i64, i64) {
@@ -49,6 +52,65 @@ fn name_of(session: &Session, id: AccountId) -> String {
     session.people.get(&id).map_or_else(|| "…".to_owned(), |person| person.name.clone())
 }
 
+/// Three lines that stand where rows will be.
+#[component]
+fn Bones() -> Element {
+    rsx! {
+        for width in ["long", "short", "middle"] {
+            div { key: "{width}", class: "message bones", "aria-hidden": "true",
+                span { class: "avatar bone" }
+                div { class: "body",
+                    span { class: "bone name" }
+                    span { class: "bone {width}" }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn MarkLine(what: MarkKind, at: String) -> Element {
+    match what {
+        MarkKind::New => rsx! {
+            li { class: "day new", id: "new", "New since {at}" }
+        },
+        MarkKind::CaughtUp { missed } => {
+            let messages = if missed == 1 { "message" } else { "messages" };
+            let count = counted(missed);
+            rsx! {
+                li { class: "reset", id: "caught-up",
+                    Ripple {}
+                    p { "Caught up: {count} {messages} while you were away" }
+                }
+            }
+        }
+        MarkKind::Reset { .. } => rsx! {
+            li { class: "reset", id: "reset",
+                Ripple {}
+                details { class: "why",
+                    summary {
+                        "Reloaded at {at}: the server's log changed. "
+                        span { class: "link", "Why?" }
+                    }
+                    p {
+                        "The log that this page followed is not the one that the server has now: it was restored from a copy, or lost its newest entries. What you see is what the server has. Messages of yours that it lost are offered to you again."
+                    }
+                }
+            }
+        },
+    }
+}
+
+#[component]
+fn Ripple() -> Element {
+    rsx! {
+        svg { class: "ripple", view_box: "0 0 24 14", width: "24", height: "14", "aria-hidden": "true",
+            path { d: "M2 4.5c3.3-4 6.7-4 10 0s6.7 4 10 0" }
+            path { d: "M2 10.5c3.3-4 6.7-4 10 0s6.7 4 10 0" }
+        }
+    }
+}
+
 #[component]
 pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     let store = use_store();
@@ -59,91 +121,99 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
         return rsx! {
             div { class: "scroll", role: "region", "aria-label": "Messages in {name}",
                 ol { class: "timeline",
-                    for width in ["long", "short", "middle"] {
-                        li { key: "{width}", class: "row first skeleton", "aria-hidden": "true",
-                            div { class: "message",
-                                span { class: "avatar bone" }
-                                div { class: "body",
-                                    span { class: "bone name" }
-                                    span { class: "bone {width}" }
-                                }
-                            }
-                        }
-                    }
+                    li { class: "skeleton", Bones {} }
                 }
             }
         };
     };
     let me = state.me.id;
-    let lines = items(timeline, me, zone);
+    let marks = state.marks.get(&room).cloned().unwrap_or_default();
+    let lines = items(timeline, &marks, me, zone);
     let empty = lines.is_empty();
     let oldest = timeline.window().map_or(1, |(oldest, _)| oldest);
     let newest = timeline.window().map_or(0, |(_, newest)| newest);
     let at_newest = timeline.at_newest();
-    let (edit, discard) = (store.intents.clone(), store.intents.clone());
+    let (loading_older, loading_newer) = state.is_loading(room);
+    let below = state.new_below();
+    let new = marks.iter().find(|mark| mark.what == MarkKind::New);
+    let new = new.and_then(|mark| timeline.rows().find(|row| row.ordinal > mark.after && row.author != me));
+    let new_at = new.map(|row| clock(row.at, zone)).unwrap_or_default();
     let jump = store.intents.clone();
     let join_link = store.boot.join_link.clone().filter(|_| state.people.len() < 2);
     rsx! {
         div { class: "scroll", role: "region", "aria-label": "Messages in {name}", tabindex: "0",
             ol { class: "timeline",
                 if oldest > 1 {
-                    li { class: "edge older",
-                        a { class: "page-link", href: "/r/{room}?before={oldest}", rel: "prev", "Older" }
+                    li { class: if loading_older { "edge older loading" } else { "edge older" },
+                        a { class: "page-link", href: "/r/{room}/before/{oldest}", rel: "prev", "Older" }
+                        if loading_older {
+                            Bones {}
+                        }
                     }
                 }
                 {lines.into_iter().map(|item| {
+                    let key = item.key();
                     match item {
                         Item::Day(day) => {
                             let words = day_in_words(day);
                             let (year, month, date) = date_of(day);
                             rsx! {
-                                li { key: "d:{day}", class: "day", id: "d-{day}",
+                                li { key: "{key}", class: "day", id: "d-{day}",
                                     time { datetime: "{year:04}-{month:02}-{date:02}", "{words}" }
                                 }
                             }
                         }
-                        Item::Hole { from, to } => rsx! {
-                            li { key: "h:{from}", class: "hole", id: "h-{from}", p { "filling {from} to {to}" } }
-                        },
+                        Item::Mark(what) => {
+                            let at = match what {
+                                MarkKind::Reset { at } => clock(at, zone),
+                                _ => new_at.clone(),
+                            };
+                            rsx! { MarkLine { key: "{key}", what, at } }
+                        }
+                        Item::Hole { from, to } | Item::Missing { from, to } => {
+                            let words = filling((from, to));
+                            rsx! {
+                                li { key: "{key}", class: "hole", id: "hole-{key}", p { "{words}" } }
+                            }
+                        }
                         Item::Row { row, first } => {
                             let quoted = row.quote.and_then(|id| timeline.quote(id).cloned());
                             let quote = quoted.map(|quote| (name_of(&state, quote.author), quote));
                             rsx! {
-                                MessageRow {
-                                    key: "{row.id}",
+                                MessageLine {
+                                    key: "{key}",
                                     author: name_of(&state, row.author),
                                     quote,
                                     found: found == Some(row.ordinal),
-                                    row: SharedRow(row),
+                                    line: Line::Stored(SharedRow(row)),
+                                    room,
                                     first,
                                     me,
                                     zone,
                                 }
                             }
                         }
-                        Item::Echo { echo, first } => {
-                            let (edit, discard) = (edit.clone(), discard.clone());
-                            rsx! {
-                                EchoRow {
-                                    key: "{echo.draft.id}",
-                                    echo: ReadOnlyEcho(echo),
-                                    first,
-                                    author: state.me.name.clone(),
-                                    me,
-                                    onedit: move |(id, text): (_, String)| {
-                                        edit.send(Input::Discard(id));
-                                        dom::composer_set(&text);
-                                        dom::composer_focus();
-                                    },
-                                    ondiscard: move |id| discard.send(Input::Discard(id)),
-                                }
+                        Item::Echo { echo, first } => rsx! {
+                            MessageLine {
+                                key: "{key}",
+                                author: state.me.name.clone(),
+                                quote: None::<(String, Quote)>,
+                                found: false,
+                                line: Line::Echo(echo),
+                                room,
+                                first,
+                                me,
+                                zone,
                             }
-                        }
+                        },
                     }
                 })}
                 if !at_newest {
-                    li { class: "edge newer",
-                        a { class: "page-link", href: "/r/{room}?after={newest}", rel: "next", "Newer" }
+                    li { class: if loading_newer { "edge newer loading" } else { "edge newer" },
+                        if loading_newer {
+                            Bones {}
+                        }
+                        a { class: "page-link", href: "/r/{room}/after/{newest}", rel: "next", "Newer" }
                     }
                 }
                 if let Some(link) = join_link {
@@ -169,14 +239,19 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                 }
             }
         }
-        if !at_newest {
+        if !at_newest || below > 0 {
             a { class: "newest", href: "/r/{room}",
-                onclick: move |event| {
+                onclick: move |event: MouseEvent| {
                     event.prevent_default();
                     jump.send(Input::Newest);
                     dom::to_bottom();
                 },
-                "Newest"
+                Icon { class: "icon", width: 16, height: 16, icon: LdArrowDown }
+                if below > 0 {
+                    {format!("{} new", counted(below))}
+                } else {
+                    "Newest"
+                }
             }
         }
     }

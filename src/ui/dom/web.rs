@@ -4,6 +4,9 @@ use crate::client::Input;
 use crate::client::engine::Intents;
 use wasm_bindgen::prelude::*;
 
+/// Lines that stay in the live region.
+const ANNOUNCED_LINES: u32 = 20;
+
 mod script {
     use wasm_bindgen::prelude::*;
 
@@ -17,6 +20,12 @@ mod script {
         pub fn composer_text() -> Option<String>;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_set(text: &str, force: bool);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn offer(room: &str, text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn compose(room: &str, text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn to_ordinal(ordinal: f64) -> bool;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_focus();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -35,21 +44,31 @@ mod script {
 /// Events of the page become inputs of the engine. They go through its channel: no signal is written here.
 pub fn attach(intents: Intents) {
     let callback = Closure::new(move |kind: String, text: String| {
-        let input = match kind.as_str() {
-            "older" => Input::Older,
-            "newer" => Input::Newer,
-            "wake" => Input::Wake,
-            "visible" => match text.parse() {
-                Ok(ordinal) => Input::Seen(ordinal),
-                Err(_) => return,
-            },
-            _ => return,
-        };
-        intents.send(input);
+        if let Some(input) = input_of(&kind, &text) {
+            intents.send(input);
+        }
     });
     script::attach(&callback);
     // The page holds it for as long as it lives.
     callback.forget();
+}
+
+fn input_of(kind: &str, text: &str) -> Option<Input> {
+    Some(match kind {
+        "older" => Input::Older,
+        "newer" => Input::Newer,
+        "wake" => Input::Wake,
+        "pinned" => Input::Pinned(true),
+        "unpinned" => Input::Pinned(false),
+        "attending" => Input::Attending(!text.is_empty()),
+        "visible" => Input::Seen(text.parse().ok()?),
+        "signed-in" => Input::SignedIn,
+        "input" => {
+            let (room, text) = text.split_once('\n')?;
+            Input::Typed(room.parse().ok()?, text.to_owned())
+        }
+        _ => return None,
+    })
 }
 
 pub fn live() {
@@ -62,6 +81,21 @@ pub fn composer_text() -> String {
 
 pub fn composer_set(text: &str) {
     script::composer_set(text, true);
+}
+
+/// Puts a kept text into a room's composer, if that room is open and nothing was typed.
+pub fn offer(room: &str, text: &str) {
+    script::offer(room, text);
+}
+
+/// Puts a text before what stands in a room's composer, if that room is open.
+pub fn compose(room: &str, text: &str) {
+    script::compose(room, text);
+}
+
+/// Brings a row into view, if it is there.
+pub fn to_ordinal(ordinal: u64) {
+    script::to_ordinal(ordinal as f64);
 }
 
 pub fn composer_focus() {
@@ -84,13 +118,16 @@ pub fn set_theme(theme: &str) {
     script::set_theme(theme);
 }
 
-/// One polite line for a screen reader, outside the list.
+/// A polite line for a screen reader, outside the list. Lines that come together are all there to be read.
 pub fn announce(text: &str) {
-    let region = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.query_selector(".live-region").ok().flatten());
-    if let Some(region) = region {
-        region.set_text_content(Some(text));
+    let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
+    let Some(region) = document.query_selector(".live-region").ok().flatten() else { return };
+    let Ok(line) = document.create_element("p") else { return };
+    line.set_text_content(Some(text));
+    let _ = region.append_child(&line);
+    while region.child_element_count() > ANNOUNCED_LINES {
+        let Some(first) = region.first_element_child() else { break };
+        first.remove();
     }
 }
 

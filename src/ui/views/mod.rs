@@ -1,11 +1,13 @@
 //! One view per route.
 
+mod account;
 mod door;
 mod room;
 mod rooms;
 
+pub use account::Account;
 pub use door::{Join, SetUp, SignIn};
-pub use room::{RoomAt, RoomPage};
+pub use room::{RoomAfter, RoomAt, RoomBefore, RoomPage};
 pub use rooms::Rooms;
 
 use crate::ui::components::Mark;

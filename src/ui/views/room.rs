@@ -3,13 +3,13 @@
 use super::{Nothing, SignIn};
 use crate::client::{Input, Session, Status};
 use crate::protocol::RoomId;
-use crate::ui::components::{Composer, Sidebar, TimelineList};
+use crate::ui::components::{Chip, Composer, Sidebar, TimelineList};
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::LdChevronLeft;
+use dioxus_free_icons::icons::ld_icons::{LdChevronLeft, LdEllipsis, LdLogOut};
 
 #[component]
 pub fn RoomPage(room: String) -> Element {
@@ -24,30 +24,35 @@ pub fn RoomAt(room: String, ordinal: String) -> Element {
     }
 }
 
+/// Rows before or after one, as the plain links of the list lead to; a live page goes on from there.
+#[component]
+pub fn RoomBefore(room: String, ordinal: String) -> Element {
+    match ordinal.parse::<u64>() {
+        Ok(_) => rsx! { Show { room, ordinal: None::<u64> } },
+        Err(_) => rsx! { Nothing {} },
+    }
+}
+
+#[component]
+pub fn RoomAfter(room: String, ordinal: String) -> Element {
+    rsx! { RoomBefore { room, ordinal } }
+}
+
 #[component]
 fn Show(room: String, ordinal: Option<u64>) -> Element {
     let store = use_store();
     let Some(session) = store.session else { return rsx! { SignIn {} } };
     let id = room.parse::<RoomId>().ok();
     let known = id.filter(|id| session.read().room(*id).is_some());
-    match known {
-        // The key makes a room change a new view: a new composer with an empty box.
-        Some(room) => rsx! { View { key: "{room}", session, room, found: ordinal } },
-        None => rsx! { Nothing {} },
+    if known.is_none() {
+        return rsx! { Nothing {} };
     }
-}
-
-/// Thousands apart, as people read counts.
-fn counted(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
+    rsx! {
+        // In a list the key counts: another room is a new view, with a composer of its own.
+        for room in known {
+            View { key: "{room}", session, room, found: ordinal }
         }
-        text.push(digit);
     }
-    text
 }
 
 #[component]
@@ -57,17 +62,19 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     let state = session.read();
     let Some(info) = state.room(room).cloned() else { return rsx! { Nothing {} } };
     let title = info.name.clone();
-    use_effect(move || {
-        intents.send(Input::Look(room));
+    // The page itself came with the row that its address names.
+    let loaded = store.boot.found == found.map(|ordinal| (room, ordinal));
+    use_effect(use_reactive!(|found| {
+        intents.send(Input::Look { room, at: found.filter(|_| !loaded) });
         dom::title(&title);
-    });
+    }));
     let signed_out = state.status == Status::SignedOut;
     let too_old = state.status == Status::TooOld;
     let notice = store.boot.notice.clone().filter(|notice| !notice.text.is_empty());
     rsx! {
         div { class: "app",
             Sidebar { session, current: Some(room) }
-            main { class: "room",
+            main { class: "room", id: "main", tabindex: "-1",
                 header { class: "room-head",
                     Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
                         Icon { class: "icon", width: 18, height: 18, icon: LdChevronLeft }
@@ -76,14 +83,27 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     p { class: "topic", "{info.topic}" }
                     if info.joined {
                         Chip { session, room }
+                        details { class: "room-menu pop",
+                            summary { class: "icon-button", "aria-label": "More about {info.name}",
+                                Icon { class: "icon", width: 18, height: 18, icon: LdEllipsis }
+                            }
+                            div { class: "menu",
+                                p { class: "menu-name",
+                                    if info.members == 1 { "1 person" } else { "{info.members} people" }
+                                }
+                                form { method: "post", action: "/r/{room}/leave",
+                                    button { class: "menu-item", r#type: "submit",
+                                        Icon { class: "icon", width: 16, height: 16, icon: LdLogOut }
+                                        "Leave this room"
+                                    }
+                                }
+                            }
+                        }
                     }
                 }
                 div { class: "stage",
                     if signed_out {
-                        p { class: "bar", role: "alert",
-                            "Your login has ended. What you wrote is kept. "
-                            a { href: "/sign-in", "Sign in" }
-                        }
+                        SignInAgain { handle: state.me.handle.clone() }
                     }
                     if too_old {
                         p { class: "bar", role: "alert",
@@ -119,54 +139,27 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     }
 }
 
-/// What can be said of this room's completeness right now; never more than it has reached.
+/// The login ended: one signs in again here, and what was written stays. assets/device.js sends it.
 #[component]
-fn Chip(session: Signal<Session>, room: RoomId) -> Element {
-    let state = session.read();
-    let timeline = state.timelines.get(&room);
-    let hole = timeline.and_then(|timeline| timeline.hole());
-    let waiting = state.waiting();
-    let (class, text, label) = match (state.status, timeline, hole) {
-        (Status::Starting | Status::Live, Some(timeline), None) => {
-            let n = counted(timeline.head());
-            ("chip", n.clone(), format!("Complete: {n} messages"))
-        }
-        (Status::Live, Some(_), Some((from, to))) => {
-            let text = format!("filling {from} to {to}");
-            ("chip filling", text.clone(), text)
-        }
-        (Status::Starting | Status::Live, ..) => ("chip loading", "loading".into(), "Loading".into()),
-        _ => {
-            let text = if waiting > 0 { format!("offline, {waiting} waiting") } else { "offline".into() };
-            ("chip offline", text.clone(), text)
-        }
-    };
-    let held = match timeline.and_then(|timeline| timeline.window()) {
-        Some((from, to)) => format!("{} to {}", counted(from), counted(to)),
-        None => "nothing yet".to_owned(),
-    };
-    let unbroken = if hole.is_none() { "unbroken" } else { "with a gap" };
-    let chain = timeline.map(|timeline| timeline.cursor().chain.to_string()).unwrap_or_default();
-    let agrees = match state.status {
-        Status::Live => "agrees at each heartbeat",
-        _ => "as of the page; not compared now",
-    };
+fn SignInAgain(handle: String) -> Element {
     rsx! {
-        details { class: "complete pop",
-            summary { class, "aria-label": "{label}",
-                svg { class: "wave", view_box: "0 0 22 10", width: "22", height: "10", "aria-hidden": "true",
-                    path { class: "whole", d: "M1 5c3.3-5 6.7-5 10 0s6.7 5 10 0" }
-                    path { class: "broken", d: "M1 5c2.2-3.4 4.4-4.5 6.6-3.4M14 8.3c2.2 1 4.7 0 7-3.3" }
+        form { class: "bar sign-in-again", method: "post", action: "/sign-in",
+            p { role: "alert", "Your login has ended. What you wrote is kept." }
+            input { r#type: "hidden", name: "handle", autocomplete: "username", value: "{handle}" }
+            div { class: "again-line",
+                input {
+                    class: "field",
+                    name: "password",
+                    r#type: "password",
+                    autocomplete: "current-password",
+                    maxlength: "256",
+                    required: true,
+                    placeholder: "Password of @{handle}",
+                    "aria-label": "Password of @{handle}",
                 }
-                span { class: "chip-text", "{text}" }
+                button { class: "button", r#type: "submit", "Sign in" }
             }
-            div { class: "complete-panel",
-                dl { class: "facts",
-                    div { dt { "You hold" } dd { "{held}, {unbroken}" } }
-                    div { dt { "Server" } dd { "chain ", code { "{chain}" } ", {agrees}" } }
-                    div { dt { "Acknowledged" } dd { "on the server's disk, flushed" } }
-                }
-            }
+            p { class: "error", role: "alert" }
         }
     }
 }

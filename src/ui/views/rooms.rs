@@ -31,7 +31,7 @@ fn RoomList(session: Signal<Session>) -> Element {
     rsx! {
         div { class: "app show-list",
             Sidebar { session, current: None }
-            main { class: "page rooms", id: "rooms",
+            main { class: "page rooms", id: "main", tabindex: "-1",
                 header { class: "rooms-head",
                     h1 { "Rooms" }
                     p { "Open to everyone in {state.workspace}." }

@@ -1,15 +1,17 @@
 //! What tests share: nodes in process, real servers, clients with verbs, and second implementations.
 
+pub mod proxy;
 pub mod server;
 
-use beck::protocol::frame::{Draft, RoomKind};
+use beck::protocol::frame::{Draft, Role, RoomKind};
 use beck::protocol::{AccountId, ClientId, Kind, Outcome, RoomId};
-use beck::server::broker::embedded::Embedded;
+use beck::server::broker::embedded::{Embedded, OpenError};
 use beck::server::broker::{Broker, Entry, Proposal};
 use beck::server::config::Config;
-use beck::server::fold::RoomBody;
+use beck::server::fold::{AccountBody, RoomBody};
 use beck::server::node::Node;
 use beck::server::{accounts, rooms};
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;
 use std::path::Path;
@@ -88,6 +90,66 @@ pub fn link_by_hand(before: &str, entry: &Entry) -> String {
     );
     let hash = Sha1::digest(text.as_bytes());
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The chain after an event, from the raw header that travelled.
+pub fn chain_by_hand(before: &str, header: &Value) -> String {
+    let word = |name: &str| header[name].as_str().unwrap_or("-").to_owned();
+    let text = format!(
+        "{before}\n{}\n{}\n{} {} {} {} {} {} {}",
+        header["g"],
+        header["at"],
+        word("by"),
+        word("id"),
+        word("room"),
+        word("kind"),
+        word("target"),
+        word("slot"),
+        word("digest"),
+    );
+    let hash = Sha1::digest(text.as_bytes());
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A folder with a workspace whose people are signed in, and no process on it.
+pub struct Place {
+    pub general: RoomId,
+    /// The owner first. Account and cookie.
+    pub people: Vec<(AccountId, String)>,
+}
+
+/// Sets up a folder with so many people in room General. Nobody but the owner has a password: that would take long.
+pub async fn furnish(folder: &Path, people: usize) -> Place {
+    let here = set_up(folder).await;
+    let mut accounts = vec![here.owner];
+    let mut batch = Vec::new();
+    for n in 1..people {
+        let account = AccountId::random();
+        let target = || account.as_str().parse().unwrap();
+        let body =
+            AccountBody { name: format!("Person {n}"), handle: format!("person{n}"), role: Role::Member };
+        batch.push(Proposal::new(account, ClientId::random(), Kind::Account, &body).target(target()));
+        let join = Proposal::new(account, ClientId::random(), Kind::Join, &());
+        batch.push(join.room(here.general).target(target()));
+        accounts.push(account);
+    }
+    if !batch.is_empty() {
+        let last = batch.len() as u64 - 1;
+        let first = here.embedded.append(batch).await.unwrap();
+        here.node.wait_folded(first + last).await;
+    }
+    let mut signed_in = Vec::new();
+    for account in accounts {
+        let token = here.node.sign_in(account).await.unwrap();
+        signed_in.push((account, format!("beck_login={token}")));
+    }
+    let general = here.general;
+    drop(here);
+    while let Err(fault) = Embedded::open(folder) {
+        assert!(matches!(fault, OpenError::Locked(_)), "{fault}");
+        tokio::task::yield_now().await;
+    }
+    Place { general, people: signed_in }
 }
 
 /// Checks numbers and links of a whole log by the second implementation.

@@ -16,12 +16,17 @@ pub struct TestServer {
 impl TestServer {
     /// Starts a server on a folder; waits for its line.
     pub fn start(folder: &Path) -> TestServer {
+        Self::start_with_public(folder, &folder.join("no-bundle"))
+    }
+
+    /// As [`TestServer::start`], with a folder of files that it serves beside its pages.
+    pub fn start_with_public(folder: &Path, public: &Path) -> TestServer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_beck"))
             .env_clear()
             .env("DATA_DIR", folder)
             .env("PORT", "0")
             .env("LOG", "error")
-            .env("DIOXUS_PUBLIC_PATH", folder.join("no-bundle"))
+            .env("DIOXUS_PUBLIC_PATH", public)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -40,26 +45,60 @@ impl TestServer {
         self.child.wait().unwrap();
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM: the server is asked to go.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// Waits until the process has ended; gives its exit code, none if a signal ended it.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     pub fn host(&self) -> &str {
         self.base.strip_prefix("http://").unwrap()
     }
 
-    /// Posts a form as one of the server's own pages does; gives status, login cookie and location.
-    pub async fn form(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+    /// Posts a form as one of the server's own pages does, with these headers more.
+    pub async fn post(
+        &self,
+        path: &str,
+        cookie: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> reqwest::Response {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let body: Vec<_> = fields.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
-        let response = client
+        let mut request = client
             .post(format!("{}{path}", self.base))
             .header("origin", &self.base)
             .header("cookie", cookie)
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(body.join("&"))
-            .send()
-            .await
-            .unwrap();
-        let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap());
-        let cookie = header("set-cookie").split(';').next().unwrap().to_owned();
-        (response.status().as_u16(), cookie, header("location").to_owned())
+            .body(body.join("&"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// Posts a form as one of the server's own pages does; gives status, login cookie and location.
+    pub async fn form(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+        form_at(&self.base, path, cookie, fields).await.unwrap()
+    }
+
+    /// A page as somebody sees it: status, location, text.
+    pub async fn page(&self, path: &str, cookie: &str) -> (u16, String, String) {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let request = client.get(format!("{}{path}", self.base)).header("cookie", cookie);
+        let response = request.send().await.unwrap();
+        let location =
+            response.headers().get("location").map_or("", |value| value.to_str().unwrap()).to_owned();
+        (response.status().as_u16(), location, response.text().await.unwrap())
     }
 
     /// The first run; gives the owner's cookie and the id of General.
@@ -74,6 +113,16 @@ impl TestServer {
         assert_eq!(status, 303, "the first run is answered with the room");
         (cookie, location.strip_prefix("/r/").unwrap().to_owned())
     }
+
+    /// Signs somebody up by the join link, which the only member's page of a room shows; gives the cookie.
+    pub async fn sign_up(&self, member: &str, room: &str, handle: &str) -> String {
+        let (_, _, page) = self.page(&format!("/r/{room}"), member).await;
+        let token = &page.split("/join/").nth(1).unwrap()[..64];
+        let fields = [("name", handle), ("handle", handle), ("password", "a long password")];
+        let (status, cookie, _) = self.form(&format!("/join/{token}"), "", &fields).await;
+        assert_eq!(status, 303, "{handle} is in");
+        cookie
+    }
 }
 
 impl Drop for TestServer {
@@ -83,6 +132,28 @@ impl Drop for TestServer {
     }
 }
 
+/// As [`TestServer::form`], by way of another address; fails where no answer comes.
+pub async fn form_at(
+    base: &str,
+    path: &str,
+    cookie: &str,
+    fields: &[(&str, &str)],
+) -> reqwest::Result<(u16, String, String)> {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    let body: Vec<_> = fields.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
+    let response = client
+        .post(format!("{base}{path}"))
+        .header("origin", base)
+        .header("cookie", cookie)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body.join("&"))
+        .send()
+        .await?;
+    let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap());
+    let cookie = header("set-cookie").split(';').next().unwrap().to_owned();
+    Ok((response.status().as_u16(), cookie, header("location").to_owned()))
+}
+
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
@@ -90,15 +161,22 @@ fn encoded(text: &str) -> String {
 /// A socket that speaks the protocol as JSON, without our types.
 pub struct TestClient {
     socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
+    /// The close code that came, once [`TestClient::next`] gave none.
+    pub closed: Option<u16>,
 }
 
 impl TestClient {
     pub async fn connect(server: &TestServer, cookie: &str) -> TestClient {
-        let mut request = format!("ws://{}/ws", server.host()).into_client_request().unwrap();
-        request.headers_mut().insert("origin", server.base.parse().unwrap());
+        TestClient::connect_at(server.host(), cookie).await
+    }
+
+    /// As [`TestClient::connect`], by way of another address.
+    pub async fn connect_at(host: &str, cookie: &str) -> TestClient {
+        let mut request = format!("ws://{host}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("origin", format!("http://{host}").parse().unwrap());
         request.headers_mut().insert("cookie", cookie.parse().unwrap());
         let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let mut client = TestClient { socket };
+        let mut client = TestClient { socket, closed: None };
         client.send(json!({ "t": "hello", "version": 1 })).await;
         assert_eq!(client.until("welcome").await["version"], 1);
         client
@@ -118,7 +196,13 @@ impl TestClient {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(Message::Close(frame))) => {
+                    self.closed = frame.map(|frame| frame.code.into());
+                    // The answer to the close: the server waits for it.
+                    let _ = self.socket.flush().await;
+                    return None;
+                }
+                Some(Err(_)) | None => return None,
                 Some(Ok(_)) => {}
             }
         }

@@ -1,0 +1,59 @@
+// What the engine needs of a browser and Rust cannot reach well: one sending tab, other tabs' changes, pictures, requests.
+(() => {
+  "use strict";
+  const doc = document;
+
+  // The tab that is looked at sends for all tabs of the account. Without Web Locks every tab sends: a draft has one id.
+  const lead = (name, tell) => {
+    if (!navigator.locks) return tell("sender", "", "1");
+    let leads = false, queued = false;
+    const hold = steal => {
+      if (leads || (queued && !steal)) return;
+      if (!steal) queued = true;
+      navigator.locks.request(name, steal ? { steal: true } : {}, () => {
+        leads = true; tell("sender", "", "1");
+        if (!steal) queued = false;
+        return new Promise(() => {});
+      }).catch(() => { leads = false; tell("sender", "", ""); hold(false); });
+    };
+    tell("sender", "", "");
+    hold(doc.visibilityState === "visible");
+    doc.addEventListener("visibilitychange", () => { if (doc.visibilityState === "visible") hold(true); });
+    addEventListener("focus", () => hold(true));
+  };
+
+  window.beckDevice = {
+    start(account, callback) {
+      const queue = [];
+      // Never while Rust is on the stack.
+      const tell = (...what) => { if (queue.push(what) === 1) setTimeout(() => { for (const [kind, rest, value] of queue.splice(0)) callback(kind, rest, value); }); };
+      const prefix = `beck:outbox:${account}:`;
+      addEventListener("storage", e => {
+        if (!e.key?.startsWith(prefix)) return;
+        const rest = e.key.slice(prefix.length);
+        if (e.newValue === null) tell("gone", rest, ""); else tell("kept", rest, e.newValue);
+      });
+      lead(`beck:sender:${account}`, tell);
+    },
+    // A hidden page draws nothing and still has a title and notifications to keep.
+    picture() { return new Promise(done => { requestAnimationFrame(done); setTimeout(done, 100); }); },
+    async probe() {
+      try { return (await fetch("/api/v1/login", { cache: "no-store", redirect: "manual" })).status; } catch { return 0; }
+    },
+  };
+
+  // Signing in again, in place: whatever is on the page stays.
+  doc.addEventListener("submit", async e => {
+    const form = e.target;
+    if (!form.matches(".sign-in-again")) return;
+    e.preventDefault();
+    const error = form.querySelector(".error"), button = form.querySelector("button");
+    button.disabled = true; error.textContent = "";
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { accept: "application/json" }, redirect: "manual" });
+      if (answer.ok) window.beck.signed_in();
+      else error.textContent = (await answer.json().catch(() => null))?.message ?? "That did not work. Try again.";
+    } catch { error.textContent = "The server does not answer. Try again in a moment."; }
+    button.disabled = false;
+  });
+})();

@@ -1,0 +1,209 @@
+//! What was written here and has no outcome yet, and for an hour what has one. Pure; the session drives it.
+//!
+//! Within a room drafts go out one by one, in the order of writing. Which tab of a browser sends does not matter for
+//! what is stored: a draft keeps its id, and the log takes an id once.
+
+use crate::protocol::frame::Draft;
+use crate::protocol::{ClientId, RoomId};
+use crate::timeline::EchoState;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// A draft that waited longer is sent only after its author was asked, in milliseconds.
+pub const ASK_AFTER_MS: i64 = 10 * 60 * 1000;
+/// An acknowledged draft is kept so long, in milliseconds: a log that lost it may show up.
+pub const KEEP_STORED_MS: i64 = 60 * 60 * 1000;
+
+/// A draft as it is kept over reloads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub draft: Draft,
+    /// When it was written, by this device's clock.
+    pub at: i64,
+    /// It was sent at least once: it may be stored, and only an entry can take it back.
+    #[serde(default)]
+    pub tried: bool,
+    #[serde(default)]
+    pub state: KeptState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum KeptState {
+    #[default]
+    Waiting,
+    /// It waited too long: its outcome is looked up.
+    Asking,
+    /// It is not stored: its author is asked.
+    Question,
+    /// It was acknowledged, and the log no longer has it: its author is asked.
+    Lost,
+    /// Not carried out, and why; a retry without a change is of no use.
+    NotSent { why: String },
+    /// To be taken back by the entry `void`; then it goes into the composer, or away.
+    TakingBack { void: ClientId, edit: bool },
+    /// Acknowledged; when, by this device's clock.
+    Stored { seq: u64, at: i64 },
+}
+
+impl Kept {
+    pub fn new(draft: Draft, at: i64) -> Kept {
+        Kept { draft, at, tried: false, state: KeptState::Waiting }
+    }
+
+    pub fn id(&self) -> ClientId {
+        self.draft.id
+    }
+
+    pub fn is_stored(&self) -> bool {
+        matches!(self.state, KeptState::Stored { .. })
+    }
+
+    /// How it is shown; `None` once it is acknowledged.
+    pub fn shown(&self, sending: bool) -> Option<EchoState> {
+        Some(match &self.state {
+            KeptState::Waiting if sending => EchoState::Sending,
+            KeptState::Waiting | KeptState::Asking => EchoState::Waiting,
+            KeptState::Question => EchoState::Question,
+            KeptState::Lost => EchoState::Lost,
+            KeptState::NotSent { why } => EchoState::Failed { why: why.clone() },
+            KeptState::TakingBack { .. } => EchoState::TakingBack,
+            KeptState::Stored { .. } => return None,
+        })
+    }
+}
+
+/// What goes out next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    Post(Draft),
+    /// What became of it?
+    Outcome(ClientId),
+    Void {
+        void: ClientId,
+        target: ClientId,
+    },
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    entries: Vec<Kept>,
+    /// Drafts whose frame is under way on this connection.
+    under_way: HashSet<ClientId>,
+    /// Old drafts whose author said: send it.
+    confirmed: HashSet<ClientId>,
+}
+
+impl Outbox {
+    pub fn get(&self, id: ClientId) -> Option<&Kept> {
+        self.entries.iter().find(|kept| kept.id() == id)
+    }
+
+    pub fn in_room(&self, room: RoomId) -> impl Iterator<Item = &Kept> {
+        self.entries.iter().filter(move |kept| kept.draft.room == room)
+    }
+
+    /// Drafts that have no outcome.
+    pub fn waiting(&self) -> usize {
+        self.entries.iter().filter(|kept| !kept.is_stored()).count()
+    }
+
+    pub fn is_under_way(&self, id: ClientId) -> bool {
+        self.under_way.contains(&id)
+    }
+
+    /// Adds a draft, or takes what another tab knows of it. The order is that of writing.
+    pub fn put(&mut self, kept: Kept) {
+        if let Some(mine) = self.entries.iter_mut().find(|mine| mine.id() == kept.id()) {
+            *mine = kept;
+            return;
+        }
+        let key = (kept.at, kept.id());
+        let at = self.entries.iter().rposition(|other| (other.at, other.id()) <= key).map_or(0, |at| at + 1);
+        self.entries.insert(at, kept);
+    }
+
+    pub fn remove(&mut self, id: ClientId) -> Option<Kept> {
+        self.under_way.remove(&id);
+        self.confirmed.remove(&id);
+        let at = self.entries.iter().position(|kept| kept.id() == id)?;
+        Some(self.entries.remove(at))
+    }
+
+    /// Changes a draft; gives it as it is to be kept.
+    pub fn set(&mut self, id: ClientId, state: KeptState) -> Option<Kept> {
+        let kept = self.entries.iter_mut().find(|kept| kept.id() == id)?;
+        kept.state = state;
+        Some(kept.clone())
+    }
+
+    /// The draft that an entry would take back.
+    pub fn taken_back_by(&self, void: ClientId) -> Option<&Kept> {
+        let by =
+            |kept: &&Kept| matches!(kept.state, KeptState::TakingBack { void: mine, .. } if mine == void);
+        self.entries.iter().find(by)
+    }
+
+    /// Its author wants it sent although it is old.
+    pub fn confirm(&mut self, id: ClientId) -> Option<Kept> {
+        self.confirmed.insert(id);
+        self.set(id, KeptState::Waiting)
+    }
+
+    /// The answer to a frame about this draft has come.
+    pub fn answered(&mut self, id: ClientId) {
+        self.under_way.remove(&id);
+    }
+
+    /// The connection ended: what was under way may be stored or not, and is sent again under the same id.
+    pub fn cut(&mut self) -> Vec<ClientId> {
+        self.under_way.drain().collect()
+    }
+
+    /// What goes out now: for each room the first draft without an outcome, unless its frame is under way or it waits for
+    /// its author. Also gives the drafts that changed by it and are to be kept.
+    pub fn next(&mut self, now: i64) -> (Vec<Out>, Vec<Kept>) {
+        let (mut out, mut changed) = (Vec::new(), Vec::new());
+        let mut rooms = HashSet::new();
+        for kept in &mut self.entries {
+            let id = kept.id();
+            if kept.is_stored() || !rooms.insert(kept.draft.room) || self.under_way.contains(&id) {
+                continue;
+            }
+            let old = now.saturating_sub(kept.at) > ASK_AFTER_MS && !self.confirmed.contains(&id);
+            let next = match &kept.state {
+                KeptState::Waiting if old => {
+                    kept.state = KeptState::Asking;
+                    changed.push(kept.clone());
+                    Out::Outcome(id)
+                }
+                KeptState::Waiting => {
+                    if !kept.tried {
+                        kept.tried = true;
+                        changed.push(kept.clone());
+                    }
+                    Out::Post(kept.draft.clone())
+                }
+                KeptState::Asking => Out::Outcome(id),
+                KeptState::TakingBack { void, .. } => Out::Void { void: *void, target: id },
+                _ => continue,
+            };
+            self.under_way.insert(id);
+            out.push(next);
+        }
+        (out, changed)
+    }
+
+    /// Acknowledged drafts of a room: their outcome is asked for again after the log changed.
+    pub fn stored_in(&self, room: RoomId) -> Vec<ClientId> {
+        self.in_room(room).filter(|kept| kept.is_stored()).map(Kept::id).collect()
+    }
+
+    /// Drops acknowledged drafts that were kept long enough.
+    pub fn purge(&mut self, now: i64) -> Vec<ClientId> {
+        let old = |kept: &Kept| matches!(kept.state, KeptState::Stored { at, .. } if now.saturating_sub(at) > KEEP_STORED_MS);
+        let ids: Vec<_> = self.entries.iter().filter(|kept| old(kept)).map(Kept::id).collect();
+        self.entries.retain(|kept| !old(kept));
+        ids
+    }
+}

@@ -1,0 +1,225 @@
+//! The socket's life: opening, closing, coming back, signs of life.
+
+use super::{Effect, Probe, Session, Status};
+use crate::protocol::{ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame, bounds};
+use crate::timeline::Timeline;
+use std::collections::BTreeMap;
+
+/// The longest wait between two tries to connect, in milliseconds.
+const MAX_BACKOFF_MS: u32 = 30_000;
+const FIRST_BACKOFF_MS: u32 = 500;
+/// A connection that does not answer for so long is given up, in milliseconds.
+const ANSWER_MS: i64 = 10_000;
+/// After so many tries in vain it is asked outside the socket what is wrong.
+const TRIES_BEFORE_PROBE: u32 = 2;
+
+impl Session {
+    pub(super) fn opened(&mut self, out: &mut Vec<Effect>) {
+        self.heard_at = self.now;
+        out.push(Effect::Send(ClientFrame::Hello { version: PROTOCOL_VERSION }));
+    }
+
+    pub(super) fn closed(&mut self, code: Option<u16>, out: &mut Vec<Effect>) {
+        for id in self.outbox.cut() {
+            self.show_echo(id);
+        }
+        self.awaits_since = None;
+        self.asks.clear();
+        self.catching.clear();
+        self.stop_check("The connection was lost.");
+        self.offline_since.get_or_insert(self.now);
+        self.status = match code.and_then(CloseCode::from_number) {
+            Some(CloseCode::SignedOut) => Status::SignedOut,
+            Some(CloseCode::TooOld) => Status::TooOld,
+            Some(CloseCode::Moving) => Status::Moving,
+            // It said before that it goes; the way it then went does not matter.
+            _ if self.come_back.is_some() => Status::Moving,
+            _ => Status::Offline,
+        };
+        if matches!(self.status, Status::Offline | Status::Moving) {
+            let backoff = (FIRST_BACKOFF_MS << self.tries.min(6)).min(MAX_BACKOFF_MS);
+            self.tries += 1;
+            if self.tries >= TRIES_BEFORE_PROBE {
+                out.push(Effect::Probe);
+            }
+            out.push(Effect::Connect { after_ms: self.come_back.take().unwrap_or(backoff) });
+        }
+    }
+
+    pub(super) fn probed(&mut self, probe: Probe, out: &mut Vec<Effect>) {
+        if !matches!(self.status, Status::Offline | Status::Moving | Status::Starting) {
+            return;
+        }
+        self.probe = Some(probe);
+        if probe == Probe::SignedOut {
+            self.status = Status::SignedOut;
+            out.push(Effect::Disconnect);
+        }
+    }
+
+    pub(super) fn signed_in(&mut self, out: &mut Vec<Effect>) {
+        self.status = Status::Offline;
+        self.tries = 0;
+        self.probe = None;
+        out.push(Effect::Connect { after_ms: 0 });
+    }
+
+    pub(super) fn wake(&mut self, out: &mut Vec<Effect>) {
+        match self.status {
+            Status::Offline | Status::Moving => out.push(Effect::Connect { after_ms: 0 }),
+            // A socket that died in a sleep says nothing; coming back costs less than waiting to see.
+            Status::Live if self.now - self.heard_at > i64::from(bounds::HEARTBEAT_MS) * 6 / 5 => {
+                out.push(Effect::Disconnect);
+            }
+            // Younger ones are asked for something that is answered at once; the tick looks whether it was.
+            Status::Live => {
+                self.awaits_since.get_or_insert(self.now);
+                out.push(Effect::Send(ClientFrame::People { ids: Vec::new() }));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn tick(&mut self, out: &mut Vec<Effect>) {
+        self.purge(out);
+        if self.awaits_since.take_if(|since| self.now - *since >= ANSWER_MS).is_some() {
+            out.push(Effect::Disconnect);
+            return;
+        }
+        if self.status != Status::Live {
+            return;
+        }
+        let heartbeat = i64::from(bounds::HEARTBEAT_MS);
+        if self.now - self.heard_at > 2 * heartbeat {
+            out.push(Effect::Disconnect);
+            return;
+        }
+        if self.now - self.said_at > heartbeat * 4 / 5 {
+            out.push(self.beat());
+        }
+        // What was told to come again later.
+        self.send_outbox(out);
+        if let Some(room) = self.looking_at {
+            self.fill(room, out);
+        }
+    }
+
+    fn beat(&self) -> Effect {
+        let mut positions = BTreeMap::new();
+        if let Some((room, timeline)) =
+            self.looking_at.and_then(|room| Some((room, self.timelines.get(&room)?)))
+        {
+            positions.insert(room, timeline.cursor());
+        }
+        Effect::Send(ClientFrame::Beat { positions })
+    }
+
+    pub(super) fn frame(&mut self, frame: ServerFrame, out: &mut Vec<Effect>) {
+        match frame {
+            ServerFrame::Welcome { name, me, rooms, .. } => {
+                self.status = Status::Live;
+                self.tries = 0;
+                self.offline_since = None;
+                self.probe = None;
+                self.workspace = name;
+                self.people.insert(me.id, me.clone());
+                self.me = me;
+                for room in &mut self.rooms {
+                    room.joined = rooms.iter().any(|mine| mine.id == room.id);
+                }
+                for room in rooms {
+                    // What was read while there was no connection.
+                    let seen = self.seen.get(&room.id).copied().filter(|seen| *seen > room.badge.read);
+                    if let Some(ordinal) = seen {
+                        let (room, lane, generation) = (room.id, 0, 0);
+                        out.push(Effect::Send(ClientFrame::Read { room, lane, generation, ordinal }));
+                    }
+                    self.put_room(room);
+                }
+                if let Some(room) = self.looking_at {
+                    self.follow(room, out);
+                }
+                self.send_outbox(out);
+            }
+            ServerFrame::Subscribed { room, since, head } => self.subscribed(room, since, head),
+            ServerFrame::Reset { room, why, .. } => self.load_again(room, why, out),
+            ServerFrame::Event { room, event } => self.event(room, &event, out),
+            ServerFrame::Events { req, room, events } => {
+                self.asks.remove(&req);
+                for event in events {
+                    self.event(room, &event, out);
+                }
+                self.fill(room, out);
+            }
+            ServerFrame::Page { req, page } => self.page(req, &page, out),
+            ServerFrame::Headers { req, headers, .. } => self.checked(req, &headers, out),
+            ServerFrame::Ack { id, outcome } => self.acked(id, outcome, out),
+            ServerFrame::Error { id, req, code, message } => {
+                if let Some(req) = req {
+                    self.ask_failed(req, code, &message, out);
+                }
+                if let Some(id) = id {
+                    self.send_failed(id, code, message, out);
+                }
+            }
+            ServerFrame::People { people } => {
+                self.people.extend(people.into_iter().map(|person| (person.id, person)));
+            }
+            ServerFrame::Room { room } => self.put_room(room),
+            ServerFrame::Left { room } => {
+                self.timelines.remove(&room);
+                self.marks.remove(&room);
+                if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
+                    room.joined = false;
+                }
+            }
+            ServerFrame::Badge { room, badge } => {
+                if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
+                    room.badge = badge;
+                }
+            }
+            ServerFrame::Beat { positions, .. } => self.compare(positions, out),
+            ServerFrame::Moving { after_ms } => {
+                self.tries = 0;
+                self.come_back = Some(after_ms);
+                out.push(Effect::Disconnect);
+            }
+            ServerFrame::Unknown => {}
+        }
+    }
+
+    /// The server's heads against the cursors.
+    fn compare(&mut self, positions: BTreeMap<RoomId, Position>, out: &mut Vec<Effect>) {
+        for (room, head) in positions {
+            let Some(timeline) = self.timelines.get(&room) else { continue };
+            if !timeline.agrees_with(&head) {
+                self.load_again(room, crate::protocol::frame::ResetReason::Rewritten, out);
+            } else if head.seq > timeline.cursor().seq && !self.lagging.insert(room) {
+                // Behind at two beats in a row: the socket lost something.
+                self.lagging.remove(&room);
+                self.follow(room, out);
+            } else if head.seq == timeline.cursor().seq {
+                self.lagging.remove(&room);
+            }
+        }
+    }
+
+    fn subscribed(&mut self, room: RoomId, since: Position, head: Position) {
+        self.lagging.remove(&room);
+        let cursor = self.timelines.get(&room).map_or(since.seq, |timeline| timeline.cursor().seq);
+        if head.seq > cursor {
+            self.catching.insert(room, (since.seq, head.seq));
+        } else {
+            self.catching.remove(&room);
+        }
+    }
+
+    pub(super) fn caught_up(&mut self, room: RoomId) {
+        let cursor = self.timelines.get(&room).map(Timeline::cursor);
+        if let (Some((_, to)), Some(cursor)) = (self.catching.get(&room), cursor)
+            && cursor.seq >= *to
+        {
+            self.catching.remove(&room);
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The sync state of one client: pure. [`Session::handle`] takes what happened and gives what to do.
+//!
+//! Guarantees: a room's cursor moves with its events only; a draft is sent until its outcome is known, always
+//! under the same id, in order within its room; what cannot be continued is loaded again, and said.
+
+mod check;
+mod connection;
+mod rooms;
+mod sending;
+
+pub use check::{Check, CheckState};
+
+use super::outbox::{Kept, Outbox};
+use crate::api::Boot;
+use crate::protocol::frame::{Draft, Person, RoomInfo};
+use crate::protocol::{AccountId, ClientFrame, ClientId, RoomId, ServerFrame};
+use crate::timeline::{Mark, MarkKind, Timeline};
+use rooms::Ask;
+use std::collections::{BTreeMap, HashMap};
+
+/// Whether what is shown follows the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The first connection has not been made; what is shown came with the page.
+    Starting,
+    Live,
+    /// Being connected again.
+    Offline,
+    /// The server said that it goes, and that it comes back.
+    Moving,
+    /// The login ended: sign in again.
+    SignedOut,
+    /// The server is too new for this client: reload.
+    TooOld,
+}
+
+/// What a request outside the socket found, after the socket could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// The server answers and knows the login: something on the way lets no socket through.
+    SignedIn,
+    SignedOut,
+    Unreachable,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A connection is being made.
+    Connecting,
+    /// The socket is open.
+    Opened,
+    Frame(ServerFrame),
+    /// The socket is closed, or could not be opened.
+    Closed(Option<u16>),
+    Probed(Probe),
+    /// The person signed in again in place.
+    SignedIn,
+    /// Some seconds have passed.
+    Tick,
+    /// The machine woke, the network came back, or the page is seen again.
+    Wake,
+    /// Whether somebody is looking: the page is visible and has the focus.
+    Attending(bool),
+    /// A room is looked at: its newest rows, or one of them.
+    Look {
+        room: RoomId,
+        at: Option<u64>,
+    },
+    /// Nothing is looked at.
+    LookAway,
+    /// Written and sent by the person.
+    Write(Draft),
+    /// Text that stands in the composer of a room and was not sent.
+    Typed(RoomId, String),
+    /// What earlier pages and other tabs left in the outbox.
+    Restore(Vec<Kept>),
+    /// Drafts of the composers.
+    Drafts(HashMap<RoomId, String>),
+    /// Another tab added a draft to the outbox, or changed it.
+    Shared(Kept),
+    /// Another tab took a draft out of the outbox.
+    Gone(ClientId),
+    /// This tab sends for its browser, or no longer does.
+    Sender(bool),
+    /// A draft could not be kept over reloads.
+    NotKept(ClientId),
+    /// A draft without an outcome goes back into the composer; `void` is the id of the entry that takes it back.
+    Edit {
+        id: ClientId,
+        void: ClientId,
+    },
+    /// The same, and away.
+    Discard {
+        id: ClientId,
+        void: ClientId,
+    },
+    /// An old or lost draft is to be sent all the same.
+    SendNow(ClientId),
+    Older,
+    Newer,
+    /// Back to the newest rows.
+    Newest,
+    /// To one row of the looked-at room.
+    GoTo(u64),
+    /// Whether the newest row is in view.
+    Pinned(bool),
+    /// This ordinal of the looked-at room was seen.
+    Seen(u64),
+    /// Recompute every link of the looked-at room.
+    Check,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// The driver spreads it: half of the time is certain, half is chance.
+    Connect {
+        after_ms: u32,
+    },
+    Send(ClientFrame),
+    Disconnect,
+    /// Ask outside the socket who one is; answered by [`Input::Probed`].
+    Probe,
+    /// Keep a draft over reloads.
+    Keep(Kept),
+    Forget(ClientId),
+    /// Keep what stands in a composer; nothing, if empty.
+    KeepTyped(RoomId, String),
+    /// Put a text into the composer, unless something stands there.
+    Offer(RoomId, String),
+    /// Put a text into the composer, before what stands there.
+    Compose(RoomId, String),
+    /// Bring a row into view.
+    Show(u64),
+    /// Say a foreign message to a screen reader.
+    Announce(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub me: Person,
+    pub workspace: String,
+    pub rooms: Vec<RoomInfo>,
+    pub people: HashMap<AccountId, Person>,
+    pub timelines: HashMap<RoomId, Timeline>,
+    pub status: Status,
+    /// When the connection was lost, by this device's clock.
+    pub offline_since: Option<i64>,
+    /// What the last request outside the socket found.
+    pub probe: Option<Probe>,
+    pub looking_at: Option<RoomId>,
+    /// Lines between messages, by room.
+    pub marks: HashMap<RoomId, Vec<Mark>>,
+    pub outbox: Outbox,
+    /// Texts that stand in composers, by room.
+    pub typed: HashMap<RoomId, String>,
+    /// Drafts are kept in this tab only: the browser keeps nothing, or has no room.
+    pub not_kept: bool,
+    pub check: Option<Check>,
+    /// Where each room stood when it was subscribed and how far it had to come, until it has.
+    catching: HashMap<RoomId, (u64, u64)>,
+    asks: BTreeMap<u64, (RoomId, Ask)>,
+    next_req: u64,
+    tries: u32,
+    /// When the server said that it goes: milliseconds until it wants to be asked again.
+    come_back: Option<u32>,
+    heard_at: i64,
+    /// An answer is awaited since then: the welcome of a new connection, or any after waking.
+    awaits_since: Option<i64>,
+    said_at: i64,
+    now: i64,
+    sender: bool,
+    attending: bool,
+    /// The newest ordinal of the looked-at room when nobody was looking any more.
+    left_at: Option<u64>,
+    /// The newest ordinal of the looked-at room when its newest row went out of view.
+    unpinned_at: Option<u64>,
+    /// A row to show as soon as it is loaded.
+    go_to: Option<u64>,
+    seen: HashMap<RoomId, u64>,
+    lagging: std::collections::HashSet<RoomId>,
+}
+
+impl Session {
+    /// Begins with what the server put into the page; `None` for one who is not signed in.
+    pub fn from_boot(boot: &Boot) -> Option<Session> {
+        let me = boot.me.clone()?;
+        let mut session = Session {
+            me,
+            workspace: boot.workspace.clone(),
+            rooms: boot.rooms.clone(),
+            people: boot.people.iter().map(|person| (person.id, person.clone())).collect(),
+            timelines: HashMap::new(),
+            status: Status::Starting,
+            offline_since: None,
+            probe: None,
+            looking_at: None,
+            marks: HashMap::new(),
+            outbox: Outbox::default(),
+            typed: HashMap::new(),
+            not_kept: false,
+            check: None,
+            catching: HashMap::new(),
+            asks: BTreeMap::new(),
+            next_req: 1,
+            tries: 0,
+            come_back: None,
+            heard_at: 0,
+            awaits_since: None,
+            said_at: 0,
+            now: 0,
+            sender: true,
+            attending: true,
+            left_at: None,
+            unpinned_at: None,
+            go_to: None,
+            seen: HashMap::new(),
+            lagging: std::collections::HashSet::new(),
+        };
+        if let Some(page) = &boot.page {
+            session.timelines.insert(page.room, Timeline::from_page(page));
+            session.looking_at = Some(page.room);
+            session.mark_unread(page.room);
+        }
+        Some(session)
+    }
+
+    pub fn room(&self, id: RoomId) -> Option<&RoomInfo> {
+        self.rooms.iter().find(|room| room.id == id)
+    }
+
+    /// The timeline of the room that is looked at.
+    pub fn current(&self) -> Option<&Timeline> {
+        self.timelines.get(&self.looking_at?)
+    }
+
+    /// Drafts that wait for an outcome.
+    pub fn waiting(&self) -> usize {
+        self.outbox.waiting()
+    }
+
+    /// Events taken of those that were missed, and how many these were, while a room catches up.
+    pub fn catching_up(&self, room: RoomId) -> Option<(u64, u64)> {
+        let (since, to) = *self.catching.get(&room)?;
+        Some((self.timelines.get(&room)?.cursor().seq.saturating_sub(since), to - since))
+    }
+
+    /// Whether rows before the window are on their way; the same for rows after it.
+    pub fn is_loading(&self, room: RoomId) -> (bool, bool) {
+        let asked = |ask| self.asks.values().any(|asked| *asked == (room, ask));
+        (asked(Ask::Older), asked(Ask::Newer) || asked(Ask::Jump))
+    }
+
+    /// Messages that came below since the newest row went out of view.
+    pub fn new_below(&self) -> u64 {
+        match (self.unpinned_at, self.current()) {
+            (Some(at), Some(timeline)) => timeline.head().saturating_sub(at),
+            _ => 0,
+        }
+    }
+
+    /// Takes what happened at `now`: milliseconds since 1970 by this device's clock.
+    pub fn handle(&mut self, input: Input, now: i64) -> Vec<Effect> {
+        let mut out = Vec::new();
+        self.now = now;
+        match input {
+            Input::Connecting => self.awaits_since = Some(now),
+            Input::Opened => self.opened(&mut out),
+            Input::Frame(frame) => {
+                self.heard_at = now;
+                // Before the welcome other frames do not count.
+                if self.status == Status::Live || matches!(frame, ServerFrame::Welcome { .. }) {
+                    self.awaits_since = None;
+                }
+                self.frame(frame, &mut out);
+            }
+            Input::Closed(code) => self.closed(code, &mut out),
+            Input::Probed(probe) => self.probed(probe, &mut out),
+            Input::SignedIn => self.signed_in(&mut out),
+            Input::Tick => self.tick(&mut out),
+            Input::Wake => self.wake(&mut out),
+            Input::Attending(attending) => self.attend(attending),
+            Input::Look { room, at } => self.look(room, at, &mut out),
+            Input::LookAway => self.look_away(&mut out),
+            Input::Write(draft) => self.write(draft, &mut out),
+            Input::Typed(room, text) => self.type_in(room, text, &mut out),
+            Input::Restore(kept) => {
+                kept.into_iter().for_each(|kept| self.put(kept));
+                self.purge(&mut out);
+                self.send_outbox(&mut out);
+            }
+            Input::Drafts(typed) => {
+                self.typed = typed;
+                self.offer(&mut out);
+            }
+            Input::Shared(kept) => {
+                self.put(kept);
+                self.send_outbox(&mut out);
+            }
+            Input::Gone(id) => {
+                self.outbox.remove(id);
+                self.timelines.values_mut().for_each(|timeline| timeline.drop_echo(id));
+                self.send_outbox(&mut out);
+            }
+            Input::Sender(sender) => {
+                self.sender = sender;
+                self.send_outbox(&mut out);
+            }
+            Input::NotKept(_) => self.not_kept = true,
+            Input::Edit { id, void } => self.take_back(id, void, true, &mut out),
+            Input::Discard { id, void } => self.take_back(id, void, false, &mut out),
+            Input::SendNow(id) => self.send_now(id, &mut out),
+            Input::Older => self.page_older(&mut out),
+            Input::Newer => self.page_newer(&mut out),
+            Input::Newest => self.newest(&mut out),
+            Input::GoTo(ordinal) => self.go_to(ordinal, &mut out),
+            Input::Pinned(pinned) => {
+                let head = self.current().map(Timeline::head);
+                self.unpinned_at = if pinned { None } else { self.unpinned_at.or(head) };
+            }
+            Input::Seen(ordinal) => self.saw(ordinal, &mut out),
+            Input::Check => self.begin_check(&mut out),
+        }
+        if out.iter().any(|effect| matches!(effect, Effect::Send(_))) {
+            self.said_at = now;
+        }
+        out
+    }
+
+    fn put_mark(&mut self, room: RoomId, mark: Mark) {
+        let marks = self.marks.entry(room).or_default();
+        marks.retain(|other| std::mem::discriminant(&other.what) != std::mem::discriminant(&mark.what));
+        marks.push(mark);
+    }
+
+    /// The line above what is unread, as it is when the room is entered.
+    fn mark_unread(&mut self, room: RoomId) {
+        let badge = self.room(room).map(|info| info.badge).unwrap_or_default();
+        if let Some(marks) = self.marks.get_mut(&room) {
+            marks.retain(|mark| !matches!(mark.what, MarkKind::New | MarkKind::CaughtUp { .. }));
+        }
+        if badge.unread > 0 {
+            self.put_mark(room, Mark { after: badge.read, what: MarkKind::New });
+        }
+    }
+
+    /// What was left in the composer of the looked-at room.
+    fn offer(&self, out: &mut Vec<Effect>) {
+        if let Some((room, text)) = self.looking_at.and_then(|room| Some((room, self.typed.get(&room)?))) {
+            out.push(Effect::Offer(room, text.clone()));
+        }
+    }
+
+    /// Nobody looks, or somebody looks again: what comes meanwhile gets a line above it.
+    fn attend(&mut self, attending: bool) {
+        self.attending = attending;
+        self.left_at = if attending { None } else { self.current().map(Timeline::head) };
+    }
+}

@@ -1,0 +1,178 @@
+//! From the outbox to an outcome.
+
+use super::{Effect, Session, Status};
+use crate::client::outbox::{Kept, KeptState, Out};
+use crate::protocol::frame::Draft;
+use crate::protocol::{ClientFrame, ClientId, ErrorCode, Outcome, Refusal, RoomId};
+use crate::timeline::Echo;
+
+impl Session {
+    pub(super) fn write(&mut self, draft: Draft, out: &mut Vec<Effect>) {
+        self.type_in(draft.room, String::new(), out);
+        // Whoever writes sees it, from wherever in the room.
+        if self.looking_at == Some(draft.room) {
+            self.newest(out);
+        }
+        let kept = Kept::new(draft, self.now);
+        out.push(Effect::Keep(kept.clone()));
+        self.put(kept);
+        self.send_outbox(out);
+    }
+
+    pub(super) fn type_in(&mut self, room: RoomId, text: String, out: &mut Vec<Effect>) {
+        let before = if text.is_empty() {
+            self.typed.remove(&room).unwrap_or_default()
+        } else {
+            self.typed.insert(room, text.clone()).unwrap_or_default()
+        };
+        if before != text {
+            out.push(Effect::KeepTyped(room, text));
+        }
+    }
+
+    /// Takes a draft into the outbox and shows it.
+    pub(super) fn put(&mut self, kept: Kept) {
+        let (id, room) = (kept.id(), kept.draft.room);
+        self.outbox.put(kept);
+        if let Some(kept) = self.outbox.get(id)
+            && let KeptState::Stored { seq, .. } = kept.state
+            && let Some(timeline) = self.timelines.get_mut(&room)
+        {
+            timeline.answered(id, Outcome::Stored { g: 0, seq: Some(seq), ordinal: None });
+        }
+        self.show_echo(id);
+    }
+
+    /// Brings a draft's line in its room up to date.
+    pub(super) fn show_echo(&mut self, id: ClientId) {
+        let Some(kept) = self.outbox.get(id) else { return };
+        let Some(timeline) = self.timelines.get_mut(&kept.draft.room) else { return };
+        if let Some(state) = kept.shown(self.outbox.is_under_way(id)) {
+            timeline.echo(Echo { draft: kept.draft.clone(), at: kept.at, state: state.clone() });
+            timeline.mark(id, state);
+        }
+    }
+
+    pub(super) fn show_echoes(&mut self, room: RoomId) {
+        let ids: Vec<_> = self.outbox.in_room(room).map(Kept::id).collect();
+        ids.into_iter().for_each(|id| self.show_echo(id));
+    }
+
+    fn set(&mut self, id: ClientId, state: KeptState, out: &mut Vec<Effect>) {
+        if let Some(kept) = self.outbox.set(id, state) {
+            out.push(Effect::Keep(kept));
+            self.show_echo(id);
+        }
+    }
+
+    pub(super) fn send_outbox(&mut self, out: &mut Vec<Effect>) {
+        if self.status != Status::Live || !self.sender {
+            return;
+        }
+        let (next, changed) = self.outbox.next(self.now);
+        out.extend(changed.into_iter().map(Effect::Keep));
+        for next in next {
+            let id = match &next {
+                Out::Post(draft) => draft.id,
+                Out::Outcome(id) | Out::Void { target: id, .. } => *id,
+            };
+            self.show_echo(id);
+            out.push(Effect::Send(match next {
+                Out::Post(draft) => ClientFrame::Post(draft),
+                Out::Outcome(id) => ClientFrame::Outcome { id },
+                Out::Void { void, target } => ClientFrame::Void { id: void, target },
+            }));
+        }
+    }
+
+    /// An edit or a discard. What was never sent, or is known not to be stored, goes at once.
+    pub(super) fn take_back(&mut self, id: ClientId, void: ClientId, edit: bool, out: &mut Vec<Effect>) {
+        let Some(kept) = self.outbox.get(id) else { return };
+        match kept.state {
+            KeptState::Stored { .. } | KeptState::TakingBack { .. } => {}
+            KeptState::NotSent { .. } | KeptState::Lost => self.taken_back(id, edit, out),
+            _ if !kept.tried => self.taken_back(id, edit, out),
+            _ => {
+                self.outbox.answered(id);
+                self.set(id, KeptState::TakingBack { void, edit }, out);
+            }
+        }
+        self.send_outbox(out);
+    }
+
+    fn taken_back(&mut self, id: ClientId, edit: bool, out: &mut Vec<Effect>) {
+        let Some(kept) = self.outbox.remove(id) else { return };
+        self.timelines.values_mut().for_each(|timeline| timeline.drop_echo(id));
+        out.push(Effect::Forget(id));
+        let Draft { room, text, .. } = kept.draft;
+        if edit && self.looking_at == Some(room) {
+            out.push(Effect::Compose(room, text));
+        } else if edit {
+            // Its composer is not there: it stands in it when one comes back.
+            let typed = self.typed.get(&room).map(|typed| format!("{text}\n{typed}"));
+            self.type_in(room, typed.unwrap_or(text), out);
+        }
+    }
+
+    pub(super) fn send_now(&mut self, id: ClientId, out: &mut Vec<Effect>) {
+        if let Some(kept) = self.outbox.confirm(id) {
+            out.push(Effect::Keep(kept));
+            self.show_echo(id);
+        }
+        self.send_outbox(out);
+    }
+
+    pub(super) fn acked(&mut self, id: ClientId, outcome: Outcome, out: &mut Vec<Effect>) {
+        if let Some(kept) = self.outbox.taken_back_by(id) {
+            let (target, edit) = (kept.id(), matches!(kept.state, KeptState::TakingBack { edit: true, .. }));
+            self.outbox.answered(target);
+            match outcome {
+                Outcome::Stored { .. } => self.taken_back(target, edit, out),
+                // Too late: it is stored, and the lookup says where.
+                Outcome::Refused { .. } => self.set(target, KeptState::Asking, out),
+            }
+            return self.send_outbox(out);
+        }
+        self.outbox.answered(id);
+        let Some(kept) = self.outbox.get(id) else { return };
+        match (outcome, &kept.state) {
+            (Outcome::Stored { .. }, KeptState::Stored { .. } | KeptState::TakingBack { .. }) => {}
+            (Outcome::Stored { seq, .. }, _) => {
+                let room = kept.draft.room;
+                self.set(id, KeptState::Stored { seq: seq.unwrap_or(0), at: self.now }, out);
+                if let Some(timeline) = self.timelines.get_mut(&room) {
+                    timeline.answered(id, outcome);
+                }
+            }
+            // Another tab took it back.
+            (Outcome::Refused { why: Refusal::Void }, _) => self.taken_back(id, false, out),
+            (Outcome::Refused { why }, _) => self.set(id, KeptState::NotSent { why: why.to_string() }, out),
+        }
+        self.send_outbox(out);
+    }
+
+    pub(super) fn send_failed(
+        &mut self,
+        id: ClientId,
+        code: ErrorCode,
+        message: String,
+        out: &mut Vec<Effect>,
+    ) {
+        let id = self.outbox.taken_back_by(id).map_or(id, Kept::id);
+        self.outbox.answered(id);
+        let Some(kept) = self.outbox.get(id) else { return };
+        let state = match (code, &kept.state) {
+            (ErrorCode::NotFound, KeptState::Asking) => KeptState::Question,
+            (ErrorCode::NotFound, KeptState::Stored { .. }) => KeptState::Lost,
+            // The tick tries again.
+            (code, _) if code.try_again() => return self.show_echo(id),
+            (_, KeptState::Waiting) => KeptState::NotSent { why: message },
+            _ => return,
+        };
+        self.set(id, state, out);
+    }
+
+    pub(super) fn purge(&mut self, out: &mut Vec<Effect>) {
+        out.extend(self.outbox.purge(self.now).into_iter().map(Effect::Forget));
+    }
+}

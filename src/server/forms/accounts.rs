@@ -1,0 +1,184 @@
+//! Forms of accounts: the first run, signing up, in and out, the password.
+
+use super::{Fields, again, field, me};
+use crate::protocol::{AccountId, bounds};
+use crate::server::accounts::{self, AccountError, NewAccount};
+use crate::server::auth;
+use crate::server::node::Node;
+use crate::server::passwords::Changed;
+use axum::Json;
+use axum::extract::{ConnectInfo, Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What is wrong, in the words of the page's labels.
+fn words(fault: &AccountError) -> String {
+    match fault {
+        AccountError::Field { field, what } => {
+            let label = match *field {
+                "workspace" => "Name of your team",
+                "name" => "Your name",
+                "handle" => "Handle",
+                _ => "Password",
+            };
+            format!("{label}: {what}")
+        }
+        AccountError::Unavailable(what) => what.clone(),
+    }
+}
+
+/// A fresh account's first login, and the way to a page.
+async fn signed_in_to(node: &Node, account: AccountId, path: &str) -> Response {
+    match node.sign_in(account).await {
+        Ok(token) => with_cookie(node, Some(&token), Redirect::to(path)),
+        Err(fault) => again("/sign-in", &BTreeMap::new(), fault.to_string()),
+    }
+}
+
+/// An answer that hands out a login, or ends the one that the browser has.
+fn with_cookie(node: &Node, token: Option<&str>, answer: impl IntoResponse) -> Response {
+    ([(header::SET_COOKIE, auth::login_cookie(&node.config, token))], answer).into_response()
+}
+
+const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
+
+pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Response {
+    let right = node.auth.setup_code.as_deref().is_none_or(|code| auth::equal(code, field(&fields, "code")));
+    if !right {
+        return again("/setup", &fields, "One-time code: that is not the one the server printed.".into());
+    }
+    let new = NewAccount {
+        name: field(&fields, "name"),
+        handle: field(&fields, "handle"),
+        password: field(&fields, "password"),
+    };
+    match accounts::set_up(&node, field(&fields, "workspace"), new).await {
+        Ok((account, room)) => signed_in_to(&node, account, &format!("/r/{room}")).await,
+        Err(fault) => again("/setup", &fields, words(&fault)),
+    }
+}
+
+/// Answers a page's own script, which says that it accepts JSON, by status and cookie alone; so it can sign in
+/// again without leaving what it shows.
+pub async fn sign_in(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let script = accepted.contains("application/json") && !accepted.contains("text/html");
+    let unstored = [(header::CACHE_CONTROL, "no-store")];
+    match check_in(&node, from.ip(), field(&fields, "handle"), field(&fields, "password")).await {
+        Ok(token) if script => with_cookie(&node, Some(&token), (StatusCode::NO_CONTENT, unstored)),
+        Ok(token) => with_cookie(&node, Some(&token), Redirect::to("/")),
+        Err((status, message)) if script => {
+            (status, unstored, Json(serde_json::json!({ "message": message }))).into_response()
+        }
+        Err((_, message)) => again("/sign-in", &fields, message),
+    }
+}
+
+/// The token of a new login, or the status and the words of a refusal.
+async fn check_in(
+    node: &Node,
+    from: IpAddr,
+    handle: &str,
+    password: &str,
+) -> Result<String, (StatusCode, String)> {
+    let unavailable = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+    let handle = handle.trim().to_lowercase();
+    if !node.auth.attempt(from, &handle, node.uptime_ms()) {
+        return Err((StatusCode::TOO_MANY_REQUESTS, TOO_MANY.into()));
+    }
+    let login = accounts::sign_in(node, &handle, password).await.map_err(|fault| match fault {
+        AccountError::Field { what, .. } => (StatusCode::UNAUTHORIZED, what),
+        AccountError::Unavailable(why) => unavailable(why),
+    })?;
+    node.begin(login).await.map_err(|fault| unavailable(fault.to_string()))
+}
+
+pub async fn join(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path(token): Path<String>,
+    Form(fields): Fields,
+) -> Response {
+    let path = format!("/join/{token}");
+    if !node.auth.attempt(from.ip(), "", node.uptime_ms()) {
+        return again(&path, &fields, TOO_MANY.into());
+    }
+    if !node.is_join_token(&token).await {
+        return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
+    }
+    let new = NewAccount {
+        name: field(&fields, "name"),
+        handle: field(&fields, "handle"),
+        password: field(&fields, "password"),
+    };
+    match accounts::sign_up(&node, new).await {
+        Ok(account) => signed_in_to(&node, account, "/").await,
+        Err(fault) => again(&path, &fields, words(&fault)),
+    }
+}
+
+/// A link that signs its holder in: made by `beck demo`, good for a day.
+pub async fn enter(State(node): State<Arc<Node>>, Path(token): Path<String>) -> Response {
+    match node.enter(&token).await {
+        Some(login) => match node.begin(login).await {
+            Ok(token) => with_cookie(&node, Some(&token), Redirect::to("/")),
+            Err(fault) => again("/sign-in", &BTreeMap::new(), fault.to_string()),
+        },
+        None => Redirect::to("/sign-in").into_response(),
+    }
+}
+
+pub async fn sign_out(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    if let Some(token) = auth::token(&headers, &node.config)
+        && let Err(fault) = node.sign_out(token).await
+    {
+        return (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).into_response();
+    }
+    with_cookie(&node, None, Redirect::to("/sign-in"))
+}
+
+/// Ends every login of the account, this one too.
+pub async fn sign_out_everywhere(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    Ok(match node.sign_out_everywhere(me).await {
+        Ok(()) => with_cookie(&node, None, Redirect::to("/sign-in")),
+        Err(fault) => again("/account", &BTreeMap::new(), fault.to_string()),
+    })
+}
+
+/// Changes the own password; the other logins of the account end.
+pub async fn change_password(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let refuse = |why: String| again("/account", &fields, why);
+    let (current, new) = (field(&fields, "current"), field(&fields, "new"));
+    if let Err(unfit) = bounds::password(new) {
+        return Ok(refuse(format!("New password: {unfit}")));
+    }
+    // Apart from the tries to sign in under the handle: strangers must not keep its owner from this form.
+    if !node.auth.attempt(from.ip(), &format!("password of {me}"), node.uptime_ms()) {
+        return Ok(refuse(TOO_MANY.into()));
+    }
+    let token = auth::token(&headers, &node.config).unwrap_or_default();
+    Ok(match node.change_password((me, token), current, new).await {
+        Ok(Changed::Done) => Redirect::to("/account?done=password").into_response(),
+        Ok(Changed::Wrong) => refuse("Current password: that is not it.".into()),
+        Ok(Changed::Overtaken) => Redirect::to("/sign-in").into_response(),
+        Err(fault) => refuse(format!("The password may not have been changed: {fault}")),
+    })
+}

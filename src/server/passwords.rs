@@ -1,0 +1,160 @@
+//! Passwords, hashed with Argon2, in the broker's secrets. Beside each hash stands the generation of logins that
+//! it lets in, so that a new password and the end of the old logins are one write.
+
+use super::broker::{BrokerError, Secret, SecretOp};
+use super::logins::Login;
+use super::node::Node;
+use crate::protocol::AccountId;
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Password {
+    hash: String,
+    generation: u64,
+}
+
+/// What a change of password comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Done,
+    /// The current password was another one.
+    Wrong,
+    /// Another change was faster; it ended this login too.
+    Overtaken,
+}
+
+/// The hash that an unknown handle is checked against, so that it takes as long as a known one.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
+
+fn hash_now(password: &str) -> String {
+    let salt = uuid::Uuid::new_v4();
+    SaltString::encode_b64(salt.as_bytes())
+        .and_then(|salt| Argon2::default().hash_password(password.as_bytes(), &salt).map(|h| h.to_string()))
+        .unwrap_or_default()
+}
+
+fn matches(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+fn key(account: AccountId) -> String {
+    format!("password:{account}")
+}
+
+impl Node {
+    /// The password as it is kept, and its version; version 0 if there is none.
+    async fn password(&self, account: AccountId) -> Result<(Password, u64), BrokerError> {
+        let Some(secret) = self.broker.secret(key(account), SecretOp::Get).await? else {
+            return Ok((Password::default(), 0));
+        };
+        // The first version kept the hash alone.
+        let password =
+            serde_json::from_str(&secret.value).unwrap_or(Password { hash: secret.value, generation: 0 });
+        Ok((password, secret.version))
+    }
+
+    /// Writes if the version is as said; `false` if it is not.
+    async fn put_password(
+        &self,
+        account: AccountId,
+        password: &Password,
+        if_version: u64,
+    ) -> Result<bool, BrokerError> {
+        let value = serde_json::json!(password).to_string();
+        let op = SecretOp::Put { value: value.clone(), if_version, expires: None };
+        let stands = self.broker.secret(key(account), op).await?;
+        Ok(stands.is_some_and(|Secret { value: now, .. }| now == value))
+    }
+
+    /// Logins of an account from before this generation have ended.
+    pub async fn generation(&self, account: AccountId) -> Result<u64, BrokerError> {
+        Ok(self.password(account).await?.0.generation)
+    }
+
+    pub(super) async fn raise_generation(&self, account: AccountId) -> Result<(), BrokerError> {
+        loop {
+            let (mut password, version) = self.password(account).await?;
+            password.generation += 1;
+            if self.put_password(account, &password, version).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn hash(&self, password: &str) -> Result<String, BrokerError> {
+        let password = password.to_owned();
+        let hash = self.auth.blocking(move || hash_now(&password)).await.unwrap_or_default();
+        if hash.is_empty() {
+            return Err(BrokerError::Refused("The password could not be stored. Try again.".into()));
+        }
+        Ok(hash)
+    }
+
+    async fn check(&self, password: &str, hash: Option<String>) -> bool {
+        let password = password.to_owned();
+        let check = move || match hash {
+            Some(hash) => matches(&password, &hash),
+            None => {
+                matches(&password, &NOBODY);
+                false
+            }
+        };
+        self.auth.blocking(check).await.unwrap_or(false)
+    }
+
+    /// Gives an account a password; logins that it has go on.
+    pub async fn set_password(&self, account: AccountId, password: &str) -> Result<(), BrokerError> {
+        let hash = self.hash(password).await?;
+        loop {
+            let (Password { generation, .. }, version) = self.password(account).await?;
+            let password = Password { hash: hash.clone(), generation };
+            if self.put_password(account, &password, version).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    pub async fn drop_password(&self, account: AccountId) {
+        let _ = self.broker.secret(key(account), SecretOp::Delete).await;
+    }
+
+    /// The login that a handle and password are good for. An unknown handle takes as long as a wrong password.
+    pub async fn check_password(&self, handle: &str, password: &str) -> Result<Option<Login>, BrokerError> {
+        let account = self.directory().by_handle(handle).map(|account| account.id);
+        // Hash and generation are of one moment: who knew only the old password gets a login that has ended.
+        let kept = match account {
+            Some(account) => self.password(account).await?.0,
+            None => Password::default(),
+        };
+        let right = self.check(password, Some(kept.hash).filter(|hash| !hash.is_empty())).await;
+        Ok(account.filter(|_| right).map(|account| Login { account, generation: kept.generation }))
+    }
+
+    /// Changes the password of an account and ends its logins but the one of this token; their sockets close.
+    pub async fn change_password(
+        &self,
+        (account, token): (AccountId, &str),
+        current: &str,
+        new: &str,
+    ) -> Result<Changed, BrokerError> {
+        let (kept, version) = self.password(account).await?;
+        if !self.check(current, Some(kept.hash).filter(|hash| !hash.is_empty())).await {
+            return Ok(Changed::Wrong);
+        }
+        let old = Login { account, generation: kept.generation };
+        let next = Login { account, generation: kept.generation + 1 };
+        let password = Password { hash: self.hash(new).await?, generation: next.generation };
+        // First the login that stays: it is good at every moment.
+        self.put_login(token, next).await?;
+        if !self.put_password(account, &password, version).await? {
+            self.put_login(token, old).await?;
+            return Ok(Changed::Overtaken);
+        }
+        self.tell_logins(account);
+        Ok(Changed::Done)
+    }
+}

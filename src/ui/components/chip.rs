@@ -1,0 +1,128 @@
+//! Whether what is shown is complete: a wave and a word, and a panel that says it in full.
+
+use super::{clock, counted, filling};
+use crate::client::session::CheckState;
+use crate::client::{Input, Session, Status};
+use crate::protocol::RoomId;
+use crate::timeline::Timeline;
+use crate::ui::store::use_store;
+use dioxus::prelude::*;
+
+/// Class, text and name of the chip; never more than has been reached.
+fn state_of(state: &Session, room: RoomId) -> (&'static str, String, String) {
+    let timeline = state.timelines.get(&room);
+    let waiting = state.waiting();
+    let missing = timeline.and_then(|timeline| timeline.missing().map(|(after, to)| (after + 1, to)));
+    let gap = missing.or_else(|| timeline?.hole());
+    match (state.status, timeline, gap, state.catching_up(room)) {
+        (Status::Live, Some(_), Some(gap), _) => {
+            let text = filling(gap);
+            ("chip filling", text.clone(), text)
+        }
+        (Status::Live, Some(_), None, Some((done, all))) => {
+            let text = format!("{} of {}", counted(done), counted(all));
+            ("chip loading", text.clone(), format!("Catching up: {text}"))
+        }
+        (Status::Starting | Status::Live, Some(timeline), ..) => {
+            let n = counted(timeline.head());
+            ("chip", n.clone(), format!("Complete: {n} messages"))
+        }
+        (Status::Starting | Status::Live, None, ..) => ("chip loading", "loading".into(), "Loading".into()),
+        _ => {
+            let text = if waiting > 0 { format!("offline, {waiting} waiting") } else { "offline".into() };
+            ("chip offline", text.clone(), text)
+        }
+    }
+}
+
+/// `9f3a 77c1 …`: a chain as people compare it.
+fn spaced(chain: &str) -> String {
+    let fours = chain.as_bytes().chunks(4).filter_map(|four| std::str::from_utf8(four).ok());
+    fours.collect::<Vec<_>>().join(" ")
+}
+
+/// What the check has found so far, and whether that is bad.
+fn result_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
+    let check = state.check.as_ref().filter(|check| check.room == room)?;
+    let done = counted(check.done);
+    Some(match &check.state {
+        CheckState::Running => (format!("{done} of {} links", counted(check.to.seq)), false),
+        CheckState::Agrees { ms } => {
+            let tenths = (ms + 50) / 100;
+            (format!("All {done} links agree, {}.{} s", tenths / 10, tenths % 10), false)
+        }
+        CheckState::Differs { seq } => {
+            let seq = counted(*seq);
+            (format!("Event {seq} does not continue the one before it. Tell who runs the server."), true)
+        }
+        CheckState::Stopped(why) => (format!("Stopped after {done} links: {why}"), true),
+    })
+}
+
+#[component]
+pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
+    let store = use_store();
+    let state = session.read();
+    let (class, text, label) = state_of(&state, room);
+    let timeline = state.timelines.get(&room);
+    let held = match timeline.and_then(Timeline::window) {
+        Some((from, to)) => format!("{} to {}", counted(from), counted(to)),
+        None => "nothing yet".to_owned(),
+    };
+    let unbroken = match timeline {
+        Some(timeline) if timeline.hole().is_some() => "with a gap",
+        Some(timeline) if !timeline.at_newest() => "unbroken; newer ones are not loaded",
+        _ => "unbroken",
+    };
+    let cursor = timeline.map(Timeline::cursor);
+    let chain = cursor.map(|cursor| spaced(&cursor.chain.to_string())).unwrap_or_default();
+    let seq = counted(cursor.map_or(0, |cursor| cursor.seq));
+    let agrees = match (state.status, state.offline_since) {
+        (Status::Live, _) => "compared at each heartbeat".to_owned(),
+        (_, Some(since)) => format!("not compared since {}", clock(since, store.boot.zone)),
+        _ => "as of the page; not compared yet".to_owned(),
+    };
+    let (result, bad) = result_of(&state, room).unwrap_or_else(|| ("not run yet".to_owned(), false));
+    let running = state.check.as_ref().is_some_and(|check| check.state == CheckState::Running);
+    let waiting = state.waiting();
+    let report = format!(
+        "Beck, room {room}\nYou hold: {held}, {unbroken}\nServer: event {seq}, chain {chain}, {agrees}\nNot sent: {waiting}\nCheck from #1: {result}"
+    );
+    rsx! {
+        details { class: "complete pop",
+            summary { class, "aria-label": "{label}",
+                svg { class: "wave", view_box: "0 0 22 10", width: "22", height: "10", "aria-hidden": "true",
+                    path { class: "whole", d: "M1 5c3.3-5 6.7-5 10 0s6.7 5 10 0" }
+                    path { class: "broken", d: "M1 5c2.2-3.4 4.4-4.5 6.6-3.4M14 8.3c2.2 1 4.7 0 7-3.3" }
+                }
+                span { class: "chip-text", "{text}" }
+            }
+            div { class: "complete-panel",
+                dl { class: "facts",
+                    div { dt { "You hold" } dd { "{held}, {unbroken}" } }
+                    div { dt { "Server" } dd { "event {seq}, chain " code { "{chain}" } ", {agrees}" } }
+                    div { dt { "Acknowledged" } dd { "on the server's disk, flushed" } }
+                    div {
+                        dt { "All links" }
+                        dd {
+                            span { class: if bad { "check bad" } else { "check" }, role: "status", "{result}" }
+                        }
+                    }
+                }
+                div { class: "actions-row",
+                    button {
+                        class: "button small",
+                        r#type: "button",
+                        disabled: running,
+                        onclick: move |_| store.intents.send(Input::Check),
+                        "Check from #1"
+                    }
+                    button { class: "link", r#type: "button", "data-copy": "{report}",
+                        span { class: "before", "Copy as text" }
+                        span { class: "after", "Copied" }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The demo workspace: as much as it says, and with times that people could have written at.
+
+use crate::support::{assert_linked, read_all};
+use beck::protocol::{Kind, RoomId};
+use beck::server::broker::Entry;
+use beck::server::broker::embedded::Embedded;
+use beck::server::now_ms;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::process::Command;
+use tempfile::tempdir;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+fn fill(folder: &Path) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_beck"));
+    command.arg("demo").env_clear().env("DATA_DIR", folder).current_dir(folder.parent().unwrap());
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_looks_as_if_people_had_worked_in_it_for_a_month() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (done, said) = fill(&data);
+    assert!(done, "{said}");
+    assert_eq!(said.matches("/enter/").count(), 2, "{said}");
+    let now = now_ms();
+    let log = read_all(&Embedded::open(&data).unwrap()).await;
+    assert_linked(&log);
+
+    let of_kind = |kind: Kind| log.iter().filter(move |entry| entry.header.kind == kind);
+    assert_eq!(of_kind(Kind::Account).count(), 6);
+    assert_eq!(of_kind(Kind::Room).count(), 8);
+    let mut rooms: HashMap<RoomId, Vec<&Entry>> = HashMap::new();
+    for message in of_kind(Kind::Message) {
+        rooms.entry(message.header.room.unwrap()).or_default().push(message);
+    }
+    let mut counts: Vec<_> = rooms.values().map(Vec::len).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [200, 240, 300, 380, 460, 520, 900, 10_000]);
+
+    let times: Vec<_> = log.iter().map(|entry| entry.header.at).collect();
+    assert!(times.is_sorted());
+    assert!(*times.last().unwrap() < now, "nothing is in the future");
+    let messages: Vec<_> = of_kind(Kind::Message).map(|entry| entry.header.at).collect();
+    let age = now - messages.last().unwrap();
+    assert!((2 * MINUTE..10 * MINUTE).contains(&age), "the newest message is {} s old", age / 1000);
+    let oldest = now - messages[0];
+    assert!((27 * DAY..32 * DAY).contains(&oldest), "the oldest message is {} days old", oldest / DAY);
+
+    // By day on working days, that is.
+    let share = |fits: &dyn Fn(i64) -> bool| {
+        messages.iter().filter(|at| fits(**at)).count() as f64 / messages.len() as f64
+    };
+    let at_work = share(&|at| (7 * 60 * MINUTE..18 * 60 * MINUTE).contains(&(at % DAY)));
+    assert!((0.75..0.99).contains(&at_work), "{at_work} of all is written by day");
+    let weekend = share(&|at| matches!((at / DAY + 4) % 7, 0 | 6));
+    assert!((0.01..0.15).contains(&weekend), "{weekend} of all is written at weekends");
+
+    for messages in rooms.values() {
+        let days: HashSet<_> = messages.iter().map(|entry| entry.header.at / DAY).collect();
+        assert!(days.len() >= 15, "a room has messages on {} days", days.len());
+        let together = messages.windows(2).filter(|pair| {
+            let pause = pair[1].header.at - pair[0].header.at;
+            pair[0].header.author == pair[1].header.author && pause < 5 * MINUTE
+        });
+        assert!(together.count() * 3 > messages.len(), "a third continues what its author just said");
+    }
+    // Rooms are written in side by side, not one after the other.
+    let rooms: Vec<_> = of_kind(Kind::Message).map(|entry| entry.header.room).collect();
+    assert!(rooms.windows(2).filter(|pair| pair[0] != pair[1]).count() > 1_000);
+}
+
+#[test]
+fn a_folder_that_holds_something_is_left_alone() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("letter"), "mine").unwrap();
+    let (done, said) = fill(folder.path());
+    assert!(!done && said.contains("is not empty. Set DATA_DIR"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,317 @@
+//! Readers that stop reading: they cost the server a bounded amount, nobody else waits for them, and they end complete.
+//! BECK_SLOW_SOCKETS sets how many sockets there are (200); 5 % of them stop.
+
+use crate::support::server::{TestClient, TestServer};
+use crate::support::{chain_by_hand, furnish};
+use beck::protocol::ClientId;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::tempdir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+/// A socket that follows one room with next to no work per frame, so that many fit beside the server.
+struct Follower {
+    stream: TcpStream,
+    held: Vec<u8>,
+    at: usize,
+    room: String,
+    seq: u64,
+    /// The newest event's frame.
+    newest: Vec<u8>,
+}
+
+fn masked(frame: &Value) -> Vec<u8> {
+    let text = frame.to_string();
+    // A mask of zeros leaves the text as it is.
+    let mut bytes = vec![0x81, 0x80 | 126];
+    bytes.extend((text.len() as u16).to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+impl Follower {
+    /// Subscribes since a position, or from the head on.
+    async fn open(host: &str, cookie: &str, room: &str, since: Option<&Value>, little: bool) -> Follower {
+        let socket = TcpSocket::new_v4().unwrap();
+        if little {
+            socket.set_recv_buffer_size(4 * 1024).unwrap();
+        }
+        let stream = socket.connect(host.parse().unwrap()).await.unwrap();
+        let (held, room) = (Vec::with_capacity(32 * 1024), room.to_owned());
+        let mut follower = Follower { stream, held, at: 0, room, seq: 0, newest: Vec::new() };
+        let head = format!(
+            "GET /ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        follower.stream.write_all(head.as_bytes()).await.unwrap();
+        while !follower.held.ends_with(b"\r\n\r\n") {
+            assert!(follower.stream.read_buf(&mut follower.held).await.unwrap() > 0);
+        }
+        assert!(follower.held.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&follower.held));
+        follower.held.clear();
+        follower.say(&json!({ "t": "hello", "version": 1 })).await;
+        follower.say(&json!({ "t": "subscribe", "room": follower.room, "since": since })).await;
+        loop {
+            let frame: Value = serde_json::from_slice(&follower.next().await.unwrap()).unwrap();
+            assert_ne!(frame["t"], "reset");
+            if frame["t"] == "subscribed" {
+                follower.seq = frame["since"]["seq"].as_u64().unwrap();
+                return follower;
+            }
+        }
+    }
+
+    async fn say(&mut self, frame: &Value) {
+        self.stream.write_all(&masked(frame)).await.unwrap();
+    }
+
+    /// Where the next text frame stands in what is held; `None` at the end.
+    async fn next_range(&mut self) -> Option<std::ops::Range<usize>> {
+        loop {
+            if let Some((head, length)) = frame_at(&self.held[self.at..]) {
+                let code = self.held[self.at] & 0x0f;
+                let from = self.at + head;
+                self.at = from + length;
+                match code {
+                    1 => return Some(from..self.at),
+                    8 => return None,
+                    _ => continue,
+                }
+            }
+            self.held.drain(..self.at);
+            self.at = 0;
+            if self.stream.read_buf(&mut self.held).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        let range = self.next_range().await?;
+        Some(self.held[range].to_vec())
+    }
+
+    /// Reads events in order up to a seq; `false` if the socket ends before.
+    async fn read_to(&mut self, seq: u64, count: &AtomicU64) -> bool {
+        let prefix = format!(r#"{{"t":"event","room":"{}","event":{{"seq":"#, self.room);
+        while self.seq < seq {
+            let Some(range) = self.next_range().await else { return false };
+            let frame = &self.held[range];
+            let Some(rest) = frame.strip_prefix(prefix.as_bytes()) else { continue };
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
+            let found = digits.fold(0, |seq, digit| seq * 10 + u64::from(digit - b'0'));
+            assert_eq!(found, self.seq + 1, "an event is missing or doubled");
+            self.seq = found;
+            count.fetch_add(1, Ordering::Relaxed);
+            self.newest.clear();
+            self.newest.extend_from_slice(frame);
+            if found.is_multiple_of(200) {
+                // A sign of life, for machines on which this takes long.
+                let _ = self.stream.write_all(&masked(&json!({ "t": "beat" }))).await;
+            }
+        }
+        true
+    }
+
+    fn event(&self) -> Value {
+        serde_json::from_slice::<Value>(&self.newest).unwrap()["event"].take()
+    }
+}
+
+/// Bytes of the head and of the payload of the frame that stands first, if it is there whole.
+fn frame_at(held: &[u8]) -> Option<(usize, usize)> {
+    let (head, length) = match *held.get(1)? {
+        126 => (4, usize::from(u16::from_be_bytes(held.get(2..4)?.try_into().unwrap()))),
+        127 => (10, u64::from_be_bytes(held.get(2..10)?.try_into().unwrap()) as usize),
+        short => (2, usize::from(short)),
+    };
+    (held.len() >= head + length).then_some((head, length))
+}
+
+/// Resident bytes of a process.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Bytes that the system holds of what the server wrote to these sockets and nobody read, by the client's port.
+fn unread(server_port: u16) -> std::collections::HashMap<u16, u64> {
+    let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
+    let mut unread = std::collections::HashMap::new();
+    for line in std::fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let port = |word: &str| hex(word.split(':').nth(1).unwrap()) as u16;
+        let (local, remote) = (port(words[1]), port(words[2]));
+        let (sending, received) = words[4].split_once(':').unwrap();
+        if local == server_port {
+            *unread.entry(remote).or_default() += hex(sending);
+        } else if remote == server_port {
+            *unread.entry(local).or_default() += hex(received);
+        }
+    }
+    unread
+}
+
+/// Runs a test again in a process that may open so many files, if this one may not; `true` if that was done.
+fn ran_with_files(test: &str, files: u64) -> bool {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let limit = line.split_whitespace().next().unwrap();
+    if limit.parse().map_or(true, |limit: u64| limit >= files) {
+        return false;
+    }
+    let again = format!("ulimit -S -n {files} && exec \"$0\" --exact \"$1\" --nocapture");
+    let this = std::env::current_exe().unwrap();
+    let done = std::process::Command::new("sh").arg("-c").arg(again).arg(this).arg(test).status().unwrap();
+    assert!(
+        done.success(),
+        "{files} files must be allowed to be open (ulimit -n), or fewer BECK_SLOW_SOCKETS"
+    );
+    true
+}
+
+/// Waits for something that other tasks do.
+async fn until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const POSTERS: usize = 20;
+/// Messages of each poster; its burst allows them.
+const POSTS: usize = 70;
+/// Rounds of posts that all read before some stop.
+const WARM: usize = 10;
+/// The system buffers up to some 2.6 MB of each loopback socket: the texts together are more than that.
+const TEXT_BYTES: usize = 4 * 1_024;
+/// A socket that takes nothing holds the frames that it was about to be sent: no more than a ring has, 256 KiB. Its
+/// write buffer and the connection itself are small beside that. What the system buffers is not the server's memory.
+const BYTES_PER_STOPPED: u64 = 320 * 1024;
+/// The newest entries of the log, which the server keeps in memory, and pages of its two files.
+const BYTES_BESIDE: u64 = 24 * 1024 * 1024;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_that_stop_reading_cost_little_and_hold_up_nobody() {
+    let all = std::env::var("BECK_SLOW_SOCKETS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_usize);
+    if ran_with_files("slow::sockets_that_stop_reading_cost_little_and_hold_up_nobody", all as u64 + 300) {
+        return;
+    }
+    let stopping = (all / 20).max(1);
+    let folder = tempdir().unwrap();
+    let place = furnish(folder.path(), POSTERS).await;
+    let server = TestServer::start(folder.path());
+    let room = place.general.to_string();
+    let mut posters = Vec::new();
+    for (_, cookie) in &place.people {
+        posters.push(TestClient::connect(&server, cookie).await);
+    }
+    let mut followers = Vec::new();
+    for n in 0..all {
+        let cookie = &place.people[n % POSTERS].1;
+        followers.push(Follower::open(server.host(), cookie, &room, None, n < stopping).await);
+    }
+    let start = followers[0].seq;
+    let warm_end = start + (POSTERS * WARM) as u64;
+    let end = start + (POSTERS * POSTS) as u64;
+    let ports: Vec<_> = followers[..stopping].iter().map(|f| f.stream.local_addr().unwrap().port()).collect();
+
+    // Those that stop read up to the end of the warm rounds, and again when they are told.
+    let (read_again, told) = watch::channel(false);
+    let (live, stopped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut tasks = Vec::new();
+    for (n, mut follower) in followers.into_iter().enumerate() {
+        let (mut told, live, stopped) = (told.clone(), live.clone(), stopped.clone());
+        let (host, cookie) = (server.host().to_owned(), place.people[n % POSTERS].1.clone());
+        let room = room.clone();
+        tasks.push(tokio::spawn(async move {
+            assert!(follower.read_to(warm_end, &live).await);
+            let mine = if n < stopping {
+                told.wait_for(|told| *told).await.unwrap();
+                &stopped
+            } else {
+                &live
+            };
+            let mut resumed = false;
+            while !follower.read_to(end, mine).await {
+                resumed = true;
+                let event = follower.event();
+                let mut asked = TestClient::connect_at(&host, &cookie).await;
+                asked.send(json!({ "t": "page", "req": 1, "room": room, "at": "newest", "limit": 1 })).await;
+                let epoch = asked.until("page").await["page"]["as_of"]["epoch"].take();
+                let since = json!({ "epoch": epoch, "seq": event["seq"], "chain": event["chain"] });
+                follower = Follower::open(&host, &cookie, &room, Some(&since), false).await;
+            }
+            (follower, resumed)
+        }));
+    }
+
+    let mut frame_bytes = 0;
+    let (mut before, mut most) = (0, 0);
+    for round in 0..POSTS {
+        for (n, poster) in posters.iter_mut().enumerate() {
+            let text = format!("{round:04} {n:04} {}", "x".repeat(TEXT_BYTES - 10));
+            poster.post(&room, &ClientId::random().to_string(), &text).await;
+        }
+        for poster in &mut posters {
+            assert_eq!(poster.until("ack").await["outcome"]["is"], "stored");
+        }
+        frame_bytes += (POSTERS * TEXT_BYTES) as u64;
+        // All that read have the round before the next one comes: nobody waits for those that do not.
+        let rounds = (round + 1) as u64;
+        let stopped_rounds = rounds.min(WARM as u64) * stopping as u64;
+        let due = (rounds * (all - stopping) as u64 + stopped_rounds) * POSTERS as u64;
+        until(|| live.load(Ordering::Relaxed) >= due).await;
+        most = most.max(resident(server.pid()));
+        if round + 1 == WARM {
+            (before, most, frame_bytes) = (resident(server.pid()), 0, 0);
+        }
+    }
+    assert_eq!(stopped.load(Ordering::Relaxed), 0);
+    let port = server.host().rsplit(':').next().unwrap().parse().unwrap();
+    let unread = unread(port);
+    let blocked =
+        ports.iter().filter(|port| unread.get(port).is_some_and(|bytes| *bytes < frame_bytes)).count();
+    let growth = most.saturating_sub(before);
+    let bound = BYTES_PER_STOPPED * stopping as u64 + BYTES_BESIDE;
+    println!(
+        "{all} sockets, {blocked} of {stopping} stopped ones blocked; {frame_bytes} bytes of text each; \
+         resident before {before}, most {most}, growth {growth}, bound {bound}"
+    );
+    assert_eq!(blocked, stopping, "the system took all: those that stopped were no burden for the server");
+    assert!(growth <= bound, "the server grew by {growth} bytes, more than {bound}");
+
+    read_again.send_replace(true);
+    let mut ends = Vec::new();
+    let mut resumed = 0;
+    for task in tasks {
+        let (follower, again) = task.await.unwrap();
+        resumed += usize::from(again);
+        assert_eq!(follower.seq, end);
+        ends.push(follower.newest);
+    }
+    println!("{resumed} came back by a new socket");
+    assert!(ends.len() == all && ends.iter().all(|newest| newest == &ends[0]), "all end with the same event");
+    // What they followed is the log: its chain is computed anew.
+    let mut witness = Follower::open(server.host(), &place.people[0].1, &room, None, false).await;
+    let mut chain = String::from("0000000000000000");
+    let (mut after, mut newest) = (0, Value::Null);
+    while after < end {
+        witness
+            .say(&json!({ "t": "fetch", "req": 1, "room": room, "after": after, "to": after + 100 }))
+            .await;
+        let frame: Value = serde_json::from_slice(&witness.next().await.unwrap()).unwrap();
+        for event in frame["events"].as_array().into_iter().flatten() {
+            chain = chain_by_hand(&chain, &event["header"]);
+            assert_eq!(event["chain"], chain);
+            (after, newest) = (event["seq"].as_u64().unwrap(), event.clone());
+        }
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&ends[0]).unwrap()["event"], newest);
+}
