@@ -139,11 +139,6 @@ impl Timeline {
         None
     }
 
-    /// Whether a page is ahead of the cursor or events came before their turn: more is on its way.
-    pub fn is_behind(&self) -> bool {
-        !self.promised.is_empty() || !self.ahead.is_empty()
-    }
-
     /// The events that are missing between the cursor and what came early.
     pub fn missing(&self) -> Option<(u64, u64)> {
         let first = *self.ahead.first_key_value()?.0;

@@ -2,12 +2,11 @@
 
 use crate::support::proxy::CuttingProxy;
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{chain_by_hand, furnish};
-use beck::api::Boot;
+use crate::support::{boot, chain_by_hand, furnish};
 use beck::client::engine;
 use beck::client::platform::native::NativeDevice;
 use beck::client::{Input, Session, Status};
-use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
+use beck::protocol::frame::Draft;
 use beck::protocol::{AccountId, ClientId, RoomId};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::{SinkExt, StreamExt};
@@ -32,31 +31,7 @@ struct Engine {
 
 impl Engine {
     fn start(host: &str, account: AccountId, cookie: &str, room: RoomId) -> Engine {
-        let me = Person { id: account, name: "Me".into(), handle: "me".into(), role: Role::Member };
-        let info = RoomInfo {
-            id: room,
-            kind: RoomKind::Open,
-            name: "General".into(),
-            topic: String::new(),
-            archived: false,
-            members: 1,
-            joined: true,
-            badge: Default::default(),
-        };
-        let boot = Boot {
-            workspace: String::new(),
-            me: Some(me),
-            rooms: vec![info],
-            page: None,
-            found: None,
-            people: Vec::new(),
-            zone: 0,
-            theme: "system".into(),
-            client_id: ClientId::random(),
-            join_link: None,
-            asks_code: false,
-            notice: None,
-        };
+        let boot = boot(account, room, None);
         let session = Arc::new(Mutex::new(Session::from_boot(&boot).unwrap()));
         let headers = vec![("origin", format!("http://{host}")), ("cookie", cookie.to_owned())];
         let device = NativeDevice::new(format!("ws://{host}/ws"), headers);

@@ -5,7 +5,7 @@ use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, furnish, read_all};
 use beck::protocol::ClientId;
 use beck::server::broker::embedded::Embedded;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -118,19 +118,6 @@ async fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
     drop(log);
     let server = TestServer::start(&data);
     let mut client = TestClient::connect(&server, cookie).await;
-    let mut seen: HashMap<String, u64> = HashMap::new();
-    let mut after = 0;
-    loop {
-        let at = json!({ "after": after });
-        client.send(json!({ "t": "page", "req": 1, "room": room, "at": at, "limit": 20 })).await;
-        let page = client.until("page").await;
-        let rows = page["page"]["rows"].as_array().unwrap();
-        let Some(last) = rows.last() else { break };
-        after = last["ordinal"].as_u64().unwrap();
-        for row in rows {
-            let before = seen.insert(row["id"].as_str().unwrap().into(), row["seq"].as_u64().unwrap());
-            assert_eq!(before, None, "a message is shown twice");
-        }
-    }
+    let seen = client.all_rows(&room, 20).await;
     assert_eq!(seen, acked, "what people see is what was acknowledged");
 }

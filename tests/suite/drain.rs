@@ -131,7 +131,6 @@ async fn go(with_form: bool) {
 
         // Those who had no answer send again: each message stands once, and each ack named its place.
         let server = TestServer::start(folder.path());
-        let mut seen: HashMap<String, u64> = HashMap::new();
         let mut client = TestClient::connect(&server, &place.people[0].1).await;
         for (index, (_, cookie)) in place.people.iter().enumerate() {
             let mut writer = TestClient::connect(&server, cookie).await;
@@ -147,19 +146,7 @@ async fn go(with_form: bool) {
                 assert_eq!(ack["outcome"]["is"], "stored", "{ack}");
             }
         }
-        let mut after = 0;
-        loop {
-            let at = json!({ "after": after });
-            client.send(json!({ "t": "page", "req": 1, "room": room, "at": at, "limit": 100 })).await;
-            let page = client.until("page").await;
-            let rows = page["page"]["rows"].as_array().unwrap();
-            let Some(last) = rows.last() else { break };
-            after = last["ordinal"].as_u64().unwrap();
-            for row in rows {
-                let before = seen.insert(row["id"].as_str().unwrap().into(), row["seq"].as_u64().unwrap());
-                assert_eq!(before, None, "a message is shown twice");
-            }
-        }
+        let seen = client.all_rows(&room, 100).await;
         assert!(acked.iter().all(|(id, seq)| seen.get(id) == Some(seq)), "an ack named another place");
         assert!(texts.keys().all(|id| seen.contains_key(id)));
     }

@@ -1,8 +1,8 @@
 //! The client's session, driven by hand: what is sent, when, and under which id.
 
-use beck::api::Boot;
+use crate::support::boot;
 use beck::client::{Effect, Input, Session, Status};
-use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
+use beck::protocol::frame::Draft;
 use beck::protocol::{
     AccountId, ClientFrame, ClientId, ErrorCode, Hash, Outcome, Page, Position, Refusal, RoomId, ServerFrame,
     WorkspaceId,
@@ -22,33 +22,8 @@ fn here() -> Here {
 
 fn here_at(as_of: Position) -> Here {
     let (me, room) = (AccountId::random(), RoomId::random());
-    let me = Person { id: me, name: "Me".into(), handle: "me".into(), role: Role::Member };
-    let info = RoomInfo {
-        id: room,
-        kind: RoomKind::Open,
-        name: "General".into(),
-        topic: String::new(),
-        archived: false,
-        members: 1,
-        joined: true,
-        badge: Default::default(),
-    };
     let page = Page { room, lane: 0, as_of, head: 0, rows: Vec::new(), quotes: BTreeMap::new() };
-    let boot = Boot {
-        workspace: "W".into(),
-        me: Some(me),
-        rooms: vec![info],
-        page: Some(page),
-        found: None,
-        people: Vec::new(),
-        zone: 0,
-        theme: "system".into(),
-        client_id: ClientId::random(),
-        join_link: None,
-        asks_code: false,
-        notice: None,
-    };
-    Here { session: Session::from_boot(&boot).unwrap(), room, now: 1_000 }
+    Here { session: Session::from_boot(&boot(me, room, Some(page))).unwrap(), room, now: 1_000 }
 }
 
 impl Here {

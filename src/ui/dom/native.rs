@@ -8,7 +8,6 @@ pub fn composer_text() -> String {
     String::new()
 }
 pub fn composer_set(_: &str) {}
-pub fn composer_focus() {}
 pub fn to_bottom() {}
 pub fn title(_: &str) {}
 pub fn copy(_: &str) {}

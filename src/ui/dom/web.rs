@@ -27,8 +27,6 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn to_ordinal(ordinal: f64) -> bool;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn composer_focus();
-        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn to_bottom();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn title(text: &str);
@@ -96,10 +94,6 @@ pub fn compose(room: &str, text: &str) {
 /// Brings a row into view, if it is there.
 pub fn to_ordinal(ordinal: u64) {
     script::to_ordinal(ordinal as f64);
-}
-
-pub fn composer_focus() {
-    script::composer_focus();
 }
 
 pub fn to_bottom() {

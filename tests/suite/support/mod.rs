@@ -3,8 +3,9 @@
 pub mod proxy;
 pub mod server;
 
-use beck::protocol::frame::{Draft, Role, RoomKind};
-use beck::protocol::{AccountId, ClientId, Kind, Outcome, RoomId};
+use beck::api::Boot;
+use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
+use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId};
 use beck::server::broker::embedded::{Embedded, OpenError};
 use beck::server::broker::{Broker, Entry, Proposal};
 use beck::server::config::Config;
@@ -167,4 +168,33 @@ pub fn assert_linked(entries: &[Entry]) {
 pub fn room_proposal(by: AccountId, name: &str) -> Proposal {
     let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: String::new() };
     Proposal::new(by, ClientId::random(), Kind::Room, &body).room(RoomId::random())
+}
+
+/// What a page of an open room gives a client to begin with; without rows the client asks for them.
+pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
+    let me = Person { id: account, name: "Me".into(), handle: "me".into(), role: Role::Member };
+    let info = RoomInfo {
+        id: room,
+        kind: RoomKind::Open,
+        name: "General".into(),
+        topic: String::new(),
+        archived: false,
+        members: 1,
+        joined: true,
+        badge: Default::default(),
+    };
+    Boot {
+        workspace: "W".into(),
+        me: Some(me),
+        rooms: vec![info],
+        page,
+        found: None,
+        people: Vec::new(),
+        zone: 0,
+        theme: "system".into(),
+        client_id: ClientId::random(),
+        join_link: None,
+        asks_code: false,
+        notice: None,
+    }
 }

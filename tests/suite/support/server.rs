@@ -2,6 +2,7 @@
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -225,6 +226,24 @@ impl TestClient {
             let frame = self.next().await.unwrap_or_else(|| panic!("closed before {kind}"));
             if frame["t"] == kind {
                 return frame;
+            }
+        }
+    }
+
+    /// Every row of a room, page by page: seq by id, each once.
+    pub async fn all_rows(&mut self, room: &impl serde::Serialize, limit: u32) -> HashMap<String, u64> {
+        let mut seen = HashMap::new();
+        let mut after = 0;
+        loop {
+            let at = json!({ "after": after });
+            self.send(json!({ "t": "page", "req": 1, "room": room, "at": at, "limit": limit })).await;
+            let page = self.until("page").await;
+            let rows = page["page"]["rows"].as_array().unwrap();
+            let Some(last) = rows.last() else { return seen };
+            after = last["ordinal"].as_u64().unwrap();
+            for row in rows {
+                let before = seen.insert(row["id"].as_str().unwrap().into(), row["seq"].as_u64().unwrap());
+                assert_eq!(before, None, "a message is shown twice");
             }
         }
     }
