@@ -10,7 +10,7 @@
   const emit = (kind, text = "") => { kept.push([kind, text]); if (kept.length > 64) kept.shift(); queueMicrotask(flush); };
 
   // The timeline. scrollTop is 0 at the newest message and negative above it.
-  let scroll = null, list = null, anchors = [], expected = null, pinned = null, last = null, roving = null, raised = 0, timer = 0;
+  let scroll = null, list = null, anchors = [], known = 0, pinned = null, last = null, roving = null, raised = 0, timer = 0;
   const since = new Map(), asked = {};
   const rowAt = (i, step) => { let li; while ((li = list.children[i]) && !li.dataset.ordinal) i += step; return li ?? null; };
   const newest = () => rowAt(list.children.length - 1, -1);
@@ -19,11 +19,14 @@
     while (lo < hi) { const mid = (lo + hi) >> 1; if (list.children[mid].getBoundingClientRect().bottom > y) hi = mid; else lo = mid + 1; }
     return lo;
   };
+  // Rows are held by their text: dividers go where older rows of their day come, and a row's own head may go then, too.
+  const point = li => li.querySelector(".text") ?? li;
   const record = () => {
     anchors = [];
+    known = scroll.scrollTop;
     const view = scroll.getBoundingClientRect();
-    for (let i = firstBelow(view.top), li; (li = list.children[i]) && top(li) < view.bottom; i++) if (li.id) anchors.push([li, top(li)]);
-    if (anchors.length > 1 && anchors[0][1] < view.top) anchors.push(anchors.shift()); // prefer one that is seen whole
+    for (let i = firstBelow(view.top), li; (li = list.children[i]) && top(li) < view.bottom; i++) if (li.matches(".row")) anchors.push([li, top(point(li))]);
+    if (anchors.length > 1 && anchors[0][1] < view.top) anchors.push(anchors.shift()); // prefer one whose text begins in view
   };
   const restore = () => { // before paint: what was on the screen stays where it was
     if (!scroll || !scroll.clientHeight) return;
@@ -31,8 +34,8 @@
     if (anchors.length && at < 0) { scroll.scrollTop = 0; enter(); return; } // other rows altogether
     if (pinned) { if (end !== last && scroll.scrollTop) scroll.scrollTop = 0; if (end !== last) record(); }
     else if (at >= 0) {
-      const by = top(anchors[at][0]) - anchors[at][1];
-      if (Math.abs(by) > .4) { scroll.scrollTop += by; expected = scroll.scrollTop; }
+      const by = top(point(anchors[at][0])) - anchors[at][1];
+      if (Math.abs(by) > .4) { scroll.scrollTop += by; known = scroll.scrollTop; }
       if (at > 4) record();
     }
     last = end; edges(false);
@@ -80,7 +83,7 @@
     const now = doc.querySelector(".scroll"), ol = now && now.querySelector(".timeline");
     if (now === scroll && ol === list) return false;
     sizes.disconnect(); since.clear(); clearTimeout(timer);
-    scroll = ol ? now : null; list = ol; anchors = []; roving = expected = null;
+    scroll = ol ? now : null; list = ol; anchors = []; roving = null;
     if (!scroll) return true;
     arrive();
     sizes.observe(list); sizes.observe(scroll);
@@ -90,8 +93,8 @@
   new MutationObserver(changed).observe(doc, { childList: true, subtree: true, characterData: true });
   doc.addEventListener("scroll", e => {
     if (e.target !== scroll) return;
-    if (expected === null || Math.abs(scroll.scrollTop - expected) > 1) record();
-    expected = null; edges(true);
+    if (Math.abs(scroll.scrollTop - known) > 1) record(); // not what restore did
+    edges(true);
   }, { capture: true, passive: true });
 
   // The composer. Its text belongs to the browser; Rust asks for it.

@@ -33,28 +33,36 @@ async function scrollBy(page, dy) {
 }
 
 /**
- * Marks the first row that is seen whole, and looks where it is painted after every frame from now on; answers with
- * a function that tells { ordinal, frames, moved: the farthest in px, gone }.
+ * Marks the first row that is seen whole, and looks where its text is painted after every frame from now on; answers
+ * with a function that tells { ordinal, frames, moved: the farthest in px, gone }.
  */
 async function mark(page) {
   await page.evaluate(() => {
     globalThis.marked?.stop();
-    const view = document.querySelector(".scroll").getBoundingClientRect();
+    const el = document.querySelector(".scroll");
+    const view = el.getBoundingClientRect();
     const rows = [...document.querySelectorAll(".timeline > .row[data-ordinal]")];
     const li = rows.find(li => li.getBoundingClientRect().top >= view.top && li.getBoundingClientRect().bottom <= view.bottom);
-    const top = li.getBoundingClientRect().top;
-    const told = { ordinal: Number(li.dataset.ordinal), frames: 0, moved: 0, gone: false };
+    const text = li.querySelector(".text");
+    const top = text.getBoundingClientRect().top;
+    const about = () => {
+      const lines = [...li.parentNode.children].slice(Math.max(0, [...li.parentNode.children].indexOf(li) - 3)).slice(0, 6);
+      const places = lines.map(line => `${line.id} ${line.className}: ${line.getBoundingClientRect().top}+${line.offsetHeight}`);
+      return `${innerWidth} x ${innerHeight}, scrolled ${el.scrollTop} of ${el.scrollHeight}; ${places.join("; ")}`;
+    };
+    const told = { ordinal: Number(li.dataset.ordinal), frames: 0, moved: 0, gone: false, was: about(), then: "" };
     let going = true;
     // The one way to be told of a place as it is painted: after observers of sizes have done what they do.
     const look = ([{ boundingClientRect }]) => {
       if (!going) return;
       told.frames += 1;
-      if (li.isConnected) told.moved = Math.max(told.moved, Math.abs(boundingClientRect.top - top));
-      else told.gone = true;
+      const by = Math.abs(boundingClientRect.top - top);
+      if (!text.isConnected) told.gone = true;
+      else if (by > told.moved) Object.assign(told, { moved: by, then: about() });
     };
     const frame = () => {
       const once = new IntersectionObserver((entries, self) => (self.disconnect(), look(entries)));
-      once.observe(li);
+      once.observe(text);
       if (going) requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
@@ -67,10 +75,10 @@ async function mark(page) {
 }
 
 async function unmoved(told, what) {
-  const { ordinal, frames, moved, gone } = await told();
+  const { ordinal, frames, moved, gone, was, then } = await told();
   assert(frames > 0, what);
   assert(!gone, `${what}: #${ordinal} is gone`);
-  assert(moved <= 1, `${what}: #${ordinal} moved by ${moved.toFixed(1)} px`);
+  assert(moved <= 1, `${what}: #${ordinal} moved by ${moved.toFixed(1)} px\nat first: ${was}\nthen: ${then}`);
 }
 
 /** The newest row is seen whole, and nothing hides it. */
@@ -119,6 +127,37 @@ test("twenty older pages: the row one looks at does not move", async t => {
   }
   const back = await ordinals(page);
   assert.deepEqual(back, run(back[0], 10_000));
+}, TIMEOUT);
+
+test("older rows that come while one looks at the oldest: the day it stands under, its head and its text", async t => {
+  const now = await scene(t);
+  const way = await t.proxy(now.server);
+  let pages = 0;
+  let heads = 0;
+  for (const path of Object.values(now.rooms)) {
+    const page = await t.page(way, path, { login: now.lena });
+    await settled(page);
+    for (let more = 3; more && (await ordinals(page))[0] > 1; more--) {
+      const first = (await ordinals(page))[0];
+      way.freeze();
+      await page.locator(".scroll").evaluate(el => el.scrollTo(0, -el.scrollHeight));
+      await painted(page);
+      const head = page.locator(`#m-${first} .byline`);
+      const had = await head.count();
+      const told = await mark(page);
+      assert.equal((await told()).ordinal, first, path);
+      way.mend();
+      await until(async () => (await ordinals(page))[0] < first, `rows before #${first} come`);
+      await painted(page);
+      await unmoved(told, `${path}: rows before #${first}`);
+      heads += had - (await head.count());
+      pages += 1;
+    }
+    await page.close();
+  }
+  assert(pages >= 10, `${pages} pages`);
+  assert(heads > 0, "some row lost its head to the row above it");
+  assert(way.counts.frozen > 0, JSON.stringify(way.counts));
 }, TIMEOUT);
 
 test("twenty messages come while one reads above", async t => {
