@@ -132,6 +132,34 @@
     if (from) beck.copy(from.dataset.copy).then(ok => { if (ok) { from.dataset.copied = "1"; setTimeout(() => { delete from.dataset.copied; }, 2000); } });
   });
 
+  // Several messages that are copied read as a log: who, when, what.
+  const part = (range, el) => {
+    const r = new Range();
+    r.selectNodeContents(el);
+    if (range.compareBoundaryPoints(Range.START_TO_START, r) > 0) r.setStart(range.startContainer, range.startOffset);
+    if (range.compareBoundaryPoints(Range.END_TO_END, r) < 0) r.setEnd(range.endContainer, range.endOffset);
+    const own = r.cloneContents();
+    for (const not of own.querySelectorAll(".edited, .state")) not.remove();
+    return own.textContent;
+  };
+  doc.addEventListener("copy", e => {
+    const chosen = getSelection(), range = chosen.rangeCount ? chosen.getRangeAt(0) : null;
+    if (!list || !range || range.collapsed || e.target.closest?.("input, textarea")) return;
+    const lines = [...list.children].filter(li => range.intersectsNode(li)), out = [];
+    let said = 0, head = "";
+    for (const li of lines) {
+      if (li.matches(".day")) { out.push("", li.textContent.trim(), ""); head = ""; }
+      const body = li.matches(".row") && li.querySelector(".text");
+      const text = body && [...body.children].filter(block => range.intersectsNode(block)).map(block => part(range, block).trimEnd()).join("\n");
+      if (!text || !text.trim()) continue;
+      if (!head || li.matches(".first")) out.push("", head = `${li.querySelector("[id^=n-]")?.textContent}, ${li.querySelector("time")?.textContent}`);
+      out.push(text); said += 1;
+    }
+    if (said < 2) return;
+    e.clipboardData.setData("text/plain", out.join("\n").replace(/\n{3,}/g, "\n\n").trim() + "\n");
+    e.preventDefault();
+  });
+
   // Waking up: whatever may have been missed meanwhile.
   const wake = why => { emit("wake", why); look(); };
   for (const why of ["online", "pageshow"]) addEventListener(why, () => wake(why));
