@@ -278,3 +278,46 @@ test("on a phone", async t => {
   await storedOnce(page, "From the train");
   await fits();
 });
+
+test("what comes while one looks elsewhere stands under “New since”, unread until one looks", async t => {
+  const server = await t.server();
+  const [ada, bo] = await two(t, server);
+  // As when another window is in front; what a page cannot be told by a script is whether it has the focus.
+  const look = here =>
+    ada.evaluate(here => {
+      document.hasFocus = () => here;
+      dispatchEvent(new Event(here ? "focus" : "blur"));
+    }, here);
+  const lines = () => ada.locator(".timeline > li").evaluateAll(all => all.map(li => (li.matches(".day.new") ? "NEW" : (li.querySelector(".text p")?.firstChild.data ?? ""))).filter(Boolean));
+  const unread = async () => {
+    const { text } = await server.request("/rooms", { cookie: ada.cookie });
+    return text.match(/(\d+) unread/)?.[1] ?? "0";
+  };
+  ada.cookie = await server.signIn();
+  await say(bo, "Before");
+  await storedOnce(ada, "Before");
+  await until(async () => (await unread()) === "0", "what is looked at is read");
+
+  await look(false);
+  for (const text of ["Meanwhile 1", "Meanwhile 2"]) {
+    await say(bo, text);
+    await storedOnce(ada, text);
+  }
+  assert.deepEqual(await lines(), ["Before", "NEW", "Meanwhile 1", "Meanwhile 2"]);
+  // Longer than a row has to be seen before it counts as read.
+  await ada.waitForTimeout(2500);
+  assert.equal(await unread(), "2");
+
+  await look(true);
+  await until(async () => (await unread()) === "0", "what one looks at again is read");
+  await say(bo, "After");
+  await storedOnce(ada, "After");
+  assert.deepEqual(await lines(), ["Before", "NEW", "Meanwhile 1", "Meanwhile 2", "After"]);
+  await until(async () => (await unread()) === "0", "that, too");
+
+  // Away again: the line goes to what is new now.
+  await look(false);
+  await say(bo, "Later");
+  await storedOnce(ada, "Later");
+  assert.deepEqual(await lines(), ["Before", "Meanwhile 1", "Meanwhile 2", "After", "NEW", "Later"]);
+});
