@@ -27,8 +27,8 @@ const STATES = [
   { name: "question", server: "demo", login: true, path: at => at.room, left: 20 * 60_000, act: page => page.locator("li.row.failed").waitFor() },
   { name: "filling", server: "demo", login: true, path: at => at.room, wire: { event: late, events: () => null }, act: async (page, at) => { for (const n of [1, 2, 3]) await post(at, `Number ${n}`); await page.locator("li.hole").waitFor(); } },
   { name: "catching-up", server: "demo", login: true, path: at => at.room, wire: { subscribed: frame => ({ ...frame, head: { ...frame.head, seq: frame.head.seq + 210 } }) }, act: async (page, at) => { for (const n of [1, 2, 3]) await post(at, `Meanwhile ${n}`); await page.locator(".chip.loading").waitFor(); } },
-  { name: "caught-up", server: "demo", login: true, path: at => at.bigRoom, wire: { subscribed: once(frame => ({ t: "reset", room: frame.room, why: "far", head: frame.head })), page: much }, act: page => page.locator("#caught-up").waitFor() },
-  { name: "reset", server: "demo", login: true, path: at => at.room, wire: { subscribed: once(frame => ({ t: "reset", room: frame.room, why: "rewritten", head: frame.head })) }, act: page => page.locator("#reset").waitFor() },
+  { name: "caught-up", server: "demo", login: true, path: at => at.bigRoom, wire: () => ({ subscribed: once(frame => ({ t: "reset", room: frame.room, why: "far", head: frame.head })), page: much }), act: page => page.locator("#caught-up").waitFor() },
+  { name: "reset", server: "demo", login: true, path: at => at.room, wire: () => ({ subscribed: once(frame => ({ t: "reset", room: frame.room, why: "rewritten", head: frame.head })) }), act: page => page.locator("#reset").waitFor() },
   { name: "moving", server: "demo", login: true, path: at => at.room, wire: { subscribed: () => ({ t: "moving", after_ms: 30_000 }) }, act: page => page.locator(".composer.offline").waitFor() },
   { name: "signed-out", server: "demo", login: true, path: at => at.room, wire: { close: 4001 }, act: page => page.locator(".sign-in-again").waitFor() },
   { name: "too-old", server: "demo", login: true, path: at => at.room, wire: { close: 4002 }, act: page => page.locator(".bar").waitFor() },
@@ -75,7 +75,12 @@ async function offline(page, at) {
   await say(page, "So much for the timetable.");
   await page.waitForTimeout(1200);
 }
-const menu = page => page.locator("details.own summary").click();
+async function menu(page) {
+  const own = page.locator("details.own summary");
+  // On a phone it stands on the page with the list of rooms.
+  if (!(await own.isVisible())) await page.getByRole("link", { name: "All rooms" }).click();
+  await own.click();
+}
 async function older(page) {
   await page.locator(".scroll").evaluate(el => (el.scrollTop = -el.scrollHeight));
   await page.locator(".edge.loading").waitFor();
@@ -168,7 +173,7 @@ for (const { state, size, theme, name } of pictures) {
     problems: found,
   });
   try {
-    if (state.wire) await rewire(page, state.wire);
+    if (state.wire) await rewire(page, typeof state.wire === "function" ? state.wire() : state.wire);
     if (state.left) {
       await page.goto(at.server.url + at.room);
       await live(page);

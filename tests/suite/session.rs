@@ -4,8 +4,8 @@ use crate::support::boot;
 use beck::client::{Effect, Input, Session, Status};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
-    AccountId, ClientFrame, ClientId, ErrorCode, Hash, Outcome, Page, Position, Refusal, RoomId, ServerFrame,
-    WorkspaceId,
+    AccountId, ClientFrame, ClientId, ErrorCode, Hash, Outcome, Page, PageAt, Position, Refusal, RoomId, Row,
+    ServerFrame, WorkspaceId,
 };
 use beck::timeline::EchoState;
 use std::collections::BTreeMap;
@@ -43,6 +43,30 @@ impl Here {
             heartbeat_ms: 25_000,
         };
         self.handle(Input::Frame(frame))
+    }
+
+    /// A page of a room of 900 messages.
+    fn rows(&self, from: u64, to: u64) -> Page {
+        let row = |ordinal| {
+            std::sync::Arc::new(Row {
+                id: ClientId::random(),
+                author: AccountId::random(),
+                at: 1,
+                seq: 1,
+                lane: 0,
+                ordinal,
+                version: 1,
+                text: Some("row".into()),
+                quote: None,
+                edited: None,
+                deleted: None,
+                pinned: None,
+                reactions: BTreeMap::new(),
+            })
+        };
+        let as_of = self.session.current().unwrap().cursor();
+        let rows = (from..=to).map(row).collect();
+        Page { room: self.room, lane: 0, as_of, head: 900, rows, quotes: BTreeMap::new() }
     }
 
     fn discard(&mut self, id: ClientId) -> Vec<Effect> {
@@ -347,35 +371,7 @@ fn a_page_that_was_asked_for_before_a_jump_tears_no_hole_into_the_new_window() {
     let mut here = here();
     here.handle(Input::Opened);
     here.welcome();
-    let as_of = here.session.current().unwrap().cursor();
-    let rows = |from: u64, to: u64| {
-        let row = |ordinal| {
-            std::sync::Arc::new(beck::protocol::Row {
-                id: ClientId::random(),
-                author: AccountId::random(),
-                at: 1,
-                seq: 1,
-                lane: 0,
-                ordinal,
-                version: 1,
-                text: Some("row".into()),
-                quote: None,
-                edited: None,
-                deleted: None,
-                pinned: None,
-                reactions: BTreeMap::new(),
-            })
-        };
-        Page {
-            room: here.room,
-            lane: 0,
-            as_of,
-            head: 900,
-            rows: (from..=to).map(row).collect(),
-            quotes: BTreeMap::new(),
-        }
-    };
-    let (middle, newer, newest) = (rows(100, 149), rows(150, 199), rows(851, 900));
+    let (middle, newer, newest) = (here.rows(100, 149), here.rows(150, 199), here.rows(851, 900));
     let req = |effects: &[Effect]| match sent(effects)[..] {
         [ClientFrame::Page { req, .. }] => *req,
         _ => panic!("{effects:?}"),
@@ -389,6 +385,42 @@ fn a_page_that_was_asked_for_before_a_jump_tears_no_hole_into_the_new_window() {
     here.handle(page(late, newer));
     let timeline = here.session.current().unwrap();
     assert_eq!((timeline.window(), timeline.hole()), (Some((851, 900)), None));
+}
+
+#[test]
+fn what_one_looks_for_while_there_is_no_connection_is_asked_for_when_there_is() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    let asked = |effects: &[Effect]| {
+        let page = |frame: &&ClientFrame| match frame {
+            ClientFrame::Page { req, at, .. } => Some((*req, *at)),
+            _ => None,
+        };
+        sent(effects).iter().filter_map(page).collect::<Vec<_>>()
+    };
+    let jump = asked(&here.handle(Input::GoTo(880)))[0].0;
+    let page = here.rows(851, 900);
+    here.handle(Input::Frame(ServerFrame::Page { req: jump, page }));
+
+    here.handle(Input::Closed(None));
+    assert_eq!(asked(&here.handle(Input::Older)), []);
+    here.handle(Input::Opened);
+    assert_eq!(asked(&here.welcome())[..], [(2, PageAt::Before(851))][..]);
+    // Lost with the connection.
+    here.handle(Input::Closed(None));
+    here.handle(Input::Opened);
+    assert_eq!(asked(&here.welcome())[..], [(3, PageAt::Before(851))][..]);
+    // Told to come again later.
+    let code = ErrorCode::Throttled;
+    let late = ServerFrame::Error { id: None, req: Some(3), code, message: "later".into() };
+    assert_eq!(asked(&here.handle(Input::Frame(late))), []);
+    assert_eq!(asked(&here.handle(Input::Tick))[..], [(4, PageAt::Before(851))][..]);
+    assert_eq!(asked(&here.handle(Input::Tick)), [], "once at a time");
+    let page = here.rows(801, 850);
+    here.handle(Input::Frame(ServerFrame::Page { req: 4, page }));
+    assert_eq!(here.session.current().unwrap().window(), Some((801, 900)));
+    assert_eq!(asked(&here.handle(Input::Tick)), [], "it has come");
 }
 
 #[test]

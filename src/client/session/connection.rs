@@ -102,6 +102,7 @@ impl Session {
         if let Some(room) = self.looking_at {
             self.fill(room, out);
         }
+        self.ask_wanted(out);
     }
 
     fn beat(&self) -> Effect {
@@ -139,6 +140,7 @@ impl Session {
                 if let Some(room) = self.looking_at {
                     self.follow(room, out);
                 }
+                self.ask_wanted(out);
                 self.send_outbox(out);
             }
             ServerFrame::Subscribed { room, since, head } => self.subscribed(room, since, head),

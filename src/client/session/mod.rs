@@ -161,6 +161,8 @@ pub struct Session {
     /// Where each room stood when it was subscribed and how far it had to come, until it has.
     catching: HashMap<RoomId, (u64, u64)>,
     asks: BTreeMap<u64, (RoomId, Ask)>,
+    /// What the one who looks is to see of the looked-at room and does not have yet.
+    wanted: Vec<Ask>,
     next_req: u64,
     tries: u32,
     /// When the server said that it goes: milliseconds until it wants to be asked again.
@@ -203,6 +205,7 @@ impl Session {
             check: None,
             catching: HashMap::new(),
             asks: BTreeMap::new(),
+            wanted: Vec::new(),
             next_req: 1,
             tries: 0,
             come_back: None,
@@ -311,9 +314,9 @@ impl Session {
             Input::Edit { id, void } => self.take_back(id, void, true, &mut out),
             Input::Discard { id, void } => self.take_back(id, void, false, &mut out),
             Input::SendNow(id) => self.send_now(id, &mut out),
-            Input::Older => self.page_older(&mut out),
-            Input::Newer => self.page_newer(&mut out),
-            Input::Newest => self.newest(&mut out),
+            Input::Older => self.want(Ask::Older, &mut out),
+            Input::Newer => self.want(Ask::Newer, &mut out),
+            Input::Newest => self.want(Ask::Jump, &mut out),
             Input::GoTo(ordinal) => self.go_to(ordinal, &mut out),
             Input::Pinned(pinned) => {
                 let head = self.current().map(Timeline::head);

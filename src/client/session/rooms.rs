@@ -59,6 +59,7 @@ impl Session {
     /// The room that was looked at is no longer followed; its rows stay for when one comes back.
     fn unfollow(&mut self, out: &mut Vec<Effect>) {
         (self.unpinned_at, self.left_at, self.go_to, self.check) = (None, None, None, None);
+        self.wanted.clear();
         if let Some(room) = self.looking_at
             && self.status == Status::Live
         {
@@ -115,7 +116,7 @@ impl Session {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
-            // The others are asked for again when they come into view, or at the next tick.
+            // What is still wanted is asked for again at the next tick.
             Ask::First | Ask::Again(_) if code.try_again() => self.ask(room, ask, PageAt::Newest, out),
             _ => {}
         }
@@ -135,26 +136,29 @@ impl Session {
         }
     }
 
-    pub(super) fn page_older(&mut self, out: &mut Vec<Effect>) {
-        let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
-        if let Some((oldest, _)) = timeline.window().filter(|(oldest, _)| *oldest > 1) {
-            self.ask(room, Ask::Older, PageAt::Before(oldest), out);
+    /// Rows at an edge of the window, or the newest ones. What cannot be asked for now is asked for when it can be.
+    pub(super) fn want(&mut self, ask: Ask, out: &mut Vec<Effect>) {
+        if ask == Ask::Jump {
+            self.unpinned_at = None;
         }
+        if !self.wanted.contains(&ask) {
+            self.wanted.push(ask);
+        }
+        self.ask_wanted(out);
     }
 
-    pub(super) fn page_newer(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn ask_wanted(&mut self, out: &mut Vec<Effect>) {
         let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
-        if let Some((_, newest)) = timeline.window().filter(|_| !timeline.at_newest()) {
-            self.ask(room, Ask::Newer, PageAt::After(newest), out);
-        }
-    }
-
-    pub(super) fn newest(&mut self, out: &mut Vec<Effect>) {
-        self.unpinned_at = None;
-        if let (Some(room), Some(timeline)) = (self.looking_at, self.current())
-            && !timeline.at_newest()
-        {
-            self.ask(room, Ask::Jump, PageAt::Newest, out);
+        let (oldest, newest) = timeline.window().unwrap_or((1, 0));
+        let at_newest = timeline.at_newest();
+        self.wanted.retain(|ask| if *ask == Ask::Older { oldest > 1 } else { !at_newest });
+        for ask in self.wanted.clone() {
+            let at = match ask {
+                Ask::Older => PageAt::Before(oldest),
+                Ask::Newer => PageAt::After(newest),
+                _ => PageAt::Newest,
+            };
+            self.ask(room, ask, at, out);
         }
     }
 
@@ -285,6 +289,9 @@ impl Session {
             // Pages that were asked for at the edges of the window before would tear a hole into this one.
             let at_an_edge = |ask: &Ask| matches!(ask, Ask::Older | Ask::Newer | Ask::Hole);
             self.asks.retain(|_, (of, ask)| *of != room || !at_an_edge(ask));
+            self.wanted.clear();
+        } else if paged == Paged::Taken {
+            self.wanted.retain(|wanted| *wanted != ask);
         }
         match (paged, ask) {
             (Paged::Taken, Ask::First | Ask::Again(_)) => self.follow(room, out),
@@ -294,7 +301,7 @@ impl Session {
                 }
             }
             (Paged::Taken, _) => {}
-            // Older than the cursor: the node is behind. It is asked for again when it is wanted.
+            // Older than the cursor: the node is behind. What is still wanted is asked for at the next tick.
             (Paged::Stale, Ask::Jump) => self.ask(room, ask, PageAt::Newest, out),
             (Paged::Stale, _) => {}
             (Paged::Rewritten, _) => self.load_again(room, ResetReason::Rewritten, out),

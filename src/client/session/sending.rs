@@ -1,5 +1,6 @@
 //! From the outbox to an outcome.
 
+use super::rooms::Ask;
 use super::{Effect, Session, Status};
 use crate::client::outbox::{Kept, KeptState, Out};
 use crate::protocol::frame::Draft;
@@ -11,7 +12,7 @@ impl Session {
         self.type_in(draft.room, String::new(), out);
         // Whoever writes sees it, from wherever in the room.
         if self.looking_at == Some(draft.room) {
-            self.newest(out);
+            self.want(Ask::Jump, out);
         }
         let kept = Kept::new(draft, self.now);
         out.push(Effect::Keep(kept.clone()));
