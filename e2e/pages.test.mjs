@@ -2,7 +2,7 @@
 // nothing, and a page reached by a click is the page that the server renders.
 
 import assert from "node:assert/strict";
-import { live, test } from "./support.mjs";
+import { FIRST, live, test } from "./support.mjs";
 
 /** What of a page may not differ: its elements, attributes and texts, one a line; without what is new each time. */
 const outline = page => page.evaluate(() => globalThis.outlineOf(document.getElementById("main")));
@@ -180,3 +180,43 @@ test("a page reached by a click is the page that the server renders", async t =>
     await walker.getByRole("heading", { name: "New room" }).waitFor();
   }
 }, { timeout: 120_000 });
+
+test("a new password is said once, on the page that changed it", async t => {
+  t.allow(/422/);
+  const server = await t.server();
+  const login = await server.setUp();
+  const said = "Password changed. Your other devices were signed out.";
+  const change = async (page, current, next) => {
+    await page.getByLabel("Current password").fill(current);
+    await page.getByLabel("New password").fill(next);
+    await page.getByRole("button", { name: "Change the password" }).click();
+  };
+  const page = await t.page(server, "/account", { login });
+  await settle(page, true);
+  assert.equal(await page.getByRole("status").count(), 0);
+  await change(page, FIRST.password, "another horse");
+  await page.getByRole("status").filter({ hasText: said }).waitFor();
+  await settle(page, true);
+  assert.equal(await page.getByRole("status").innerText(), said);
+  // It is no news on another page, nor when one comes back or reloads.
+  await page.waitForURL(/\/account$/);
+  await page.getByRole("link", { name: "All rooms, and make one" }).click();
+  await page.getByRole("heading", { name: "New room" }).waitFor();
+  assert.equal(await page.getByText(said).count(), 0);
+  await page.goBack();
+  await page.getByRole("heading", { name: "Password" }).waitFor();
+  assert.equal(await page.getByText(said).count(), 0);
+  await page.reload();
+  await settle(page, true);
+  assert.equal(await page.getByText(said).count(), 0);
+  // What is not done is said there too, and not on other pages.
+  await change(page, "not my password", "a third horse");
+  await page.getByRole("alert").filter({ hasText: "Current password: that is not it." }).waitFor();
+  await page.getByRole("link", { name: "All rooms, and make one" }).click();
+  await page.getByRole("heading", { name: "New room" }).waitFor();
+  assert.equal(await page.getByText("that is not it").count(), 0);
+
+  const plain = await t.page(server, "/account", { login, javaScriptEnabled: false });
+  await change(plain, "another horse", "a fourth horse");
+  await plain.getByRole("status").filter({ hasText: said }).waitFor();
+}, { timeout: 60_000 });

@@ -29,14 +29,17 @@ pub struct Boot {
     pub join_link: Option<String>,
     /// Whether the first run asks for the one-time code.
     pub asks_code: bool,
-    /// What went wrong with the last form, and what its fields held.
+    /// What became of the form that led here.
     pub notice: Option<Notice>,
 }
 
-/// The answer to a form that was not carried out.
+/// The answer to a form, for a person.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Notice {
     pub text: String,
+    /// Whether the form was carried out.
+    pub done: bool,
+    /// What its fields held, without secrets, if it was not.
     pub fields: std::collections::BTreeMap<String, String>,
 }
 

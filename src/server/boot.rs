@@ -2,7 +2,7 @@
 
 use super::directory::Action;
 use super::node::Node;
-use super::{accounts, auth, rooms};
+use super::{accounts, auth, forms, rooms};
 use crate::api::{Boot, Notice};
 use crate::protocol::{ClientId, PageAt, RoomId, bounds};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -61,7 +61,7 @@ pub async fn boot(
         client_id: ClientId::random(),
         join_link: None,
         asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
-        notice,
+        notice: notice.or_else(|| forms::done(uri)),
     };
     let asked = Asked::of(uri.path());
     if let Some(me) = me {

@@ -1,5 +1,5 @@
-//! Plain form posts: everything works without a script. Done: 303 to the next page. Not done: the page again,
-//! with what is wrong and what was typed.
+//! Plain form posts: everything works without a script. Done: 303 to the next page, whose address says `done` if
+//! the page alone would not show it. Not done: the page again, with what is wrong and what was typed.
 
 pub mod accounts;
 pub mod rooms;
@@ -10,7 +10,7 @@ use crate::api::Notice;
 use crate::protocol::AccountId;
 use axum::body::Body;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,12 +32,22 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
     fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
     let shown = ShowAgain {
         path: path.to_owned(),
-        notice: Notice { text, fields },
+        notice: Notice { text, done: false, fields },
         status: StatusCode::UNPROCESSABLE_ENTITY,
     };
     let mut response = StatusCode::UNPROCESSABLE_ENTITY.into_response();
     response.extensions_mut().insert(Arc::new(shown));
     response
+}
+
+/// What the address of a page says that was done.
+pub fn done(uri: &Uri) -> Option<Notice> {
+    let mut fields = uri.query().unwrap_or("").split('&');
+    let text = match fields.find_map(|field| field.strip_prefix("done="))? {
+        "password" if uri.path() == "/account" => "Password changed. Your other devices were signed out.",
+        _ => return None,
+    };
+    Some(Notice { text: text.to_owned(), done: true, fields: BTreeMap::new() })
 }
 
 fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {

@@ -183,7 +183,13 @@ impl Node {
         self: &Arc<Node>,
         proposal: Proposal,
     ) -> impl Future<Output = Result<Outcome, ProposeError>> + Send + use<> {
-        let known = self.known_outcome(&proposal);
+        let known = match (self.known_outcome(&proposal), self.readiness()) {
+            // It would be stored and get no outcome.
+            (Ok(None), Readiness::Unready(why)) => Err(ProposeError::Unavailable(format!(
+                "The server cannot go on, and nothing was stored: {why}. Try again later."
+            ))),
+            (known, _) => known,
+        };
         let first = match &known {
             Ok(None) => Some(self.broker.append(vec![proposal.clone()])),
             _ => None,
@@ -332,22 +338,35 @@ struct Follower {
 enum Work {
     Entries(Result<Vec<Entry>, BrokerError>),
     Command(FoldCommand),
+    /// No entry came since a failure.
+    Look,
     End,
 }
 
 impl Follower {
     fn run(mut self, runtime: &tokio::runtime::Handle) {
         let mut pause = Duration::from_millis(100);
+        let mut failing = false;
         loop {
             let after = self.fold.folded().0;
             let work = runtime.block_on(async {
                 tokio::select! {
                     entries = self.broker.follow(after, FOLD_ENTRIES) => Work::Entries(entries),
                     command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+                    () = tokio::time::sleep(pause), if failing => Work::Look,
                 }
             });
             let failed = match work {
                 Work::End => return,
+                Work::Look => {
+                    // Where all is folded no entry comes to say that all is well again: none is stored meanwhile.
+                    let head = runtime.block_on(self.broker.head());
+                    failing = !head.is_ok_and(|head| head.is_none_or(|head| head.g <= after));
+                    if !failing {
+                        self.publish_readiness.send_replace(Readiness::Ready);
+                    }
+                    continue;
+                }
                 Work::Command(FoldCommand::Erase(id, reply)) => {
                     let _ = reply.send(self.fold.erase(id).map_err(|fault| fault.to_string()));
                     continue;
@@ -357,8 +376,10 @@ impl Follower {
             };
             let Some((why, again)) = failed else {
                 pause = Duration::from_millis(100);
+                failing = false;
                 continue;
             };
+            failing = true;
             tracing::error!(why, again, "the fold cannot go on");
             self.publish_readiness.send_replace(Readiness::Unready(why));
             if !again || self.node.upgrade().is_none() {

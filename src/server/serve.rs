@@ -1,10 +1,15 @@
 //! The serve loop: accepts, limits, drains.
 
+mod progress;
+
+pub use progress::Progress;
+
 use super::node::Node;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use progress::Noting;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +62,9 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
 }
 
 async fn connection(node: Arc<Node>, app: Router, socket: tokio::net::TcpStream, from: SocketAddr) {
-    let app = app.layer(axum::Extension(ConnectInfo(from)));
+    let progress = Progress::default();
+    let app = app.layer(axum::Extension(ConnectInfo(from))).layer(axum::Extension(progress.clone()));
+    let socket = Noting { socket, progress };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

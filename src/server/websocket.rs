@@ -1,22 +1,29 @@
 //! The upgrade of `/ws`: login and Origin are checked before it.
 
 use super::auth;
-use super::connection::Connection;
+use super::connection::{Connection, TIMEOUTS, Timeouts};
 use super::node::Node;
 use super::origin;
+use super::serve::Progress;
 use crate::protocol::bounds::FRAME_BYTES;
+use axum::Extension;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// Bytes that each socket reads and writes at once; axum's defaults would cost 128 KiB each.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes that each socket reads at once: kept for each as long as it is open, and what a client says is short.
+const READ_BYTES: usize = 1024;
+/// Bytes that each socket gathers before it writes.
+const WRITE_BYTES: usize = 4 * 1024;
 /// Bytes that may wait in a socket's write buffer.
 const MAX_WRITE_BYTES: usize = 64 * 1024 * 1024;
 
+/// A layer may give other timeouts.
 pub async fn upgrade(
     State(node): State<Arc<Node>>,
+    timeouts: Option<Extension<&'static Timeouts>>,
+    progress: Option<Extension<Progress>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
@@ -34,11 +41,13 @@ pub async fn upgrade(
     let Some(me) = node.account_of(&token).await else {
         return (StatusCode::UNAUTHORIZED, "This login has ended. Sign in again.").into_response();
     };
+    let timeouts = timeouts.map_or(&TIMEOUTS, |Extension(timeouts)| timeouts);
+    let progress = progress.map(|Extension(progress)| progress).unwrap_or_default();
     upgrade
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(WRITE_BYTES)
         .max_write_buffer_size(MAX_WRITE_BYTES)
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .on_upgrade(move |socket| Connection::new(node, me, token, socket).run())
+        .on_upgrade(move |socket| Connection::new(node, (me, token), (socket, progress), timeouts).run())
 }

@@ -37,7 +37,18 @@ pub enum Item {
         /// Whether it begins a group: avatar and name are shown.
         first: bool,
     },
-    Mark(MarkKind),
+    /// What is below was not read when the room was entered; when the first of it was written.
+    New {
+        at: i64,
+    },
+    /// So many messages came while this client was away.
+    CaughtUp {
+        missed: u64,
+    },
+    /// The room was loaded again because the server's log changed; when, by this device's clock.
+    Reset {
+        at: i64,
+    },
     /// Ordinals `from..=to` are being loaded.
     Hole {
         from: u64,
@@ -59,9 +70,9 @@ impl Item {
         match self {
             Item::Day(day) => format!("d:{day}"),
             Item::Row { row, .. } => row.id.to_string(),
-            Item::Mark(MarkKind::New) => "new".to_owned(),
-            Item::Mark(MarkKind::CaughtUp { missed }) => format!("c:{missed}"),
-            Item::Mark(MarkKind::Reset { at }) => format!("r:{at}"),
+            Item::New { .. } => "new".to_owned(),
+            Item::CaughtUp { missed } => format!("c:{missed}"),
+            Item::Reset { at } => format!("r:{at}"),
             Item::Hole { from, .. } => format!("h:{from}"),
             Item::Missing { .. } => "missing".to_owned(),
             Item::Echo { echo, .. } => echo.draft.id.to_string(),
@@ -76,8 +87,13 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
     let mut day = None;
     let mut before: Option<&Row> = None;
     let mut new = marks.iter().find(|mark| mark.what == MarkKind::New);
-    let mut marks: Vec<Mark> = marks.iter().filter(|mark| mark.what != MarkKind::New).copied().collect();
-    marks.sort_by_key(|mark| mark.after);
+    let line = |mark: &Mark| match mark.what {
+        MarkKind::New => None,
+        MarkKind::CaughtUp { missed } => Some((mark.after, Item::CaughtUp { missed })),
+        MarkKind::Reset { at } => Some((mark.after, Item::Reset { at })),
+    };
+    let mut marks: Vec<_> = marks.iter().filter_map(line).collect();
+    marks.sort_by_key(|(after, _)| *after);
     let mut marks = marks.into_iter().peekable();
     for row in timeline.rows() {
         let hole = before.filter(|before| row.ordinal > before.ordinal + 1);
@@ -92,13 +108,13 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
             day = Some(today);
         }
         let mut marked = false;
-        while let Some(mark) = marks.next_if(|mark| mark.after < row.ordinal) {
-            items.push(Item::Mark(mark.what));
+        while let Some((_, line)) = marks.next_if(|(after, _)| *after < row.ordinal) {
+            items.push(line);
             marked = true;
         }
         // What one wrote oneself is not new.
-        if let Some(mark) = new.take_if(|mark| mark.after < row.ordinal && row.author != me) {
-            items.push(Item::Mark(mark.what));
+        if new.take_if(|mark| mark.after < row.ordinal && row.author != me).is_some() {
+            items.push(Item::New { at: row.at });
             marked = true;
         }
         let continues = before.is_some_and(|before| {
@@ -113,7 +129,7 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
     if let Some((after, to)) = missing {
         items.push(Item::Missing { from: after + 1, to });
     }
-    items.extend(marks.map(|mark| Item::Mark(mark.what)));
+    items.extend(marks.map(|(_, line)| line));
     let mut last = before.map(|row| (row.author, row.at));
     for echo in timeline.echoes() {
         let continues = last.is_some_and(|(author, at)| author == me && close(at, echo.at));

@@ -99,7 +99,7 @@ impl Timeline {
     }
 
     /// Loaded rows, oldest first.
-    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> + '_ {
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> + ExactSizeIterator + '_ {
         self.rows.values()
     }
 

@@ -1,10 +1,11 @@
 //! The one UI state: the boot data, and the session that the engine alone writes.
 
-use crate::api::Boot;
+use crate::api::{Boot, Notice};
 use crate::client::engine::Intents;
 use crate::client::{Input, Session};
 use dioxus::prelude::*;
 use futures::channel::mpsc;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// What views read. The session is absent for one who is not signed in.
@@ -13,6 +14,8 @@ pub struct Store {
     pub boot: Rc<Boot>,
     pub session: Option<Signal<Session>>,
     pub intents: Intents,
+    /// What became of the form that led to the page, until a view shows it.
+    notice: Rc<Cell<Option<Notice>>>,
 }
 
 /// Makes the store at the root, and starts the engine in the browser.
@@ -20,8 +23,9 @@ pub fn provide(boot: &Boot) {
     let (store, waiting) = use_hook(|| {
         let (send, receive) = mpsc::unbounded();
         let session = Session::from_boot(boot).map(Signal::new);
-        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send) };
-        (store, Rc::new(std::cell::Cell::new(Some(receive))))
+        let notice = Rc::new(Cell::new(boot.notice.clone()));
+        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send), notice };
+        (store, Rc::new(Cell::new(Some(receive))))
     });
     use_context_provider(|| store.clone());
     let intents = store.intents.clone();
@@ -53,4 +57,18 @@ async fn run(_: Signal<Session>, _: Intents, _: mpsc::UnboundedReceiver<Input>) 
 
 pub fn use_store() -> Store {
     use_context()
+}
+
+/// What became of the form that led to the page; the view that asks first has it to itself, so that what one goes
+/// to from there does not say it again. The address forgets it too: a reload is no news.
+pub fn use_notice() -> Option<Notice> {
+    let store = use_store();
+    let notice = use_hook(|| store.notice.take());
+    let done = notice.as_ref().is_some_and(|notice| notice.done);
+    use_effect(move || {
+        if done {
+            super::dom::forget_query();
+        }
+    });
+    notice
 }

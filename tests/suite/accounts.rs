@@ -54,6 +54,16 @@ async fn a_new_password_ends_all_logins_but_the_own() {
     let (status, _, location) =
         server.form("/account/password", &own, &[("current", OLD), ("new", NEW)]).await;
     assert_eq!((status, location.as_str()), (303, "/account?done=password"));
+    let said = "Password changed. Your other devices were signed out.";
+    for (path, says) in [
+        ("/account?done=password", true),
+        ("/account", false),
+        ("/account?done=dishes", false),
+        ("/rooms?done=password", false),
+    ] {
+        let (status, _, page) = server.page(path, &own).await;
+        assert_eq!((status, page.contains(said)), (200, says), "{path}");
+    }
     assert_eq!(other_socket.close_code().await, Some(4001));
     is_served(&mut own_socket).await;
     is_served(&mut guest_socket).await;

@@ -1,9 +1,11 @@
 //! The demo workspace: as much as it says, and with times that people could have written at.
 
+use crate::support::server::TestServer;
 use crate::support::{assert_linked, read_all};
-use beck::protocol::{Kind, RoomId};
+use beck::protocol::{AccountId, Kind, RoomId};
 use beck::server::broker::Entry;
 use beck::server::broker::embedded::Embedded;
+use beck::server::commands::demo;
 use beck::server::now_ms;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -73,6 +75,48 @@ async fn the_demo_looks_as_if_people_had_worked_in_it_for_a_month() {
     // Rooms are written in side by side, not one after the other.
     let rooms: Vec<_> = of_kind(Kind::Message).map(|entry| entry.header.room).collect();
     assert!(rooms.windows(2).filter(|pair| pair[0] != pair[1]).count() > 1_000);
+}
+
+#[test]
+fn whenever_it_is_made_the_newest_three_of_incidents_are_by_others_than_those_who_sign_in() {
+    let people = [(); 6].map(|()| AccountId::random());
+    let now = now_ms();
+    for hours in 0..40 {
+        let log = demo::compose(&people, now + hours * 60 * MINUTE).unwrap();
+        let of_kind = |kind: Kind| log.iter().map(|(_, entry)| entry).filter(move |entry| entry.kind == kind);
+        let mut rooms = of_kind(Kind::Room);
+        let incidents = rooms.find(|entry| entry.body.contains("\"Incidents\"")).unwrap().room;
+        let authors: Vec<_> = of_kind(Kind::Message)
+            .filter(|entry| entry.room == incidents)
+            .map(|entry| entry.author)
+            .collect();
+        assert_eq!(authors.len(), 460);
+        let newest = &authors[457..];
+        assert!(
+            newest.iter().all(|author| people[2..].contains(author)),
+            "{hours} hours from now: {newest:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_links_show_three_unread_messages_in_incidents() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (done, said) = fill(&data);
+    assert!(done, "{said}");
+    let server = TestServer::start(&data);
+    let tokens: Vec<_> = said.split("/enter/").skip(1).map(|rest| rest.lines().next().unwrap()).collect();
+    for token in tokens {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let entered = client.get(format!("{}/enter/{token}", server.base)).send().await.unwrap();
+        let cookie = entered.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let (_, _, page) = server.page("/rooms", &cookie).await;
+        let labels: Vec<_> =
+            page.split("aria-label=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let unread: Vec<_> = labels.into_iter().filter(|label| label.ends_with(" unread")).collect();
+        assert_eq!(unread, ["3 unread"]);
+    }
 }
 
 #[test]

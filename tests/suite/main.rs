@@ -21,3 +21,4 @@ mod slow;
 mod support;
 mod text;
 mod timeline;
+mod unready;

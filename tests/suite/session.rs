@@ -173,6 +173,30 @@ fn reconnects_wait_longer_each_time_and_end_when_they_are_of_no_use() {
     assert_eq!(here.session.status, Status::SignedOut);
 }
 
+#[test]
+fn a_close_after_the_login_was_found_to_have_ended_leaves_one_signed_out() {
+    use beck::client::Probe;
+    let mut here = here();
+    here.handle(Input::Closed(None));
+    assert!(here.handle(Input::Closed(None)).contains(&Effect::Probe));
+    // The next socket is on its way while the answer comes.
+    here.handle(Input::Connecting);
+    assert_eq!(here.handle(Input::Probed(Probe::SignedOut)), [Effect::Disconnect]);
+    for code in [None, Some(1006), Some(1012)] {
+        assert_eq!(here.handle(Input::Closed(code)), [], "{code:?}: no try to connect without a login");
+        assert_eq!(here.session.status, Status::SignedOut, "{code:?}");
+    }
+    // What one writes meanwhile waits, and goes out once one has signed in again.
+    let (id, effects) = here.write("meanwhile");
+    assert_eq!(posted(&effects), []);
+    assert_eq!(here.handle(Input::SignedIn), [Effect::Connect { after_ms: 0 }]);
+    here.handle(Input::Opened);
+    assert_eq!(posted(&here.welcome()), [id]);
+    // A page that is too old stays so as well.
+    here.handle(Input::Closed(Some(4002)));
+    assert_eq!((here.handle(Input::Closed(None)), here.session.status), (vec![], Status::TooOld));
+}
+
 const STORED: Outcome = Outcome::Stored { g: 9, seq: Some(2), ordinal: Some(1) };
 const MINUTE: i64 = 60_000;
 

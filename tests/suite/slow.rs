@@ -2,8 +2,11 @@
 //! BECK_SLOW_SOCKETS sets how many sockets there are (200); 5 % of them stop.
 
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{chain_by_hand, furnish};
+use crate::support::{TestNode, chain_by_hand, furnish, set_up};
 use beck::protocol::ClientId;
+use beck::server::connection::{TIMEOUTS, Timeouts};
+use beck::server::hub::Pulled;
+use beck::server::{router, serve};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +25,10 @@ struct Follower {
     seq: u64,
     /// The newest event's frame.
     newest: Vec<u8>,
+    /// The close code, once it came.
+    closed: Option<u16>,
+    /// A pause before each read, which then takes 4 KiB at most.
+    pause: Option<Duration>,
 }
 
 fn masked(frame: &Value) -> Vec<u8> {
@@ -43,7 +50,8 @@ impl Follower {
         }
         let stream = socket.connect(host.parse().unwrap()).await.unwrap();
         let (held, room) = (Vec::with_capacity(32 * 1024), room.to_owned());
-        let mut follower = Follower { stream, held, at: 0, room, seq: 0, newest: Vec::new() };
+        let mut follower =
+            Follower { stream, held, at: 0, room, seq: 0, newest: Vec::new(), closed: None, pause: None };
         let head = format!(
             "GET /ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -79,13 +87,21 @@ impl Follower {
                 self.at = from + length;
                 match code {
                     1 => return Some(from..self.at),
-                    8 => return None,
+                    8 => {
+                        let code = self.held.get(from..from + 2)?;
+                        self.closed = Some(u16::from_be_bytes(code.try_into().unwrap()));
+                        return None;
+                    }
                     _ => continue,
                 }
             }
             self.held.drain(..self.at);
             self.at = 0;
-            if self.stream.read_buf(&mut self.held).await.ok()? == 0 {
+            let most = if self.pause.is_some() { 4 * 1024 } else { 32 * 1024 };
+            if let Some(pause) = self.pause {
+                tokio::time::sleep(pause).await;
+            }
+            if (&mut self.stream).take(most).read_buf(&mut self.held).await.ok()? == 0 {
                 return None;
             }
         }
@@ -314,4 +330,106 @@ async fn sockets_that_stop_reading_cost_little_and_hold_up_nobody() {
         }
     }
     assert_eq!(serde_json::from_slice::<Value>(&ends[0]).unwrap()["event"], newest);
+}
+
+/// A server in this process that waits as long as it is told, and for whose sockets the system holds little.
+struct Small {
+    here: TestNode,
+    host: String,
+    cookie: String,
+    room: String,
+}
+
+impl Small {
+    async fn start(folder: &std::path::Path, timeouts: Timeouts) -> Small {
+        let here = set_up(folder).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(8 * 1024).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(16).unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let timeouts: &'static Timeouts = Box::leak(Box::new(timeouts));
+        let app = router::router(here.node.clone(), None).layer(axum::Extension(timeouts));
+        tokio::spawn(serve::serve(here.node.clone(), app, listener, std::future::pending()));
+        let cookie = format!("beck_login={}", here.node.sign_in(here.owner).await.unwrap());
+        let room = here.general.to_string();
+        Small { here, host, cookie, room }
+    }
+
+    async fn follow(&self, since: Option<&Value>) -> Follower {
+        Follower::open(&self.host, &self.cookie, &self.room, since, true).await
+    }
+
+    /// Posts more than the system holds for a socket: 80 messages of 4 KiB.
+    async fn post_much(&self) {
+        for n in 0..80 {
+            let text = format!("{n:04} {}", "x".repeat(TEXT_BYTES - 5));
+            self.here.post(self.here.owner, ClientId::random(), &text).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_is_closed_as_slow_and_resumes() {
+    let folder = tempdir().unwrap();
+    let (write, goodbye) = (Duration::from_millis(500), Duration::from_secs(600));
+    let small = Small::start(folder.path(), Timeouts { write, goodbye, ..TIMEOUTS.clone() }).await;
+    let mut reader = small.follow(None).await;
+    let end = reader.seq + 80;
+    small.post_much().await;
+    // No ring keeps frames for a reader that was given up.
+    let room = small.here.node.hub.room(small.here.general);
+    until(|| matches!(room.pull(end - 1, None, 1), Pulled::ReadTo(_))).await;
+    let count = AtomicU64::new(0);
+    assert!(!reader.read_to(end, &count).await, "it was not closed");
+    assert_eq!(reader.closed, Some(4008));
+    assert!((1..80).contains(&count.into_inner()), "what was sent before the close comes whole");
+    // It resumes where it was: nothing is missing or doubled.
+    let event = reader.event();
+    let epoch = small.here.node.epoch().unwrap();
+    let since = json!({ "epoch": epoch, "seq": event["seq"], "chain": event["chain"] });
+    let mut again = small.follow(Some(&since)).await;
+    assert!(again.read_to(end, &AtomicU64::new(0)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_little_at_a_time_is_kept_however_long_a_batch_takes_it() {
+    let folder = tempdir().unwrap();
+    // 64 frames of more than 4 KiB, a batch, take it 3.2 s at least.
+    let (write, pause) = (Duration::from_secs(2), Duration::from_millis(50));
+    let small = Small::start(folder.path(), Timeouts { write, ..TIMEOUTS.clone() }).await;
+    let mut reader = small.follow(None).await;
+    reader.pause = Some(pause);
+    let end = reader.seq + 80;
+    small.post_much().await;
+    let all = reader.read_to(end, &AtomicU64::new(0)).await;
+    assert!(all, "closed with {:?} at {} of {end}", reader.closed, reader.seq);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_of_the_server_bear_the_chains_of_open_rooms() {
+    let folder = tempdir().unwrap();
+    let small =
+        Small::start(folder.path(), Timeouts { beat: Duration::from_millis(50), ..TIMEOUTS.clone() }).await;
+    let mut client = TestClient::connect_at(&small.host, &small.cookie).await;
+    assert_eq!(client.until("beat").await["positions"], json!({}), "no room is open");
+    client.send(json!({ "t": "subscribe", "room": small.room, "since": null })).await;
+    let mut head = client.until("subscribed").await["head"].take();
+    client.send(json!({ "t": "fetch", "req": 1, "room": small.room, "after": 0, "to": head["seq"] })).await;
+    let mut chain = "0".repeat(16);
+    for event in client.until("events").await["events"].as_array().unwrap() {
+        chain = chain_by_hand(&chain, &event["header"]);
+    }
+    for n in 0..3 {
+        head["chain"] = json!(chain);
+        assert_eq!(client.until("beat").await["positions"], json!({ small.room.clone(): head }));
+        small.here.post(small.here.owner, ClientId::random(), &format!("message {n}")).await;
+        let event = client.until("event").await["event"].take();
+        chain = chain_by_hand(&chain, &event["header"]);
+        head["seq"] = event["seq"].clone();
+    }
+    client.send(json!({ "t": "unsubscribe", "room": small.room })).await;
+    client.send(json!({ "t": "people", "ids": [] })).await;
+    client.until("people").await;
+    assert_eq!(client.until("beat").await["positions"], json!({}), "the room is closed again");
 }

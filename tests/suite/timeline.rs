@@ -9,7 +9,7 @@ use beck::protocol::{
     AccountId, ActBody, ActValue, ClientId, Digest, Event, EventBody, Hash, Header, Kind, MessageBody,
     Outcome, Page, Position, Refusal, RoomId, Row, WorkspaceId,
 };
-use beck::timeline::{Applied, Echo, EchoState, Paged, Timeline};
+use beck::timeline::{Applied, Echo, EchoState, Item, Mark, MarkKind, Paged, Timeline, items};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -394,4 +394,33 @@ fn a_gap_between_pages_is_a_hole_until_it_is_filled() {
     log.push(people[1], Kind::Message, ClientId::from_number(99), None, body);
     assert_eq!(timeline.apply(&log.events[60]), Applied::Advanced);
     assert_eq!((timeline.window(), timeline.head()), (Some((21, 30)), 61));
+}
+
+#[test]
+fn the_line_above_what_is_new_bears_the_time_of_the_first_new_row_of_others() {
+    let (me, lena) = (AccountId::random(), AccountId::random());
+    let people = [me, lena, AccountId::random()];
+    let mut log = Log { epoch: WorkspaceId::random(), room: RoomId::random(), people, events: Vec::new() };
+    for (n, by) in (1..).zip([lena, lena, me, lena, lena]) {
+        let body = Some(EventBody::Message(MessageBody { text: format!("{n}"), quote: None }));
+        log.push(by, Kind::Message, ClientId::from_number(n), None, body);
+    }
+    let timeline = Timeline::from_page(&log.page(5, 1, 5));
+    assert_eq!(timeline.rows().len(), 5);
+    let lines = |after| {
+        let mark = |after, what| Mark { after, what };
+        let marks = [mark(after, MarkKind::New), mark(1, MarkKind::CaughtUp { missed: 4 })];
+        let name = |item| match item {
+            Item::Day(_) => "day".to_owned(),
+            Item::Row { row, .. } => row.ordinal.to_string(),
+            Item::New { at } => format!("new {at}"),
+            Item::CaughtUp { missed } => format!("caught up {missed}"),
+            other => panic!("{other:?}"),
+        };
+        items(&timeline, &marks, me, 0).into_iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    // The log gives the n-th event the time 999,999 + n.
+    assert_eq!(lines(1), "day, 1, caught up 4, new 1000001, 2, 3, 4, 5");
+    assert_eq!(lines(2), "day, 1, caught up 4, 2, 3, new 1000003, 4, 5");
+    assert_eq!(lines(5), "day, 1, caught up 4, 2, 3, 4, 5");
 }

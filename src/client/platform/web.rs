@@ -140,7 +140,7 @@ impl Device for WebDevice {
         match effect {
             Effect::Keep(kept) => {
                 if !self.keep(&kept) {
-                    return Some(Input::NotKept(kept.id()));
+                    return Some(Input::NotKept);
                 }
             }
             Effect::Forget(id) => {

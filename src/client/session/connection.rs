@@ -31,6 +31,8 @@ impl Session {
         self.status = match code.and_then(CloseCode::from_number) {
             Some(CloseCode::SignedOut) => Status::SignedOut,
             Some(CloseCode::TooOld) => Status::TooOld,
+            // A socket that was being opened meanwhile closes too, and tells nothing new.
+            _ if matches!(self.status, Status::SignedOut | Status::TooOld) => self.status,
             Some(CloseCode::Moving) => Status::Moving,
             // It said before that it goes; the way it then went does not matter.
             _ if self.come_back.is_some() => Status::Moving,

@@ -84,7 +84,7 @@ pub enum Input {
     /// This tab sends for its browser, or no longer does.
     Sender(bool),
     /// A draft could not be kept over reloads.
-    NotKept(ClientId),
+    NotKept,
     /// A draft without an outcome goes back into the composer; `void` is the id of the entry that takes it back.
     Edit {
         id: ClientId,
@@ -310,7 +310,7 @@ impl Session {
                 self.sender = sender;
                 self.send_outbox(&mut out);
             }
-            Input::NotKept(_) => self.not_kept = true,
+            Input::NotKept => self.not_kept = true,
             Input::Edit { id, void } => self.take_back(id, void, true, &mut out),
             Input::Discard { id, void } => self.take_back(id, void, false, &mut out),
             Input::SendNow(id) => self.send_now(id, &mut out),

@@ -336,7 +336,7 @@ impl Session {
 
 /// Keeps a window bounded without cutting it at every event.
 fn cut(timeline: &mut Timeline, keep_newest: bool) {
-    if timeline.rows().count() > WINDOW_ROWS + WINDOW_ROWS / 2 {
+    if timeline.rows().len() > WINDOW_ROWS + WINDOW_ROWS / 2 {
         timeline.trim(WINDOW_ROWS, keep_newest);
     }
 }

@@ -22,11 +22,17 @@ const PEOPLE: [(&str, &str); 6] = [
     ("Priya Raman", "priya"),
 ];
 
+/// This room's newest messages are unread for those who get a link to sign in, so that badges show.
+const UNREAD_ROOM: &str = "Incidents";
+const UNREAD: usize = 3;
+/// So many of the people get a link; they wrote nothing of what is unread.
+const LINKS: usize = 2;
+
 /// Name, topic, messages.
 const ROOMS: [(&str, &str, usize); 8] = [
     ("General", "Everything that is for all of us", 900),
     ("Design review", "Work in progress; be kind and precise", 520),
-    ("Incidents", "What broke, what we know, who is on it", 460),
+    (UNREAD_ROOM, "What broke, what we know, who is on it", 460),
     ("Release 0.4", "", 380),
     ("Kitchen", "Lunch, coffee, the fridge", 300),
     ("Reading", "Papers and long reads", 240),
@@ -83,7 +89,7 @@ pub fn run(config: Config) -> Ended {
         let base = config.public_url.as_ref().map(|url| url.as_str().to_owned());
         let base = base.unwrap_or_else(|| format!("http://127.0.0.1:{}", config.address.port()));
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
-        for (account, (name, _)) in people.iter().zip(PEOPLE) {
+        for (n, (account, (name, _))) in people.iter().zip(PEOPLE).enumerate() {
             node.set_password(*account, "water over stone").await.map_err(|fault| fault.to_string())?;
             let head = node.directory().rooms_of(*account);
             for room in head {
@@ -91,13 +97,12 @@ pub fn run(config: Config) -> Ended {
                     let head = state.room_head(room.id)?;
                     state.lane_head(&head, 0)
                 });
-                // Everything was read but a little, so that badges show.
-                let unread = if room.name == "Incidents" { 3 } else { 0 };
+                let unread = if room.name == UNREAD_ROOM { UNREAD as u64 } else { 0 };
                 let ordinal = read.unwrap_or(0).saturating_sub(unread);
                 let pointer = crate::server::broker::Pointer { generation: 0, ordinal };
                 let _ = crate::server::rooms::read(&node, *account, room.id, 0, pointer).await;
             }
-            if name == PEOPLE[0].0 || name == PEOPLE[1].0 {
+            if n < LINKS {
                 let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;
                 println!("Sign in as {name}: {base}/enter/{token}");
             }
@@ -117,8 +122,8 @@ impl Dice {
     }
 }
 
-/// The whole log of the demo, in order, each entry with its time.
-fn compose(people: &[AccountId], now: i64) -> Result<Vec<(i64, Proposal)>, BrokerError> {
+/// The whole log of the demo for six people, in order, each entry with its time.
+pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64, Proposal)>, BrokerError> {
     let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
     let founded = now - times::MONTH - times::DAY;
     let workspace =
@@ -148,6 +153,9 @@ fn compose(people: &[AccountId], now: i64) -> Result<Vec<(i64, Proposal)>, Broke
         for (n, at) in times::of_room(&mut dice, messages, now, newest).into_iter().enumerate() {
             if dice.next(3) == 0 {
                 author = people[dice.next(people.len())];
+            }
+            if name == UNREAD_ROOM && n + UNREAD >= messages && people[..LINKS].contains(&author) {
+                author = people[LINKS + dice.next(people.len() - LINKS)];
             }
             let text = if name == "Deploys" {
                 format!("deploy {} of web is live, 0 errors in the first minute", n + 1)

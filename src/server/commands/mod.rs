@@ -1,6 +1,6 @@
 //! The command line: one file per verb.
 
-mod demo;
+pub mod demo;
 mod health;
 mod serve;
 

@@ -4,7 +4,7 @@ use super::message::{Line, MessageLine, SharedRow, clock};
 use super::{counted, filling};
 use crate::client::{Input, Session};
 use crate::protocol::{AccountId, Quote, RoomId};
-use crate::timeline::{Item, MarkKind, items};
+use crate::timeline::{Item, items};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -69,35 +69,39 @@ fn Bones() -> Element {
 }
 
 #[component]
-fn MarkLine(what: MarkKind, at: String) -> Element {
-    match what {
-        MarkKind::New => rsx! {
-            li { class: "day new", id: "new", "New since {at}" }
-        },
-        MarkKind::CaughtUp { missed } => {
-            let messages = if missed == 1 { "message" } else { "messages" };
-            let count = counted(missed);
-            rsx! {
-                li { class: "reset", id: "caught-up",
-                    Ripple {}
-                    p { "Caught up: {count} {messages} while you were away" }
+fn NewLine(since: String) -> Element {
+    rsx! {
+        li { class: "day new", id: "new", "New since {since}" }
+    }
+}
+
+#[component]
+fn CaughtUpLine(missed: u64) -> Element {
+    let messages = if missed == 1 { "message" } else { "messages" };
+    let count = counted(missed);
+    rsx! {
+        li { class: "reset", id: "caught-up",
+            Ripple {}
+            p { "Caught up: {count} {messages} while you were away" }
+        }
+    }
+}
+
+#[component]
+fn ResetLine(at: String) -> Element {
+    rsx! {
+        li { class: "reset", id: "reset",
+            Ripple {}
+            details { class: "why",
+                summary {
+                    "Reloaded at {at}: the server's log changed. "
+                    span { class: "link", "Why?" }
+                }
+                p {
+                    "The log that this page followed is not the one that the server has now: it was restored from a copy, or lost its newest entries. What you see is what the server has. Messages of yours that it lost are offered to you again."
                 }
             }
         }
-        MarkKind::Reset { .. } => rsx! {
-            li { class: "reset", id: "reset",
-                Ripple {}
-                details { class: "why",
-                    summary {
-                        "Reloaded at {at}: the server's log changed. "
-                        span { class: "link", "Why?" }
-                    }
-                    p {
-                        "The log that this page followed is not the one that the server has now: it was restored from a copy, or lost its newest entries. What you see is what the server has. Messages of yours that it lost are offered to you again."
-                    }
-                }
-            }
-        },
     }
 }
 
@@ -135,9 +139,6 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
     let at_newest = timeline.at_newest();
     let (loading_older, loading_newer) = state.is_loading(room);
     let below = state.new_below();
-    let new = marks.iter().find(|mark| mark.what == MarkKind::New);
-    let new = new.and_then(|mark| timeline.rows().find(|row| row.ordinal > mark.after && row.author != me));
-    let new_at = new.map(|row| clock(row.at, zone)).unwrap_or_default();
     let jump = store.intents.clone();
     let join_link = store.boot.join_link.clone().filter(|_| state.people.len() < 2);
     rsx! {
@@ -163,13 +164,9 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 }
                             }
                         }
-                        Item::Mark(what) => {
-                            let at = match what {
-                                MarkKind::Reset { at } => clock(at, zone),
-                                _ => new_at.clone(),
-                            };
-                            rsx! { MarkLine { key: "{key}", what, at } }
-                        }
+                        Item::New { at } => rsx! { NewLine { key: "{key}", since: clock(at, zone) } },
+                        Item::CaughtUp { missed } => rsx! { CaughtUpLine { key: "{key}", missed } },
+                        Item::Reset { at } => rsx! { ResetLine { key: "{key}", at: clock(at, zone) } },
                         Item::Hole { from, to } | Item::Missing { from, to } => {
                             let words = filling((from, to));
                             rsx! {

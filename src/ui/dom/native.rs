@@ -4,6 +4,7 @@ use crate::client::engine::Intents;
 
 pub fn attach(_: Intents) {}
 pub fn live() {}
+pub fn forget_query() {}
 pub fn composer_text() -> String {
     String::new()
 }

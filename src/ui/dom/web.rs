@@ -17,6 +17,8 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn live();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn forget_query();
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_text() -> Option<String>;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_set(text: &str, force: bool);
@@ -71,6 +73,11 @@ fn input_of(kind: &str, text: &str) -> Option<Input> {
 
 pub fn live() {
     script::live();
+}
+
+/// Takes what follows the path out of the page's address.
+pub fn forget_query() {
+    script::forget_query();
 }
 
 pub fn composer_text() -> String {

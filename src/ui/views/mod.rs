@@ -2,6 +2,7 @@
 
 mod account;
 mod door;
+mod inside;
 mod room;
 mod rooms;
 

@@ -1,12 +1,13 @@
 //! A room: header, timeline, composer.
 
+use super::inside::Inside;
 use super::{Nothing, SignIn};
 use crate::client::{Input, Session, Status};
 use crate::protocol::RoomId;
-use crate::ui::components::{Chip, Composer, Sidebar, TimelineList};
+use crate::ui::components::{Chip, Composer, TimelineList};
 use crate::ui::dom;
 use crate::ui::route::Route;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
 use dioxus_free_icons::Icon;
 use dioxus_free_icons::icons::ld_icons::{LdChevronLeft, LdEllipsis, LdLogOut};
@@ -70,10 +71,9 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     }));
     let signed_out = state.status == Status::SignedOut;
     let too_old = state.status == Status::TooOld;
-    let notice = store.boot.notice.clone().filter(|notice| !notice.text.is_empty());
+    let notice = use_notice();
     rsx! {
-        div { class: "app",
-            Sidebar { session, current: Some(room) }
+        Inside { session, current: Some(room),
             main { class: "room", id: "main", tabindex: "-1",
                 header { class: "room-head",
                     Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
@@ -134,7 +134,6 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     Composer { session, room, name: info.name.clone() }
                 }
             }
-            div { class: "live-region hidden", "aria-live": "polite" }
         }
     }
 }

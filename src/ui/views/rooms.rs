@@ -1,9 +1,8 @@
 //! All open rooms, and a new one.
 
 use super::SignIn;
-use crate::client::{Input, Session};
-use crate::ui::components::Sidebar;
-use crate::ui::dom;
+use super::inside::Page;
+use crate::client::Session;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -20,66 +19,53 @@ pub fn Rooms() -> Element {
 
 #[component]
 fn RoomList(session: Signal<Session>) -> Element {
-    let store = use_store();
-    let intents = store.intents.clone();
-    use_effect(move || {
-        intents.send(Input::LookAway);
-        dom::title("Rooms");
-    });
-    let notice = store.boot.notice.clone().filter(|notice| !notice.text.is_empty());
     let state = session.read();
     rsx! {
-        div { class: "app show-list",
-            Sidebar { session, current: None }
-            main { class: "page rooms", id: "main", tabindex: "-1",
-                header { class: "rooms-head",
-                    h1 { "Rooms" }
-                    p { "Open to everyone in {state.workspace}." }
-                }
-                if let Some(notice) = &notice {
-                    p { class: "error boxed", role: "alert", "{notice.text}" }
-                }
-                ul { class: "open-rooms",
-                    for room in state.rooms.iter().filter(|room| !room.archived) {
-                        li { key: "{room.id}", class: "open-room",
-                            Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
-                                Icon { class: "icon", width: 16, height: 16, icon: LdHash }
-                                span { class: "label", "{room.name}" }
+        Page {
+            session,
+            class: "rooms",
+            show_list: true,
+            title: "Rooms",
+            lead: "Open to everyone in {state.workspace}.",
+            ul { class: "open-rooms",
+                for room in state.rooms.iter().filter(|room| !room.archived) {
+                    li { key: "{room.id}", class: "open-room",
+                        Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
+                            Icon { class: "icon", width: 16, height: 16, icon: LdHash }
+                            span { class: "label", "{room.name}" }
+                        }
+                        p { class: "open-room-topic", "{room.topic}" }
+                        p { class: "open-room-count",
+                            if room.members == 1 { "1 person" } else { "{room.members} people" }
+                        }
+                        if room.joined {
+                            p { class: "joined",
+                                Icon { class: "icon", width: 16, height: 16, icon: LdCheck }
+                                "Joined"
                             }
-                            p { class: "open-room-topic", "{room.topic}" }
-                            p { class: "open-room-count",
-                                if room.members == 1 { "1 person" } else { "{room.members} people" }
-                            }
-                            if room.joined {
-                                p { class: "joined",
-                                    Icon { class: "icon", width: 16, height: 16, icon: LdCheck }
-                                    "Joined"
-                                }
-                            } else {
-                                form { method: "post", action: "/r/{room.id}/join",
-                                    button { class: "button small", r#type: "submit", "aria-label": "Join {room.name}", "Join" }
-                                }
+                        } else {
+                            form { method: "post", action: "/r/{room.id}/join",
+                                button { class: "button small", r#type: "submit", "aria-label": "Join {room.name}", "Join" }
                             }
                         }
-                    }
-                }
-                section { class: "new-room", "aria-labelledby": "new-room",
-                    h2 { id: "new-room", "New room" }
-                    form { class: "form", method: "post", action: "/rooms",
-                        div { class: "field-group",
-                            label { r#for: "name", "Name" }
-                            input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "2", maxlength: "32", required: true }
-                        }
-                        div { class: "field-group",
-                            label { r#for: "topic", "Topic" }
-                            input { class: "field", id: "topic", name: "topic", r#type: "text", autocomplete: "off", maxlength: "160", "aria-describedby": "topic-hint" }
-                            p { class: "note", id: "topic-hint", "One line; you can leave it empty." }
-                        }
-                        button { class: "button", r#type: "submit", "Make the room" }
                     }
                 }
             }
-            div { class: "live-region hidden", "aria-live": "polite" }
+            section { class: "new-room", "aria-labelledby": "new-room",
+                h2 { id: "new-room", "New room" }
+                form { class: "form", method: "post", action: "/rooms",
+                    div { class: "field-group",
+                        label { r#for: "name", "Name" }
+                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "2", maxlength: "32", required: true }
+                    }
+                    div { class: "field-group",
+                        label { r#for: "topic", "Topic" }
+                        input { class: "field", id: "topic", name: "topic", r#type: "text", autocomplete: "off", maxlength: "160", "aria-describedby": "topic-hint" }
+                        p { class: "note", id: "topic-hint", "One line; you can leave it empty." }
+                    }
+                    button { class: "button", r#type: "submit", "Make the room" }
+                }
+            }
         }
     }
 }

@@ -1,0 +1,94 @@
+//! What goes out: answers at once, each open room from its cursor on.
+
+use super::{Connection, End};
+use crate::protocol::{CloseCode, RoomId, ServerFrame};
+use crate::server::hub::{Pulled, encode};
+use axum::extract::ws::{Message, Utf8Bytes};
+use futures::SinkExt;
+use tokio::time::Instant;
+
+/// Frames that go out before the connection looks at what came in.
+const FRAMES_AT_ONCE: usize = 64;
+/// Events read from the state file at once.
+const EVENTS_AT_ONCE: u64 = 64;
+
+impl Connection {
+    pub(super) async fn send(&mut self, frame: &ServerFrame) -> Result<(), End> {
+        self.send_all([Utf8Bytes::from(encode(frame))]).await
+    }
+
+    /// Writes frames and flushes once. It may take as long as it takes while the peer takes bytes at all.
+    pub(super) async fn send_all(&mut self, frames: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {
+        let socket = &mut self.socket;
+        let writing = async {
+            for frame in frames {
+                socket.feed(Message::Text(frame)).await?;
+            }
+            socket.flush().await
+        };
+        tokio::pin!(writing);
+        let began = Instant::now();
+        let mut due = began + self.timeouts.write;
+        let written = loop {
+            match tokio::time::timeout_at(due, &mut writing).await {
+                Ok(written) => break written,
+                Err(_) => {
+                    let later = self.progress.last().max(began) + self.timeouts.write;
+                    if later <= due {
+                        return Err(End::Close(CloseCode::Slow));
+                    }
+                    due = later;
+                }
+            }
+        };
+        written.map_err(|_| End::Gone)?;
+        self.said = Instant::now();
+        // Nothing was read meanwhile: that was not the peer's silence.
+        self.heard += self.said - began;
+        Ok(())
+    }
+
+    /// Sends what the open rooms have after their cursors; `true` if there may be more.
+    pub(super) async fn deliver(&mut self) -> Result<bool, End> {
+        let mut out: Vec<Utf8Bytes> = Vec::new();
+        let mut more = false;
+        let mut left = Vec::new();
+        for (id, open) in &mut self.open {
+            let until = self.mailbox.until(*id);
+            if until.is_some_and(|until| open.cursor >= until) {
+                left.push(*id);
+                continue;
+            }
+            let frames = match open.room.pull(open.cursor, until, FRAMES_AT_ONCE) {
+                Pulled::Frames(frames) => frames,
+                Pulled::ReadTo(to) => {
+                    let to = to.min(open.cursor + EVENTS_AT_ONCE);
+                    let read = self.node.state.read(|state| {
+                        let head = state.room_head(*id)?;
+                        state.events(&head, open.cursor, to)
+                    });
+                    let Ok(events) = read else { return Err(End::Gone) };
+                    let frame = |event| Utf8Bytes::from(encode(&ServerFrame::Event { room: *id, event }));
+                    events.into_iter().map(frame).collect()
+                }
+            };
+            open.cursor += frames.len() as u64;
+            more |= !frames.is_empty();
+            out.extend(frames);
+        }
+        if !out.is_empty() {
+            self.send_all(out).await?;
+        }
+        for room in left {
+            self.close_room(room);
+            self.send(&ServerFrame::Left { room }).await?;
+        }
+        Ok(more)
+    }
+
+    pub(super) fn close_room(&mut self, room: RoomId) {
+        if let Some(open) = self.open.remove(&room) {
+            open.room.close(&self.mailbox);
+        }
+    }
+}

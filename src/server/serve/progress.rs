@@ -1,0 +1,71 @@
+//! Whether a peer takes bytes, however few.
+
+use std::io::{IoSlice, Result};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// When the system last took bytes that were written to one socket, to the millisecond.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    pub fn last(&self) -> Instant {
+        *BEGAN + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, written: &Poll<Result<usize>>) {
+        if let Poll::Ready(Ok(1..)) = written {
+            let ms = BEGAN.elapsed().as_millis();
+            self.0.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A socket that notes its progress.
+pub struct Noting<S> {
+    pub socket: S,
+    pub progress: Progress,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context, into: &mut ReadBuf) -> Poll<Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Noting<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.progress.note(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context,
+        pieces: &[IoSlice],
+    ) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, pieces);
+        self.progress.note(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}

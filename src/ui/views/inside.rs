@@ -1,0 +1,64 @@
+//! What the pages for those who are signed in share.
+
+use crate::client::{Input, Session};
+use crate::protocol::RoomId;
+use crate::ui::components::Sidebar;
+use crate::ui::dom;
+use crate::ui::store::{use_notice, use_store};
+use dioxus::prelude::*;
+
+/// The frame: rooms at the left, the page, and what a screen reader is told.
+#[component]
+pub fn Inside(
+    session: Signal<Session>,
+    current: Option<RoomId>,
+    /// A small screen shows the list of rooms too.
+    #[props(default)]
+    show_list: bool,
+    children: Element,
+) -> Element {
+    rsx! {
+        div { class: if show_list { "app show-list" } else { "app" },
+            Sidebar { session, current }
+            {children}
+            div { class: "live-region hidden", "aria-live": "polite" }
+        }
+    }
+}
+
+/// A page that is no room: its head, and what became of the form that led to it.
+#[component]
+pub fn Page(
+    session: Signal<Session>,
+    title: String,
+    lead: String,
+    class: String,
+    #[props(default)] show_list: bool,
+    children: Element,
+) -> Element {
+    let intents = use_store().intents;
+    let notice = use_notice();
+    let head = title.clone();
+    use_effect(move || {
+        intents.send(Input::LookAway);
+        dom::title(&head);
+    });
+    rsx! {
+        Inside { session, current: None::<RoomId>, show_list,
+            main { class: "page {class}", id: "main", tabindex: "-1",
+                header { class: "rooms-head",
+                    h1 { "{title}" }
+                    p { "{lead}" }
+                }
+                if let Some(notice) = &notice {
+                    if notice.done {
+                        p { class: "done boxed", role: "status", "{notice.text}" }
+                    } else {
+                        p { class: "error boxed", role: "alert", "{notice.text}" }
+                    }
+                }
+                {children}
+            }
+        }
+    }
+}

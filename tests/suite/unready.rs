@@ -1,0 +1,123 @@
+//! A node whose fold cannot go on: it says so at once, stores nothing, and goes on when it can.
+
+use crate::support::{config, set_up};
+use beck::protocol::frame::Draft;
+use beck::protocol::{ClientId, ErrorCode, Outcome};
+use beck::server::broker::embedded::Embedded;
+use beck::server::broker::{
+    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signal,
+};
+use beck::server::node::{Node, Readiness};
+use beck::server::rooms;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::tempdir;
+
+/// A log that can be written, and not be followed while `broken`.
+struct Deaf {
+    log: Embedded,
+    broken: AtomicBool,
+    /// The number after which entries are waited for.
+    asked: AtomicU64,
+}
+
+impl Broker for Deaf {
+    fn follow(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
+        }
+        self.asked.store(after, Ordering::SeqCst);
+        self.log.follow(after, limit)
+    }
+
+    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
+        self.log.create(first)
+    }
+
+    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
+        self.log.append(batch)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
+        }
+        self.log.head()
+    }
+
+    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+        self.log.erase(entries)
+    }
+
+    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
+        self.log.secret(key, op)
+    }
+
+    fn registers(
+        &self,
+        account: beck::protocol::AccountId,
+        raise: Vec<(String, Pointer)>,
+    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
+        self.log.registers(account, raise)
+    }
+
+    fn signals(&self) -> tokio::sync::broadcast::Sender<Signal> {
+        self.log.signals()
+    }
+
+    fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+}
+
+async fn until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let (owner, room) = (here.owner, here.general);
+    drop(here);
+    let mut log = Embedded::open(folder.path());
+    while log.is_err() {
+        tokio::task::yield_now().await;
+        log = Embedded::open(folder.path());
+    }
+    let deaf = Arc::new(Deaf { log: log.unwrap(), broken: AtomicBool::new(false), asked: AtomicU64::new(0) });
+    let node = Node::start(config(folder.path()), deaf.clone()).await.unwrap();
+    let post = |id, text: &str| {
+        let draft = Draft { id, room, thread: None, quote: None, text: text.into() };
+        rooms::post(&node, owner, draft)
+    };
+    let head = async || deaf.log.head().await.unwrap().unwrap().g;
+
+    // The entry that is waited for while the line goes down is the last that comes.
+    let before = head().await;
+    until(|| deaf.asked.load(Ordering::SeqCst) == before).await;
+    deaf.broken.store(true, Ordering::SeqCst);
+    let first = ClientId::random();
+    let stored = post(first, "the last one").await.unwrap();
+    assert!(matches!(stored, Outcome::Stored { .. }));
+    until(|| matches!(node.readiness(), Readiness::Unready(_))).await;
+    let before = head().await;
+    let second = ClientId::random();
+    let refused = post(second, "not now").await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unavailable);
+    assert!(refused.to_string().contains("nothing was stored"), "{refused}");
+    assert_eq!(head().await, before);
+    // What is known already is answered as ever.
+    assert_eq!(post(first, "the last one").await.unwrap(), stored);
+
+    // Nothing is left to fold, so that nothing but the line itself can say that all is well.
+    deaf.broken.store(false, Ordering::SeqCst);
+    until(|| node.readiness() == Readiness::Ready).await;
+    assert_eq!(head().await, before);
+    assert!(matches!(post(second, "not now").await.unwrap(), Outcome::Stored { g, .. } if g == before + 1));
+}
