@@ -181,7 +181,7 @@
   const beck = {
     attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
     live() { root.dataset.live = "1"; attend(); },
-    forget_query() { history.replaceState(history.state, "", location.pathname + location.hash); },
+    address(path) { history.replaceState(history.state, "", path); },
     signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
     composer_set(text, force) {

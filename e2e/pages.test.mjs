@@ -212,6 +212,8 @@ test("a new password is said once, on the page that changed it", async t => {
   // What is not done is said there too, and not on other pages.
   await change(page, "not my password", "a third horse");
   await page.getByRole("alert").filter({ hasText: "Current password: that is not it." }).waitFor();
+  await settle(page, true);
+  assert.equal(new URL(page.url()).pathname, "/account");
   await page.getByRole("link", { name: "All rooms, and make one" }).click();
   await page.getByRole("heading", { name: "New room" }).waitFor();
   assert.equal(await page.getByText("that is not it").count(), 0);

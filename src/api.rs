@@ -39,6 +39,8 @@ pub struct Notice {
     pub text: String,
     /// Whether the form was carried out.
     pub done: bool,
+    /// The address of the page that shows it. What the form was posted to may be none of a page.
+    pub path: String,
     /// What its fields held, without secrets, if it was not.
     pub fields: std::collections::BTreeMap<String, String>,
 }

@@ -32,7 +32,7 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
     fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
     let shown = ShowAgain {
         path: path.to_owned(),
-        notice: Notice { text, done: false, fields },
+        notice: Notice { text, done: false, path: path.to_owned(), fields },
         status: StatusCode::UNPROCESSABLE_ENTITY,
     };
     let mut response = StatusCode::UNPROCESSABLE_ENTITY.into_response();
@@ -47,7 +47,7 @@ pub fn done(uri: &Uri) -> Option<Notice> {
         "password" if uri.path() == "/account" => "Password changed. Your other devices were signed out.",
         _ => return None,
     };
-    Some(Notice { text: text.to_owned(), done: true, fields: BTreeMap::new() })
+    Some(Notice { text: text.to_owned(), done: true, path: uri.path().to_owned(), fields: BTreeMap::new() })
 }
 
 fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {

@@ -23,6 +23,10 @@ pub fn provide(boot: &Boot) {
     let (store, waiting) = use_hook(|| {
         let (send, receive) = mpsc::unbounded();
         let session = Session::from_boot(boot).map(Signal::new);
+        if let Some(notice) = &boot.notice {
+            // Before the router looks at it. A reload then says nothing again, and sends no form again.
+            super::dom::address(&notice.path);
+        }
         let notice = Rc::new(Cell::new(boot.notice.clone()));
         let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send), notice };
         (store, Rc::new(Cell::new(Some(receive))))
@@ -60,15 +64,8 @@ pub fn use_store() -> Store {
 }
 
 /// What became of the form that led to the page; the view that asks first has it to itself, so that what one goes
-/// to from there does not say it again. The address forgets it too: a reload is no news.
+/// to from there does not say it again.
 pub fn use_notice() -> Option<Notice> {
     let store = use_store();
-    let notice = use_hook(|| store.notice.take());
-    let done = notice.as_ref().is_some_and(|notice| notice.done);
-    use_effect(move || {
-        if done {
-            super::dom::forget_query();
-        }
-    });
-    notice
+    use_hook(|| store.notice.take())
 }

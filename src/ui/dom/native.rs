@@ -4,7 +4,7 @@ use crate::client::engine::Intents;
 
 pub fn attach(_: Intents) {}
 pub fn live() {}
-pub fn forget_query() {}
+pub fn address(_: &str) {}
 pub fn composer_text() -> String {
     String::new()
 }

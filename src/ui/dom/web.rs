@@ -17,7 +17,7 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn live();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn forget_query();
+        pub fn address(path: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_text() -> Option<String>;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -75,9 +75,9 @@ pub fn live() {
     script::live();
 }
 
-/// Takes what follows the path out of the page's address.
-pub fn forget_query() {
-    script::forget_query();
+/// Gives the page another address of the same server, without loading anything.
+pub fn address(path: &str) {
+    script::address(path);
 }
 
 pub fn composer_text() -> String {
