@@ -47,8 +47,10 @@
   };
   const edges = moved => {
     const view = scroll.getBoundingClientRect(), first = rowAt(0, 1), end = newest();
-    ask("older", first, first && top(first) > view.top - NEAR, moved);
-    ask("newer", end, end && end.getBoundingClientRect().bottom < view.bottom + NEAR, moved);
+    if (doc.readyState !== "loading") { // else the other rows may be still to come
+      ask("older", first, first && top(first) > view.top - NEAR, moved);
+      ask("newer", end, end && end.getBoundingClientRect().bottom < view.bottom + NEAR, moved);
+    }
     const now = scroll.scrollTop > -PINNED && !more("newer");
     if (now !== pinned) { pinned = now; emit(now ? "pinned" : "unpinned"); }
     look();
@@ -77,7 +79,7 @@
   const enter = () => { since.clear(); pinned = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
   const arrive = () => { list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" }); enter(); };
   // The list is adopted while the page is parsed: the row that its address names may come later.
-  doc.addEventListener("DOMContentLoaded", () => { if (list?.querySelector(":scope > .found")) arrive(); });
+  doc.addEventListener("DOMContentLoaded", () => { if (list) arrive(); });
   const sizes = new ResizeObserver(restore);
   const adopt = () => { // Dioxus may replace the list on navigation
     const now = doc.querySelector(".scroll"), ol = now && now.querySelector(".timeline");

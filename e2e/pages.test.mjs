@@ -81,9 +81,10 @@ async function check(t, server, path, { login, frame = Boolean(login) } = {}) {
   await settle(page, frame);
   assert.equal(new URL(page.url()).pathname, path);
   const shifts = await page.evaluate(() => globalThis.shifts);
-  assert.deepEqual(shifts, [], `${path} shifts`);
-  // Beside older rows the page asks for more at once, so that it differs by rights.
-  if (/\/(before|after)\//.test(path)) return page;
+  // At the edge of what is loaded the page asks for more at once: it differs by rights, and its link gives way.
+  const edge = /\/(before|after)\//.test(path);
+  assert.deepEqual(shifts.filter(({ value }) => !edge || value > 0.0001), [], `${path} shifts`);
+  if (edge) return page;
   const [mine, served] = [await outline(page), await outlineOfServer(page, path)];
   assert.equal(beforeLife(mine), beforeLife(served), `${path}: hydration changed the page`);
   return page;

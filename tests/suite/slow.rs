@@ -395,8 +395,8 @@ async fn a_reader_that_takes_nothing_is_closed_as_slow_and_resumes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_takes_little_at_a_time_is_kept_however_long_a_batch_takes_it() {
     let folder = tempdir().unwrap();
-    // 64 frames of more than 4 KiB, a batch, take it 3.2 s at least.
-    let (write, pause) = (Duration::from_secs(2), Duration::from_millis(50));
+    // 64 frames of more than 4 KiB, a batch, take it 12.8 s at least.
+    let (write, pause) = (Duration::from_secs(10), Duration::from_millis(200));
     let small = Small::start(folder.path(), Timeouts { write, ..TIMEOUTS.clone() }).await;
     let mut reader = small.follow(None).await;
     reader.pause = Some(pause);
