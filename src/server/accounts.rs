@@ -105,6 +105,10 @@ async fn make(
     body: AccountBody,
     password: &str,
 ) -> Result<(), AccountError> {
+    // Nothing is left beside a log that is away.
+    if let Readiness::Unready(why) = node.readiness() {
+        return Err(AccountError::Unavailable(format!("The server is not ready: {why}.")));
+    }
     node.set_password(id, password).await?;
     let target = id.as_str().parse().map_err(|_| AccountError::Unavailable("Try again.".into()))?;
     let proposal = Proposal::new(id, ClientId::random(), Kind::Account, &body).target(target);

@@ -45,6 +45,12 @@ pub async fn boot(
     notice: Option<Notice>,
 ) -> Result<Boot, HttpError> {
     let me = node.signed_in(headers).await;
+    if let (Some(me), Asked::Room { id, .. }) = (me, Asked::of(uri.path()))
+        && !node.directory().can(me, Action::Read, id)
+    {
+        // Another server may have made the room just now. If it cannot be asked, what is here counts.
+        let _ = node.catch_up().await;
+    }
     let directory = node.directory();
     let cookie = |name| auth::cookie(headers, name);
     let zone = cookie("zone").and_then(|zone| zone.parse().ok()).filter(|zone| (-900..=900).contains(zone));

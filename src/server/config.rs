@@ -1,7 +1,7 @@
 //! What the environment and `.env` say. A wrong value stops the start with one message that names every bad
 //! variable and what it should be; values that may be secret are never repeated.
 
-use super::broker;
+use super::broker::redis::RedisSettings;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,6 +20,8 @@ pub struct Config {
     pub qr: Option<bool>,
     pub log_filter: String,
     pub log_json: bool,
+    /// The store that many servers share; without one the log is a file in the data folder.
+    pub redis: Option<RedisSettings>,
 }
 
 /// `scheme://host[:port]`, as browsers write it.
@@ -63,16 +65,6 @@ impl ConfigError {
         text
     }
 }
-
-const REDIS_SETTINGS: [&str; 7] = [
-    "REDIS_URL",
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "REDIS_USERNAME",
-    "REDIS_PASSWORD",
-    "REDIS_TLS",
-    "REDIS_CA_FILE",
-];
 
 impl Config {
     /// Reads `.env` of the working folder, then the environment, which wins.
@@ -139,7 +131,7 @@ impl Config {
             "json" => Some(true),
             _ => None,
         });
-        reader.check_redis();
+        let redis = reader.redis();
         let SettingsReader { wrong, .. } = reader;
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
@@ -152,12 +144,13 @@ impl Config {
             qr: qr.flatten(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             log_json: log_json.unwrap_or(false),
+            redis,
         })
     }
 }
 
 /// Every variable that Beck reads.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "IP",
     "PORT",
     "DATA_DIR",
@@ -173,6 +166,7 @@ pub const NAMES: [&str; 15] = [
     "REDIS_PASSWORD",
     "REDIS_TLS",
     "REDIS_CA_FILE",
+    "REDIS_PREFIX",
 ];
 
 fn line_number(line: &str) -> String {
@@ -203,22 +197,60 @@ impl SettingsReader<'_> {
         parsed
     }
 
-    fn check_redis(&mut self) {
-        let set: Vec<_> = REDIS_SETTINGS.into_iter().filter(|name| self.text(name).is_some()).collect();
-        let Some(first) = set.first() else { return };
-        if let Some(url) = self.text("REDIS_URL")
-            && let Err(should) = broker::redis::check_url(url)
-        {
-            self.wrong.push(("REDIS_URL".to_owned(), should));
-        }
-        self.read("REDIS_PORT", "must be a port number from 1 to 65535", |text| {
+    fn wrong(&mut self, name: &str, what: &str) {
+        self.wrong.push((name.to_owned(), what.to_owned()));
+    }
+
+    /// The store, if one is set; the parts of an address may be set one by one, or as a URL.
+    fn redis(&mut self) -> Option<RedisSettings> {
+        let port = self.read("REDIS_PORT", "must be a port number from 1 to 65535", |text| {
             text.parse::<u16>().ok().filter(|port| *port > 0)
         });
-        self.read("REDIS_TLS", "must be true or false", |text| text.parse::<bool>().ok());
-        self.wrong.push((
-            (*first).to_owned(),
-            "is set, but this version keeps everything in DATA_DIR and cannot use Redis yet: unset the REDIS settings"
-                .to_owned(),
-        ));
+        let tls = self.read("REDIS_TLS", "must be true or false", |text| text.parse::<bool>().ok());
+        let prefix = self.read("REDIS_PREFIX", "must be 1 to 64 letters, digits, - _ . or :", |text| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+            (text.len() <= 64 && text.chars().all(fits)).then(|| text.to_owned())
+        });
+        let ca_file = self.text("REDIS_CA_FILE").map(PathBuf::from);
+        let (url, host) = (self.text("REDIS_URL"), self.text("REDIS_HOST"));
+        let (username, password) = (self.text("REDIS_USERNAME"), self.text("REDIS_PASSWORD"));
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let (username, password) = (owned(username), owned(password));
+        let mut settings = match (url, host) {
+            (Some(url), None) => match RedisSettings::from_url(url) {
+                Ok(settings) => settings,
+                Err(should) => {
+                    self.wrong("REDIS_URL", &should);
+                    return None;
+                }
+            },
+            (None, Some(host)) => RedisSettings::at(host, port.unwrap_or(6379)),
+            (Some(_), Some(_)) => {
+                self.wrong("REDIS_HOST", "is set beside REDIS_URL: set one of the two");
+                return None;
+            }
+            (None, None) => {
+                let others = ["REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_TLS", "REDIS_CA_FILE"];
+                if let Some(alone) = others.into_iter().find(|name| self.text(name).is_some()) {
+                    self.wrong(alone, "is set, but no address: set REDIS_URL or REDIS_HOST too, or unset it");
+                }
+                return None;
+            }
+        };
+        if url.is_some() && port.is_some() {
+            self.wrong("REDIS_PORT", "is set beside REDIS_URL: write the port there");
+        }
+        settings.username = username.or(settings.username);
+        settings.password = password.or(settings.password);
+        settings.tls |= tls == Some(true);
+        if settings.tls && tls == Some(false) {
+            self.wrong("REDIS_TLS", "is false, but REDIS_URL says rediss://: they must agree");
+        }
+        if ca_file.is_some() && !settings.tls {
+            self.wrong("REDIS_CA_FILE", "is set, but REDIS_TLS is not true");
+        }
+        settings.ca_file = ca_file;
+        settings.prefix = prefix.unwrap_or(settings.prefix);
+        Some(settings)
     }
 }

@@ -208,8 +208,20 @@ impl Connection {
 
     async fn look(&mut self) -> Result<(), End> {
         let inbox = self.mailbox.take();
-        if inbox.check_login && self.node.account_of(&self.token).await != Some(self.me) {
-            return Err(End::Close(CloseCode::SignedOut));
+        if inbox.rewritten {
+            self.send(&ServerFrame::Moving { after_ms: 0 }).await?;
+            return Err(End::Close(CloseCode::Moving));
+        }
+        if inbox.check_login || inbox.check_all {
+            match self.node.login_of(&self.token).await {
+                Ok(Some(account)) if account == self.me => {}
+                Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
+                // Nobody can tell now; before it comes back its login is looked up.
+                Err(_) => return Err(End::Close(CloseCode::Moving)),
+            }
+        }
+        if inbox.check_all {
+            self.badges.extend(&self.watched);
         }
         let directory = self.node.directory();
         for room in inbox.changed {

@@ -3,6 +3,10 @@
 //! Total: no entry can stop it or make it panic. Its decisions use what the log holds and nothing else:
 //! no clock, no randomness, no configuration. An entry whose body was erased decides as it did before.
 
+mod refold;
+
+pub use refold::LostEvent;
+
 use super::broker::Entry;
 use super::directory::{Account, Action, Directory, Room, Workspace};
 use super::state::{self, ReadError, Reader, RoomHead, State, event_body};
@@ -155,7 +159,7 @@ impl Fold {
         let before = (self.directory.clone(), self.g, self.link);
         let result = self.fold_batch(entries);
         if result.is_err() {
-            let _ = self.db.execute_batch("ROLLBACK");
+            let _ = self.db.execute_batch("ROLLBACK TO batch; RELEASE batch");
             (self.directory, self.g, self.link) = before;
             self.heads.clear();
         }
@@ -163,7 +167,8 @@ impl Fold {
     }
 
     fn fold_batch(&mut self, entries: &[Entry]) -> Result<Vec<Folded>, FoldError> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        // A savepoint is a transaction of its own, or part of the one of a refold.
+        self.db.execute_batch("SAVEPOINT batch")?;
         let mut folded = Vec::with_capacity(entries.len());
         for entry in entries {
             let header = &entry.header;
@@ -179,7 +184,7 @@ impl Fold {
         }
         self.put_meta("g", &self.g.to_string())?;
         self.put_meta("link", &self.link.to_string())?;
-        self.db.execute_batch("COMMIT")?;
+        self.db.execute_batch("RELEASE batch")?;
         Ok(folded)
     }
 

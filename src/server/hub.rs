@@ -58,6 +58,10 @@ pub struct Inbox {
     pub until: HashMap<RoomId, u64>,
     /// The login is to be looked up again.
     pub check_login: bool,
+    /// The login and the badges of all rooms are to be looked up again.
+    pub check_all: bool,
+    /// The log was rewritten: the client is to come back and compare its positions.
+    pub rewritten: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -238,6 +242,25 @@ impl Hub {
         let mailboxes = lock(&self.mailboxes);
         for mailbox in mailboxes.get(&account).into_iter().flatten().filter_map(Weak::upgrade) {
             mailbox.tell(|inbox| inbox.check_login = true);
+        }
+    }
+
+    /// Forgets what was published and sends every client back to compare its positions: the log was rewritten.
+    pub fn begin_anew(&self) {
+        for room in self.rooms.read().unwrap_or_else(PoisonError::into_inner).values() {
+            let mut ring = lock(&room.ring);
+            ring.frames.clear();
+            (ring.bytes, ring.seq, ring.chain) = (0, 0, Hash::ZERO);
+        }
+        for mailbox in lock(&self.mailboxes).values().flatten().filter_map(Weak::upgrade) {
+            mailbox.tell(|inbox| inbox.rewritten = true);
+        }
+    }
+
+    /// Tells every connection to look up its login and all its badges: signals may have been missed.
+    pub fn check_all(&self) {
+        for mailbox in lock(&self.mailboxes).values().flatten().filter_map(Weak::upgrade) {
+            mailbox.tell(|inbox| inbox.check_all = true);
         }
     }
 

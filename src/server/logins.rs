@@ -26,7 +26,12 @@ impl Node {
             return Ok(None);
         };
         let Ok(login) = serde_json::from_str::<Login>(&secret.value) else { return Ok(None) };
-        let known = self.directory().accounts.contains_key(&login.account);
+        let is_known = || self.directory().accounts.contains_key(&login.account);
+        let known = is_known() || {
+            // Another server may have made the account just now.
+            self.catch_up().await?;
+            is_known()
+        };
         let good = known && login.generation >= self.generation(login.account).await?;
         Ok(good.then_some(login))
     }
@@ -83,8 +88,7 @@ impl Node {
 
     /// The connections of an account look up their logins.
     pub(super) fn tell_logins(&self, account: AccountId) {
-        // Nobody may listen yet.
-        let _ = self.broker.signals().send(Signal::Logins { account });
+        self.broker.signals().send(Signal::Logins { account });
     }
 
     /// Makes a link token that signs its holder in as an account, for a day.

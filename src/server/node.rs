@@ -1,14 +1,19 @@
 //! One server process: the broker, the fold that follows it, and the hub that the fold feeds.
 
+mod follower;
+mod rewritten;
+
 use super::broker::{BrokerError, Entry, Proposal, SharedBroker, Signal};
 use super::config::Config;
 use super::directory::Directory;
-use super::fold::{Fold, FoldError, Folded, same_draft};
+use super::fold::{Fold, FoldError, Folded, WorkspaceBody, same_draft};
 use super::hub::Hub;
 use super::state::{ReadError, State};
 use crate::protocol::{ClientId, Hash, Outcome, WorkspaceId};
+use follower::Follower;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +23,12 @@ use tokio_util::sync::CancellationToken;
 const FOLD_ENTRIES: usize = 512;
 /// Outcomes that are kept for those who ask after the fold has passed.
 const RECENT_OUTCOMES: usize = 8_192;
+/// An outcome that is not there after so long is unknown: the log has the entry, but this node cannot read it.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
+/// A start on a store waits so long for the fold; then the server listens and says how far it is.
+const START_WAIT: Duration = Duration::from_secs(10);
+/// What another server wrote is folded here after a millisecond or two; after so long something is wrong.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Appends of one proposal before the outcome is called unknown.
 const APPEND_TRIES: u32 = 3;
 /// Deleted text can be restored for a day; then it is erased.
@@ -47,12 +58,14 @@ pub enum Readiness {
     Unready(String),
 }
 
+/// What became of the entries that were folded last. Each answer is asked for by number and draft: after the log's
+/// tail was rewritten a number may be another draft's.
 #[derive(Default)]
 struct Outcomes {
     /// The number of the first kept outcome.
     first: u64,
-    recent: VecDeque<Outcome>,
-    waiting: HashMap<u64, Vec<oneshot::Sender<Outcome>>>,
+    recent: VecDeque<(ClientId, Outcome)>,
+    waiting: HashMap<u64, Vec<(ClientId, oneshot::Sender<Outcome>)>>,
 }
 
 enum FoldCommand {
@@ -74,7 +87,11 @@ pub struct Node {
     readiness: watch::Receiver<Readiness>,
     fold_commands: mpsc::UnboundedSender<FoldCommand>,
     pin: PathBuf,
+    /// Held while the pin is compared and written: who reads it half written would take it for another's.
+    pinning: Mutex<()>,
     started: Instant,
+    /// What was in the log at the start is folded.
+    opened: AtomicBool,
 }
 
 impl Node {
@@ -85,6 +102,9 @@ impl Node {
         let pin = folder.join(PIN_FILE);
         if head.is_none() && pin.exists() {
             return Err(StartError::LogGone(pin));
+        }
+        if head.is_some() {
+            check_workspace(&broker, &pin).await?;
         }
         let fits = state_fits(&broker, &folder).await?;
         let (state, fold) = Fold::open(&folder, |_, _| fits)?;
@@ -109,7 +129,9 @@ impl Node {
             readiness,
             fold_commands,
             pin,
+            pinning: Mutex::default(),
             started: Instant::now(),
+            opened: AtomicBool::new(fold.folded().0 >= head_g),
             broker: broker.clone(),
         });
         let follower = Follower {
@@ -120,14 +142,16 @@ impl Node {
             publish_folded,
             publish_readiness,
             head: head_g,
+            looked: Instant::now(),
         };
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("fold".into())
             .spawn(move || follower.run(&runtime))
             .map_err(StartError::Thread)?;
-        if head_g > 0 {
-            node.wait_folded(head_g).await;
+        // A long log of a store is folded while /readyz tells how far it is; a folder's own is soon there.
+        let wait = if node.config.redis.is_some() { START_WAIT } else { Duration::MAX };
+        if tokio::time::timeout(wait, node.wait_folded(head_g)).await.is_ok() {
             node.check_pin()?;
         }
         tokio::spawn(heed_signals(Arc::downgrade(&node)));
@@ -152,6 +176,18 @@ impl Node {
         self.readiness.borrow().clone()
     }
 
+    /// How far a node is that is still folding what the log had at its start, and how far it has to go; until then
+    /// it answers nothing.
+    pub fn opening(&self) -> Option<(u64, u64)> {
+        if self.opened.load(Ordering::Acquire) {
+            return None;
+        }
+        match self.readiness() {
+            Readiness::Starting { folded, head } => Some((folded, head)),
+            _ => Some((self.folded(), self.folded())),
+        }
+    }
+
     /// Milliseconds since the start: the clock of the throttles.
     pub fn uptime_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -162,9 +198,19 @@ impl Node {
         let _ = self.folded.clone().wait_for(|(folded, _)| *folded >= g).await;
     }
 
+    /// Waits until everything is folded that is in the log now: only then "not found" is an answer that holds for
+    /// what another server has just written.
+    pub async fn catch_up(&self) -> Result<(), BrokerError> {
+        let head = self.broker.head().await?.map_or(0, |head| head.g);
+        tokio::time::timeout(CATCH_UP_TIMEOUT, self.wait_folded(head))
+            .await
+            .map_err(|_| BrokerError::Refused("The server has not caught up yet. Try again.".into()))
+    }
+
     /// Writes the workspace's id into the data folder, once; another id there means another log.
     pub fn check_pin(&self) -> Result<(), StartError> {
         let Some(id) = self.epoch() else { return Ok(()) };
+        let _pinning = self.pinning.lock().unwrap_or_else(PoisonError::into_inner);
         match std::fs::read_to_string(&self.pin) {
             Ok(pinned) if pinned.trim() == id.as_str() => Ok(()),
             Ok(pinned) => {
@@ -206,8 +252,14 @@ impl Node {
                     None => node.broker.append(vec![proposal.clone()]).await,
                 };
                 match appended {
-                    Ok(g) => return node.outcome(g).await,
-                    Err(BrokerError::Refused(why)) => return Err(ProposeError::Unavailable(why)),
+                    Ok(g) => {
+                        let outcome =
+                            tokio::time::timeout(OUTCOME_TIMEOUT, node.outcome(g, proposal.client_id));
+                        return outcome.await.unwrap_or(Err(ProposeError::Unknown));
+                    }
+                    Err(BrokerError::Refused(why) | BrokerError::Rewritten(why)) => {
+                        return Err(ProposeError::Unavailable(why));
+                    }
                     Err(BrokerError::Unknown(why)) => {
                         tracing::warn!(draft.id = %proposal.client_id, why, "outcome of an append is unknown");
                     }
@@ -227,16 +279,16 @@ impl Node {
         Ok(Some(if same { known.outcome } else { other }))
     }
 
-    async fn outcome(&self, g: u64) -> Result<Outcome, ProposeError> {
+    async fn outcome(&self, g: u64, id: ClientId) -> Result<Outcome, ProposeError> {
         let waiting = {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(index) = g.checked_sub(outcomes.first)
-                && let Some(outcome) = outcomes.recent.get(index as usize)
+                && let Some((of, outcome)) = outcomes.recent.get(index as usize)
             {
-                return Ok(*outcome);
+                return if *of == id { Ok(*outcome) } else { Err(ProposeError::Unknown) };
             }
             let (answer, waiting) = oneshot::channel();
-            outcomes.waiting.entry(g).or_default().push(answer);
+            outcomes.waiting.entry(g).or_default().push((id, answer));
             waiting
         };
         waiting.await.map_err(|_| ProposeError::Unknown)
@@ -260,13 +312,16 @@ impl Node {
     }
 
     /// Tells those who read along, then those who wait for an outcome.
-    fn publish(&self, folded: &[Folded], directory: &Directory) {
+    fn publish(&self, entries: &[Entry], folded: &[Folded], directory: &Directory) {
         self.hub.publish(folded, directory);
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        for folded in folded {
-            outcomes.recent.push_back(folded.outcome);
-            for waiting in outcomes.waiting.remove(&folded.g).into_iter().flatten() {
-                let _ = waiting.send(folded.outcome);
+        for (entry, folded) in entries.iter().zip(folded) {
+            let id = entry.header.client_id;
+            outcomes.recent.push_back((id, folded.outcome));
+            for (of, waiting) in outcomes.waiting.remove(&folded.g).into_iter().flatten() {
+                if of == id {
+                    let _ = waiting.send(folded.outcome);
+                }
             }
         }
         while outcomes.recent.len() > RECENT_OUTCOMES {
@@ -301,6 +356,22 @@ fn unreadable(fault: ReadError) -> ProposeError {
     ProposeError::Unavailable(format!("The server cannot read its state: {fault}"))
 }
 
+/// The log must be of the workspace that the data folder remembers. Asked before anything is written.
+async fn check_workspace(broker: &SharedBroker, pin: &Path) -> Result<(), StartError> {
+    let pinned = match std::fs::read_to_string(pin) {
+        Ok(pinned) => pinned.trim().to_owned(),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(fault) => return Err(StartError::Pin(fault)),
+    };
+    let first = broker.read(1, 1).await?;
+    let body = first.first().and_then(Entry::json).and_then(|json| serde_json::from_str(json).ok());
+    match body {
+        Some(WorkspaceBody { id, .. }) if id.as_str() == pinned => Ok(()),
+        Some(WorkspaceBody { id, .. }) => Err(StartError::OtherLog { pinned, found: id.to_string() }),
+        None => Err(FoldError::NoWorkspace.into()),
+    }
+}
+
 /// Whether the state file was made from this log: its last entry must stand there with the same link.
 async fn state_fits(broker: &SharedBroker, folder: &Path) -> Result<bool, StartError> {
     let mut at = (0, Hash::ZERO);
@@ -319,97 +390,8 @@ async fn state_fits(broker: &SharedBroker, folder: &Path) -> Result<bool, StartE
     if head.is_none_or(|head| head.g < g) {
         return Ok(false);
     }
-    let entry = broker.follow(g - 1, 1).await?;
-    Ok(entry.first().is_some_and(|entry| entry.link == link))
-}
-
-/// The thread that folds: the only one that writes the state file.
-struct Follower {
-    fold: Fold,
-    node: std::sync::Weak<Node>,
-    broker: SharedBroker,
-    commands: mpsc::UnboundedReceiver<FoldCommand>,
-    publish_folded: watch::Sender<(u64, Hash)>,
-    publish_readiness: watch::Sender<Readiness>,
-    /// Where the log ended at the start.
-    head: u64,
-}
-
-enum Work {
-    Entries(Result<Vec<Entry>, BrokerError>),
-    Command(FoldCommand),
-    /// No entry came since a failure.
-    Look,
-    End,
-}
-
-impl Follower {
-    fn run(mut self, runtime: &tokio::runtime::Handle) {
-        let mut pause = Duration::from_millis(100);
-        let mut failing = false;
-        loop {
-            let after = self.fold.folded().0;
-            let work = runtime.block_on(async {
-                tokio::select! {
-                    entries = self.broker.follow(after, FOLD_ENTRIES) => Work::Entries(entries),
-                    command = self.commands.recv() => command.map_or(Work::End, Work::Command),
-                    () = tokio::time::sleep(pause), if failing => Work::Look,
-                }
-            });
-            let failed = match work {
-                Work::End => return,
-                Work::Look => {
-                    // Where all is folded no entry comes to say that all is well again: none is stored meanwhile.
-                    let head = runtime.block_on(self.broker.head());
-                    failing = !head.is_ok_and(|head| head.is_none_or(|head| head.g <= after));
-                    if !failing {
-                        self.publish_readiness.send_replace(Readiness::Ready);
-                    }
-                    continue;
-                }
-                Work::Command(FoldCommand::Erase(id, reply)) => {
-                    let _ = reply.send(self.fold.erase(id).map_err(|fault| fault.to_string()));
-                    continue;
-                }
-                Work::Entries(Ok(entries)) => self.fold_entries(&entries).err(),
-                Work::Entries(Err(fault)) => Some((fault.to_string(), true)),
-            };
-            let Some((why, again)) = failed else {
-                pause = Duration::from_millis(100);
-                failing = false;
-                continue;
-            };
-            failing = true;
-            tracing::error!(why, again, "the fold cannot go on");
-            self.publish_readiness.send_replace(Readiness::Unready(why));
-            if !again || self.node.upgrade().is_none() {
-                return;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(10));
-        }
-    }
-
-    /// The reason of a failure, and whether it may pass by itself.
-    fn fold_entries(&mut self, entries: &[Entry]) -> Result<(), (String, bool)> {
-        let folded = self.fold.fold(entries).map_err(|fault| {
-            let again = matches!(fault, FoldError::State(_));
-            (fault.to_string(), again)
-        })?;
-        let Some(node) = self.node.upgrade() else { return Ok(()) };
-        // The directory before the number that others wait for; both before anyone is answered.
-        let (directory, at) = (self.fold.directory(), self.fold.folded());
-        *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
-        self.publish_folded.send_replace(at);
-        node.publish(&folded, &directory);
-        let next = if at.0 >= self.head {
-            Readiness::Ready
-        } else {
-            Readiness::Starting { folded: at.0, head: self.head }
-        };
-        self.publish_readiness.send_if_modified(|known| std::mem::replace(known, next.clone()) != next);
-        Ok(())
-    }
+    let entry = broker.read(g, 1).await?;
+    Ok(entry.first().is_some_and(|entry| entry.header.g == g && entry.link == link))
 }
 
 async fn heed_signals(node: std::sync::Weak<Node>) {
@@ -417,12 +399,13 @@ async fn heed_signals(node: std::sync::Weak<Node>) {
     loop {
         let signal = match signals.recv().await {
             Ok(signal) => signal,
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => Signal::Lost,
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
         };
         let Some(node) = node.upgrade() else { return };
         match signal {
             Signal::Logins { account } => node.hub.check_logins(account),
+            Signal::Lost => node.hub.check_all(),
             Signal::Register { account, key } => {
                 if let Some(room) = key.split(':').nth(1).and_then(|room| room.parse().ok()) {
                     node.hub.check_badge(account, room);

@@ -201,7 +201,7 @@ pub async fn read(
     }
     let key = pointer_key(room, lane);
     node.broker.registers(by, vec![(key.clone(), pointer)]).await?;
-    let _ = node.broker.signals().send(Signal::Register { account: by, key });
+    node.broker.signals().send(Signal::Register { account: by, key });
     Ok(())
 }
 

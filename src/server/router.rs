@@ -48,12 +48,28 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .fallback_service(pages.clone())
         .layer(from_fn_with_state((node.clone(), pages), show_again))
         .layer(from_fn_with_state(node.clone(), lead))
+        .layer(from_fn_with_state(node.clone(), opened))
         .layer(from_fn_with_state(node.clone(), forms::same_origin))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
         .layer(from_fn(pages::secure))
         .layer(pages::compression())
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
+}
+
+/// A node that has not read the whole log would say of much that it does not exist: it says that it is reading.
+async fn opened(
+    State(node): State<Arc<Node>>,
+    request: Request<Body>,
+    next: axum::middleware::Next,
+) -> Response {
+    match node.opening() {
+        Some((folded, head)) if !matches!(request.uri().path(), "/healthz" | "/readyz") => {
+            let text = format!("Beck is reading its log: {folded} of {head} entries. Try again in a moment.");
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")], text).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {
@@ -107,7 +123,18 @@ async fn lead(
             Redirect::to("/setup").into_response()
         };
     }
-    let me = node.signed_in(request.headers()).await;
+    let me = match auth::token(request.headers(), &node.config) {
+        Some(token) => node.login_of(token).await,
+        None => Ok(None),
+    };
+    let me = match me {
+        Ok(me) => me,
+        // The door would not open either, and whoever is signed in stays so.
+        Err(fault) => {
+            let text = format!("Beck cannot reach its log now: {fault}. Try again in a moment.");
+            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        }
+    };
     match me {
         None if is_inside || path == "/setup" => Redirect::to("/sign-in").into_response(),
         Some(me) if is_door || path == "/" => {

@@ -38,8 +38,12 @@ pub async fn upgrade(
     let Some(token) = auth::token(&headers, &node.config).map(str::to_owned) else {
         return (StatusCode::UNAUTHORIZED, "Sign in first.").into_response();
     };
-    let Some(me) = node.account_of(&token).await else {
-        return (StatusCode::UNAUTHORIZED, "This login has ended. Sign in again.").into_response();
+    let me = match node.login_of(&token).await {
+        Ok(Some(me)) => me,
+        Ok(None) => {
+            return (StatusCode::UNAUTHORIZED, "This login has ended. Sign in again.").into_response();
+        }
+        Err(fault) => return (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).into_response(),
     };
     let timeouts = timeouts.map_or(&TIMEOUTS, |Extension(timeouts)| timeouts);
     let progress = progress.map(|Extension(progress)| progress).unwrap_or_default();

@@ -36,12 +36,49 @@ fn every_bad_variable_is_named_with_what_it_should_be() {
 }
 
 #[test]
-fn a_redis_setting_is_refused_in_words_that_hold_no_secret() {
-    let fault = read(&[("REDIS_URL", "redis://:hunter2-secret@host"), ("REDIS_PORT", "x")]).unwrap_err();
-    assert!(fault.contains("cannot use Redis yet") && fault.contains("REDIS_PORT must"), "{fault}");
-    assert!(!fault.contains("hunter2"));
-    let fault = read(&[("REDIS_PASSWORD", "hunter2-secret")]).unwrap_err();
-    assert!(fault.contains("REDIS_PASSWORD is set") && !fault.contains("hunter2"), "{fault}");
+fn a_redis_address_is_read_from_a_url_or_from_parts() {
+    let url =
+        read(&[("REDIS_URL", "rediss://ann:s%40crit@cache.example:7000/3"), ("REDIS_CA_FILE", "ca.pem")]);
+    let of_url = url.unwrap().redis.unwrap();
+    assert_eq!((of_url.address().as_str(), of_url.database, of_url.tls), ("cache.example:7000", 3, true));
+    assert_eq!((of_url.username.as_deref(), of_url.password.as_deref()), (Some("ann"), Some("s@crit")));
+    assert!(!format!("{of_url:?}").contains("s@crit"));
+    let parts = [
+        ("REDIS_HOST", "cache.example"),
+        ("REDIS_PORT", "7000"),
+        ("REDIS_USERNAME", "ann"),
+        ("REDIS_PASSWORD", "s@crit"),
+        ("REDIS_TLS", "true"),
+        ("REDIS_CA_FILE", "ca.pem"),
+    ];
+    let of_parts = read(&parts).unwrap().redis.unwrap();
+    assert_eq!((of_parts.database, of_parts.prefix.as_str()), (0, "beck"));
+    assert_eq!(beck::server::broker::redis::RedisSettings { database: 3, ..of_parts }, of_url);
+    assert_eq!(read(&[("REDIS_HOST", "h"), ("REDIS_PREFIX", "two")]).unwrap().redis.unwrap().prefix, "two");
+    assert_eq!(read(&[("REDIS_PREFIX", "two")]).unwrap().redis, None);
+}
+
+#[test]
+fn a_wrong_redis_setting_is_named_in_words_that_hold_no_secret() {
+    let wrong = |settings: &[(&str, &str)], says: &str| {
+        let fault = read(settings).unwrap_err();
+        assert!(fault.contains(says) && !fault.contains("hunter2"), "{fault}");
+    };
+    wrong(&[("REDIS_URL", "http://:hunter2@host")], "REDIS_URL must look like redis://");
+    wrong(&[("REDIS_URL", "redis://:hunter2@host:notaport")], "REDIS_URL must look like redis://");
+    wrong(&[("REDIS_URL", "unix:///hunter2")], "REDIS_URL must look like redis://");
+    wrong(&[("REDIS_URL", "rediss://h/#insecure")], "REDIS_URL must not end in #insecure");
+    wrong(&[("REDIS_URL", "redis://:hunter2@host"), ("REDIS_PORT", "x")], "REDIS_PORT must");
+    wrong(
+        &[("REDIS_URL", "redis://:hunter2@host"), ("REDIS_HOST", "x")],
+        "REDIS_HOST is set beside REDIS_URL",
+    );
+    wrong(&[("REDIS_PASSWORD", "hunter2")], "REDIS_PASSWORD is set, but no address");
+    wrong(
+        &[("REDIS_URL", "redis://host"), ("REDIS_CA_FILE", "ca.pem")],
+        "REDIS_CA_FILE is set, but REDIS_TLS",
+    );
+    wrong(&[("REDIS_HOST", "host"), ("REDIS_PREFIX", "a{b}")], "REDIS_PREFIX must");
 }
 
 #[test]

@@ -1,24 +1,38 @@
 //! The contract of `Broker` and of the fold behind it, on every backend there is.
 
-use crate::support::{assert_linked, open, read_all, room_proposal, set_up};
+use crate::support::backend::{Backend, on_every_backend};
+use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
 use beck::protocol::frame::Draft;
 use beck::protocol::{AccountId, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
-use beck::server::broker::embedded::{Embedded, Fault, OpenError};
-use beck::server::broker::{Broker, BrokerError, Pointer, Proposal, SecretOp};
+use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
 use beck::server::fold::{LOG_FORMAT, WorkspaceBody};
+use beck::server::node::Node;
 use beck::server::rooms;
 use std::path::Path;
-use tempfile::tempdir;
 
-fn workspace(by: AccountId) -> Proposal {
+on_every_backend! {
+    entries_are_numbered_and_linked_as_a_second_implementation_does
+    a_log_is_made_once_and_only_on_purpose
+    a_batch_stays_together
+    secrets_compare_versions_and_expire_and_registers_only_rise
+    a_retry_gets_the_first_outcome_and_another_text_is_refused
+    whichever_comes_first_wins_message_or_void
+    erased_text_is_gone_from_files_and_answers_and_links_agree
+    a_deleted_state_is_folded_again_to_the_same
+    a_lost_log_never_becomes_a_new_workspace
+    following_tells_a_foreign_place
+    texts_are_opaque_and_calls_keep_their_order
+    many_who_append_get_numbers_of_their_own
+    erased_bodies_leave_a_whole_log_to_every_reader
+}
+
+pub fn workspace(by: AccountId) -> Proposal {
     let body = WorkspaceBody { id: WorkspaceId::random(), name: "Here".into(), format: LOG_FORMAT };
     Proposal::new(by, ClientId::random(), Kind::Workspace, &body)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn entries_are_numbered_and_linked_as_a_second_implementation_does() {
-    let folder = tempdir().unwrap();
-    let log = Embedded::open(folder.path()).unwrap();
+async fn entries_are_numbered_and_linked_as_a_second_implementation_does(backend: &Backend) {
+    let log = backend.log().await;
     let by = AccountId::random();
     log.create(workspace(by)).await.unwrap();
     // Not awaited one by one: the calls alone give the order.
@@ -29,34 +43,18 @@ async fn entries_are_numbered_and_linked_as_a_second_implementation_does() {
     for (n, append) in appends.into_iter().enumerate().rev() {
         assert_eq!(append.await.unwrap(), n as u64 + 2);
     }
-    let entries = read_all(&log).await;
+    let entries = read_all(log.as_ref()).await;
     assert_eq!(entries[1..].iter().map(|entry| entry.header.client_id).collect::<Vec<_>>(), ids);
     assert!(entries.is_sorted_by_key(|entry| entry.header.at));
     assert_linked(&entries);
     // From the file as well, not only from memory.
     drop(log);
-    let again = Embedded::open(folder.path()).unwrap();
-    assert_eq!(read_all(&again).await, entries);
+    let again = backend.log().await;
+    assert_eq!(read_all(again.as_ref()).await, entries);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_clock_is_asked_once_for_each_entry_and_times_never_fall() {
-    let folder = tempdir().unwrap();
-    let mut times = [1_000, 3_000, 2_000, 4_000].into_iter();
-    let log = Embedded::open_with_clock(folder.path(), move || times.next().unwrap_or(9_000)).unwrap();
-    let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
-    log.append((0..4).map(|n| room_proposal(by, &format!("r{n}"))).collect()).await.unwrap();
-    let entries = read_all(&log).await;
-    let at: Vec<_> = entries.iter().map(|entry| entry.header.at).collect();
-    assert_eq!(at, [1_000, 3_000, 3_000, 4_000, 9_000]);
-    assert_linked(&entries);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_is_made_once_and_only_on_purpose() {
-    let folder = tempdir().unwrap();
-    let log = Embedded::open(folder.path()).unwrap();
+async fn a_log_is_made_once_and_only_on_purpose(backend: &Backend) {
+    let log = backend.log().await;
     let by = AccountId::random();
     let early = log.append(vec![room_proposal(by, "early")]).await;
     assert!(matches!(early, Err(BrokerError::Refused(_))), "{early:?}");
@@ -66,10 +64,8 @@ async fn a_log_is_made_once_and_only_on_purpose() {
     assert_eq!(log.head().await.unwrap().unwrap().g, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_stays_together() {
-    let folder = tempdir().unwrap();
-    let log = Embedded::open(folder.path()).unwrap();
+async fn a_batch_stays_together(backend: &Backend) {
+    let log = backend.log().await;
     let by = AccountId::random();
     log.create(workspace(by)).await.unwrap();
     let batch: Vec<_> = (0..5).map(|n| room_proposal(by, &format!("r{n}"))).collect();
@@ -77,19 +73,8 @@ async fn a_batch_stays_together() {
     assert_eq!([first.unwrap(), second.unwrap()], [2, 7]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_has_one_process() {
-    let folder = tempdir().unwrap();
-    let first = Embedded::open(folder.path()).unwrap();
-    assert!(matches!(Embedded::open(folder.path()), Err(OpenError::Locked(_))));
-    drop(first);
-    Embedded::open(folder.path()).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn secrets_compare_versions_and_expire_and_registers_only_rise() {
-    let folder = tempdir().unwrap();
-    let log = Embedded::open(folder.path()).unwrap();
+async fn secrets_compare_versions_and_expire_and_registers_only_rise(backend: &Backend) {
+    let log = backend.log().await;
     let put = |value: &str, if_version, expires| SecretOp::Put { value: value.into(), if_version, expires };
     let first = log.secret("k".into(), put("a", 0, None)).await.unwrap().unwrap();
     assert_eq!(first.value, "a");
@@ -111,10 +96,8 @@ async fn secrets_compare_versions_and_expire_and_registers_only_rise() {
     assert_eq!(log.registers(me, raise(0, 50)).await.unwrap(), raise(1, 2));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_retry_gets_the_first_outcome_and_another_text_is_refused() {
-    let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+async fn a_retry_gets_the_first_outcome_and_another_text_is_refused(backend: &Backend) {
+    let here = backend.set_up().await;
     let id = ClientId::random();
     let first = here.post(here.owner, id, "once").await;
     assert!(matches!(first, Outcome::Stored { ordinal: Some(1), .. }), "{first:?}");
@@ -141,10 +124,8 @@ async fn a_retry_gets_the_first_outcome_and_another_text_is_refused() {
     assert_eq!(texts, ["once", "two"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whichever_comes_first_wins_message_or_void() {
-    let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+async fn whichever_comes_first_wins_message_or_void(backend: &Backend) {
+    let here = backend.set_up().await;
     let (early, late) = (ClientId::random(), ClientId::random());
     let voided = rooms::void(&here.node, here.owner, ClientId::random(), early).await.unwrap();
     assert!(matches!(voided, Outcome::Stored { .. }));
@@ -159,7 +140,7 @@ async fn whichever_comes_first_wins_message_or_void() {
     assert_eq!(page.rows.len(), 1);
 }
 
-fn files_hold(folder: &Path, text: &str) -> bool {
+pub fn files_hold(folder: &Path, text: &str) -> bool {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let holds = |path: &std::path::PathBuf| {
         let bytes = std::fs::read(path).unwrap();
@@ -170,10 +151,8 @@ fn files_hold(folder: &Path, text: &str) -> bool {
     !found.is_empty()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn erased_text_is_gone_from_files_and_answers_and_links_agree() {
-    let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Backend) {
+    let here = backend.set_up().await;
     let id = ClientId::random();
     let (first, edited) = ("waterfall-hemlock-first", "waterfall-hemlock-edited");
     // Longer than a page of the file, so that whole pages are given free as well.
@@ -185,11 +164,11 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree() {
     };
     act("text", ActValue::Text(edited.into())).await.unwrap();
     act("deleted", ActValue::On(true)).await.unwrap();
-    assert!(files_hold(folder.path(), first) && files_hold(folder.path(), edited));
+    assert!(files_hold(backend.folder(), first) && files_hold(backend.folder(), edited));
     here.post(here.owner, ClientId::random(), "something follows").await;
     here.node.erase(id).await.unwrap();
-    assert!(!files_hold(folder.path(), first), "the first text is still in a file");
-    assert!(!files_hold(folder.path(), edited), "the edited text is still in a file");
+    assert!(!files_hold(backend.folder(), first), "the first text is still in a file");
+    assert!(!files_hold(backend.folder(), edited), "the edited text is still in a file");
     let entries = here.log().await;
     assert_linked(&entries);
     assert!(entries.iter().filter_map(|entry| entry.body.as_ref()).all(|body| !body.contains("hemlock")));
@@ -201,7 +180,7 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree() {
     // A retry of the erased draft is still no second message.
     let again = here.post(here.owner, id, &posted).await;
     assert!(matches!(again, Outcome::Stored { ordinal: Some(1), .. }), "{again:?}");
-    assert_refold_is_equal(folder.path(), here).await;
+    assert_refold_is_equal(backend, here).await;
 }
 
 /// All that the state file holds, as text.
@@ -225,41 +204,27 @@ fn dump(folder: &Path) -> Vec<String> {
     lines
 }
 
-async fn assert_refold_is_equal(folder: &Path, here: crate::support::TestNode) {
+async fn assert_refold_is_equal(backend: &Backend, here: TestNode) {
     let directory = here.node.directory();
     let last = here.node.folded();
-    let crate::support::TestNode { node, embedded, .. } = here;
-    drop((node, embedded));
-    let before = dump(folder);
+    let TestNode { node, log, .. } = here;
+    drop((node, log));
+    // The log is open again once the node's threads have ended.
+    drop(backend.log().await);
+    let before = dump(backend.folder());
     for ending in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(folder.join(format!("state.sqlite{ending}")));
+        let _ = std::fs::remove_file(backend.folder().join(format!("state.sqlite{ending}")));
     }
-    let node = reopen(folder).await;
+    let node = backend.node().await;
     assert_eq!(node.folded(), last);
     assert_eq!(*node.directory(), *directory);
     drop(node);
-    assert_eq!(dump(folder), before);
+    assert_eq!(dump(backend.folder()), before);
     assert!(before.len() > 20);
 }
 
-/// The node of a folder whose last node was just dropped: its threads may take a moment to end.
-async fn reopen(folder: &Path) -> std::sync::Arc<beck::server::node::Node> {
-    loop {
-        match Embedded::open(folder) {
-            Ok(log) => {
-                let config = crate::support::config(folder);
-                return beck::server::node::Node::start(config, std::sync::Arc::new(log)).await.unwrap();
-            }
-            Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
-            Err(fault) => panic!("{fault}"),
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_state_is_folded_again_to_the_same() {
-    let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
+    let here = backend.set_up().await;
     let guest = here.member("guest").await;
     let mut ids = Vec::new();
     for n in 0..30 {
@@ -288,107 +253,134 @@ async fn a_deleted_state_is_folded_again_to_the_same() {
         here.post(guest, ClientId::random(), "after leaving").await,
         Outcome::Refused { why: Refusal::NotFound }
     );
-    assert_refold_is_equal(folder.path(), here).await;
+    assert_refold_is_equal(backend, here).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_failed_flush_the_outcome_is_unknown_and_a_retry_makes_one_message() {
-    let mut faults = 0;
-    for fault in [Fault::LostCommit, Fault::KeptCommit] {
-        let folder = tempdir().unwrap();
-        let here = set_up(folder.path()).await;
-        here.post(here.owner, ClientId::random(), "before").await;
-        // The broker itself says unknown …
-        let body = beck::protocol::MessageBody { text: "direct".into(), quote: None };
-        let direct = Proposal::new(here.owner, ClientId::random(), Kind::Message, &body).room(here.general);
-        here.embedded.plant(fault);
-        let answer = here.embedded.append(vec![direct.clone()]).await;
-        assert!(matches!(answer, Err(BrokerError::Unknown(_))), "{answer:?}");
-        faults += 1;
-        assert!(matches!(here.node.propose(direct).await.unwrap(), Outcome::Stored { .. }));
-        // … and the node tries again under the same id.
-        here.embedded.plant(fault);
-        let outcome = here.post(here.owner, ClientId::random(), "during").await;
-        assert!(matches!(outcome, Outcome::Stored { ordinal: Some(3), .. }), "{fault:?} {outcome:?}");
-        faults += 1;
-        here.post(here.owner, ClientId::random(), "after").await;
-        let page = rooms::page(&here.node, here.owner, (here.general, 0), PageAt::Newest, 50, None).unwrap();
-        let texts: Vec<_> = page.rows.iter().map(|row| row.text.clone().unwrap()).collect();
-        assert_eq!(texts, ["before", "direct", "during", "after"], "{fault:?}");
-        assert_linked(&here.log().await);
-    }
-    assert_eq!(faults, 4);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_log_never_becomes_a_new_workspace() {
-    let folder = tempdir().unwrap();
-    drop(set_up(folder.path()).await);
-    drop(reopen(folder.path()).await);
-    for ending in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(folder.path().join(format!("log.sqlite{ending}")));
-    }
-    let log = loop {
-        match Embedded::open(folder.path()) {
-            Ok(log) => break log,
-            Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
-            Err(fault) => panic!("{fault}"),
-        }
-    };
-    let config = crate::support::config(folder.path());
-    let started = beck::server::node::Node::start(config, std::sync::Arc::new(log)).await;
+async fn a_lost_log_never_becomes_a_new_workspace(backend: &Backend) {
+    drop(backend.set_up().await);
+    drop(backend.node().await);
+    backend.lose_log();
+    let started = Node::start(config(backend.folder()), backend.log().await).await;
     let fault = started.err().map(|fault| fault.to_string()).unwrap_or_default();
     assert!(fault.contains("the log is gone"), "{fault}");
 }
 
-/// The data folder in tests/data was made by version 0.1.0: every later version must open it.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_versions_data_folder_opens() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/v0.1.0");
-    let folder = tempdir().unwrap();
-    for file in ["log.sqlite", "workspace"] {
-        std::fs::copy(source.join(file), folder.path().join(file)).unwrap();
-    }
-    let (node, log) = open(folder.path()).await;
+async fn following_tells_a_foreign_place(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    let first = log.create(workspace(by)).await.unwrap();
+    log.append(vec![room_proposal(by, "a"), room_proposal(by, "b")]).await.unwrap();
+    assert_eq!(log.follow(first, 9).await.unwrap().len(), 2);
     let entries = read_all(log.as_ref()).await;
-    assert_linked(&entries);
-    let directory = node.directory();
-    assert_eq!(directory.workspace.as_ref().unwrap().name, "Test Place");
-    let owner = directory.by_handle("olive").unwrap().id;
-    let room = directory.rooms_of(owner)[0].id;
-    let page = rooms::page(&node, owner, (room, 0), PageAt::Newest, 50, None).unwrap();
-    let texts: Vec<_> = page.rows.iter().map(|row| row.text.as_deref()).collect();
-    assert_eq!(texts, [Some("first"), Some("second, edited"), None, Some("fourth")]);
-    assert_eq!(page.rows[3].reactions["🌊"].len(), 1);
-    let login = node.check_password("olive", "a long password").await.unwrap();
-    assert_eq!(login.map(|login| login.account), Some(owner));
+    assert_eq!(log.read(2, 1).await.unwrap(), entries[1..2]);
+    assert_eq!(log.read(4, 9).await.unwrap(), []);
+    let foreign = "0123456789abcdef".parse().unwrap();
+    // A number in the middle, the end, and one that the log never reached.
+    for g in [1, 3, 7] {
+        let told = log.follow(Head { g, link: foreign }, 9).await;
+        assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+    }
+    // Another one that opens the log later, and has read nothing yet, tells the same.
+    drop(log);
+    let again = backend.log().await;
+    for g in [1, 3, 7] {
+        let told = again.follow(Head { g, link: foreign }, 9).await;
+        assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+    }
+    let start = Head::default();
+    assert_eq!(again.follow(start, 2).await.unwrap(), entries[..2]);
 }
 
-/// Makes that folder: `cargo suite -- --ignored make_the_data_folder`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "writes tests/data; run once for each version whose format differs"]
-async fn make_the_data_folder() {
-    let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
-    let ids: Vec<_> = (0..4).map(|_| ClientId::random()).collect();
-    for (id, text) in ids.iter().zip(["first", "second", "third", "fourth"]) {
-        here.post(here.owner, *id, text).await;
+async fn texts_are_opaque_and_calls_keep_their_order(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    log.create(workspace(by)).await.unwrap();
+    let odd = ["", "\r\n*1\r\n$4\r\nQUIT\r\n", "%s %d \\0 \u{0}", "\u{1f30a} 佐藤 {beck}:log", "'\"`--[[ ]]"];
+    let mut proposals = Vec::new();
+    for n in 0..600 {
+        let room = odd[n % odd.len()];
+        let mut proposal = room_proposal(by, &format!("{n} {room}"));
+        proposal.slot = (n % 3 == 0).then(|| "react:\u{1f30a}:%d\\n".parse().unwrap());
+        proposals.push(proposal);
     }
-    let react = format!("react:🌊:{}", here.owner);
-    for (id, slot, value) in [
-        (ids[1], "text", ActValue::Text("second, edited".into())),
-        (ids[2], "deleted", ActValue::On(true)),
-        (ids[3], react.as_str(), ActValue::On(true)),
-    ] {
-        let ids = (ClientId::random(), here.general, id);
-        rooms::act(&here.node, here.owner, ids, slot, value).await.unwrap();
+    // Batches of one to five, all on their way before the first is answered.
+    let mut appends = Vec::new();
+    let mut rest = proposals.clone();
+    while !rest.is_empty() {
+        let batch: Vec<_> = rest.drain(..rest.len().min(1 + appends.len() % 5)).collect();
+        appends.push((batch.len() as u64, log.append(batch)));
     }
-    here.node.erase(ids[2]).await.unwrap();
-    drop(here);
-    drop(reopen(folder.path()).await);
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/v0.1.0");
-    std::fs::create_dir_all(&target).unwrap();
-    for file in ["log.sqlite", "workspace"] {
-        std::fs::copy(folder.path().join(file), target.join(file)).unwrap();
+    let mut next = 2;
+    for (count, append) in appends {
+        assert_eq!(append.await.unwrap(), next);
+        next += count;
     }
+    let entries = read_all(log.as_ref()).await;
+    assert_linked(&entries);
+    for (proposal, entry) in proposals.iter().zip(&entries[1..]) {
+        assert_eq!(entry.body.as_ref(), Some(&proposal.body));
+        assert_eq!(entry.header, proposal.header(entry.header.g, entry.header.at));
+    }
+    assert_eq!(entries.len(), 601);
+}
+
+async fn many_who_append_get_numbers_of_their_own(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    log.create(workspace(by)).await.unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let log = log.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut mine = Vec::new();
+            for n in 0..10 {
+                let proposal = room_proposal(by, &n.to_string());
+                mine.push((proposal.client_id, log.append(vec![proposal]).await.unwrap()));
+            }
+            mine
+        }));
+    }
+    let mut answered = Vec::new();
+    for task in tasks {
+        let mine = task.await.unwrap();
+        assert!(mine.is_sorted_by_key(|(_, g)| *g));
+        answered.extend(mine);
+    }
+    let entries = read_all(log.as_ref()).await;
+    assert_linked(&entries);
+    assert_eq!(entries.len(), 201);
+    for (id, g) in answered {
+        assert_eq!(entries[g as usize - 1].header.client_id, id);
+    }
+}
+
+async fn erased_bodies_leave_a_whole_log_to_every_reader(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    log.create(workspace(by)).await.unwrap();
+    log.append((0..30).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
+    let before = read_all(log.as_ref()).await;
+    assert!(log.erase(vec![5, 6, 7, 30]).await.unwrap());
+    assert!(log.erase(vec![6, 7, 8]).await.unwrap(), "twice is once");
+    assert!(!log.erase(vec![9, 31]).await.unwrap(), "the newest one stays");
+    for _ in 0..2 {
+        let log = backend.log_beside(&log).await;
+        let after = read_all(log.as_ref()).await;
+        assert_linked(&after);
+        for (was, is) in before.iter().zip(&after) {
+            let gone = [5, 6, 7, 8, 9, 30].contains(&is.header.g);
+            assert_eq!((&was.header, was.link), (&is.header, is.link));
+            assert_eq!(is.body.is_none(), gone, "{}", is.header.g);
+        }
+        // Reads that begin or end among the erased ones.
+        let numbers = |entries: Vec<Entry>| entries.iter().map(|e| e.header.g).collect::<Vec<_>>();
+        assert_eq!(numbers(log.read(6, 2).await.unwrap()), [6, 7]);
+        assert_eq!(numbers(log.read(4, 3).await.unwrap()), [4, 5, 6]);
+        assert_eq!(numbers(log.read(29, 9).await.unwrap()), [29, 30, 31]);
+        let at = Head { g: 7, link: before[6].link };
+        assert_eq!(log.follow(at, 3).await.unwrap()[0].header.g, 8);
+    }
+    // The log goes on after them.
+    assert_eq!(log.append(vec![room_proposal(by, "next")]).await.unwrap(), 32);
+    assert_linked(&read_all(log.as_ref()).await);
 }

@@ -5,7 +5,7 @@ use beck::protocol::frame::Draft;
 use beck::protocol::{ClientId, ErrorCode, Outcome};
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signal,
+    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals,
 };
 use beck::server::node::{Node, Readiness};
 use beck::server::rooms;
@@ -25,12 +25,19 @@ struct Deaf {
 }
 
 impl Broker for Deaf {
-    fn follow(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
         if self.broken.load(Ordering::SeqCst) {
             return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
         }
-        self.asked.store(after, Ordering::SeqCst);
+        self.asked.store(after.g, Ordering::SeqCst);
         self.log.follow(after, limit)
+    }
+
+    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
+        }
+        self.log.read(from, limit)
     }
 
     fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
@@ -64,7 +71,7 @@ impl Broker for Deaf {
         self.log.registers(account, raise)
     }
 
-    fn signals(&self) -> tokio::sync::broadcast::Sender<Signal> {
+    fn signals(&self) -> Signals {
         self.log.signals()
     }
 

@@ -5,7 +5,7 @@
 //! acknowledged is on disk. A commit that fails leaves the outcome open; the file is opened anew and says.
 
 use super::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signal, digest,
+    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals, digest,
 };
 use crate::protocol::{AccountId, Hash, Header};
 use crate::server::now_ms;
@@ -83,7 +83,7 @@ pub struct Embedded {
     commands: Option<mpsc::SyncSender<Command>>,
     writer: Option<std::thread::JoinHandle<()>>,
     head: watch::Receiver<Option<Head>>,
-    signals: broadcast::Sender<Signal>,
+    signals: Signals,
     _lock: File,
 }
 
@@ -100,18 +100,7 @@ impl Embedded {
         clock: impl FnMut() -> i64 + Send + 'static,
     ) -> Result<Embedded, OpenError> {
         let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
-        make_private_folder(folder).map_err(in_folder)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("lock"))
-            .map_err(in_folder)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(folder.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(in_folder(source)),
-        }
+        let lock = lock_folder(folder)?;
         let path = folder.join(LOG_FILE);
         let in_log = |source| OpenError::Log { path: path.clone(), source };
         let connection = open_file(&path).map_err(in_log)?;
@@ -142,7 +131,7 @@ impl Embedded {
             .name("log-writer".into())
             .spawn(move || writer.run(&waiting))
             .map_err(in_folder)?;
-        let signals = broadcast::channel(1_024).0;
+        let signals = Signals::new(broadcast::channel(1_024).0, None);
         Ok(Embedded { shared, commands: Some(commands), writer: Some(writer), head, signals, _lock: lock })
     }
 
@@ -209,23 +198,35 @@ impl Broker for Embedded {
         self.ask(|reply| Command::Append(batch, reply))
     }
 
-    fn follow(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
         let mut head = self.head.clone();
         async move {
-            head.wait_for(|head| head.is_some_and(|head| head.g > after))
-                .await
-                .map_err(|_| BrokerError::Refused("The log has been closed.".into()))?;
-            if let Some(entries) = self.shared.recent_after(after, limit) {
-                return Ok(entries);
+            // The entry at `after` is read along, to compare it.
+            let (from, limit) = (after.g.max(1), limit + usize::from(after.g > 0));
+            loop {
+                let reached = head.borrow_and_update().unwrap_or_default();
+                if reached.g > after.g || reached.g == after.g && reached.link != after.link {
+                    break;
+                }
+                if reached.g < after.g && self.shared.link(after.g).await? != Some(after.link) {
+                    return Err(rewritten(after.g));
+                }
+                head.changed().await.map_err(|_| BrokerError::Refused("The log has been closed.".into()))?;
             }
-            let shared = self.shared.clone();
-            let read = move || read_entries(&lock(&shared.reader), after, limit);
-            tokio::task::spawn_blocking(read)
-                .await
-                .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))?
-                .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))
+            let mut entries = self.shared.read(from, limit).await?;
+            if after.g > 0 {
+                if entries.first().is_none_or(|first| first.link != after.link) {
+                    return Err(rewritten(after.g));
+                }
+                entries.remove(0);
+            }
+            Ok(entries)
         }
         .boxed()
+    }
+
+    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        async move { self.shared.read(from.max(1), limit).await }.boxed()
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
@@ -254,7 +255,7 @@ impl Broker for Embedded {
         self.ask(move |reply| Command::Raise(account, raise, reply))
     }
 
-    fn signals(&self) -> broadcast::Sender<Signal> {
+    fn signals(&self) -> Signals {
         self.signals.clone()
     }
 
@@ -264,19 +265,54 @@ impl Broker for Embedded {
 }
 
 impl Shared {
-    fn recent_after(&self, after: u64, limit: usize) -> Option<Vec<Entry>> {
+    fn recent(&self, from: u64, limit: usize) -> Option<Vec<Entry>> {
         let recent = lock(&self.recent);
-        let first = recent.front()?.header.g;
-        if after + 1 < first {
-            return None;
-        }
-        Some(recent.iter().skip((after + 1 - first) as usize).take(limit).cloned().collect())
+        let skip = from.checked_sub(recent.front()?.header.g)?;
+        Some(recent.iter().skip(skip as usize).take(limit).cloned().collect())
     }
+
+    async fn read(self: &Arc<Self>, from: u64, limit: usize) -> Result<Vec<Entry>, BrokerError> {
+        if let Some(entries) = self.recent(from, limit) {
+            return Ok(entries);
+        }
+        let shared = self.clone();
+        let read = move || read_entries(&lock(&shared.reader), from - 1, limit);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))?
+            .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))
+    }
+
+    async fn link(self: &Arc<Self>, g: u64) -> Result<Option<Hash>, BrokerError> {
+        let found = self.read(g, 1).await?;
+        Ok(found.first().filter(|entry| entry.header.g == g).map(|entry| entry.link))
+    }
+}
+
+fn rewritten(g: u64) -> BrokerError {
+    BrokerError::Rewritten(format!("the log has another entry {g} than this server has read"))
 }
 
 /// A poisoned lock guards plain data that is whole at every step: go on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Makes a data folder if it is missing and locks it for this process, until the file is dropped.
+pub fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+    let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
+    make_private_folder(folder).map_err(in_folder)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))
+        .map_err(in_folder)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(in_folder(source)),
+    }
 }
 
 fn make_private_folder(folder: &Path) -> std::io::Result<()> {

@@ -3,6 +3,9 @@
 
 pub mod embedded;
 pub mod redis;
+mod signal;
+
+pub use signal::{Signal, Signals};
 
 use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
 use futures::future::BoxFuture;
@@ -103,6 +106,9 @@ pub enum BrokerError {
     /// It may be stored or not. Try again with the same `client_id`; the fold drops the second one.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
+    /// The log is no longer the one that was read: its tail was rewritten, or all of it. Says what was found.
+    #[error("{0}")]
+    Rewritten(String),
 }
 
 /// A secret's value and the version that `put` compares.
@@ -132,15 +138,6 @@ pub struct Pointer {
     pub ordinal: u64,
 }
 
-/// Something that may be lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signal {
-    /// A register of this account changed.
-    Register { account: AccountId, key: String },
-    /// A secret's kind and owner: logins of this account are to be looked up again.
-    Logins { account: AccountId },
-}
-
 /// How durable an acknowledged entry is, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Durability {
@@ -160,7 +157,8 @@ pub struct Durability {
 ///   and its entries follow each other. The log decides nothing: it takes a doubled `client_id`.
 /// - **No log by accident.** Only [`Broker::create`] makes a log, and only where there is none.
 /// - **Read.** Every reader sees the same entries in the same order, each one exactly once per pass.
-///   What was read can not become unread, unless the tail was rewritten, and then the links say so.
+///   What was read can not become unread, unless the tail was rewritten (a failover, a restored copy), and then
+///   [`Broker::follow`] says so within two seconds, also when nothing new comes.
 /// - **Erase** removes bodies, from the file too, never the newest entry's; headers and links stay.
 ///   Erasing twice is erasing once.
 /// - **Secrets** are never in the log. **Registers** only ever rise. **Signals** may be lost.
@@ -172,9 +170,13 @@ pub trait Broker: Send + Sync {
     /// that order, also when the first was not awaited.
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
 
-    /// Up to `limit` entries with `g > after`, in order; waits for the first one if there is none yet.
-    /// Cancelling the wait loses nothing.
-    fn follow(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
+    /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
+    /// yet. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
+    /// while it cannot be reached, also in the middle of the wait. Cancelling the wait loses nothing.
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
+
+    /// Up to `limit` entries with `g >= from`, in order, as they stand now; none after the end.
+    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
 
     /// Where the log ends now; `None` if there is no log.
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>>;
@@ -193,7 +195,7 @@ pub trait Broker: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>>;
 
     /// Sends and receives what may be lost.
-    fn signals(&self) -> tokio::sync::broadcast::Sender<Signal>;
+    fn signals(&self) -> Signals;
 
     /// What an ack is worth here.
     fn durability(&self) -> Durability;

@@ -21,12 +21,16 @@ Commands:
 Settings come from the environment and from the file .env:
   IP               address to listen on (127.0.0.1)
   PORT             port to listen on (8080; 0 picks a free one)
-  DATA_DIR         folder that holds everything (./data)
+  DATA_DIR         folder that holds everything (./data); with Redis, what this server made of the log
   PUBLIC_URL       the address that people type, behind a proxy (https://chat.example.org)
   ALLOWED_ORIGINS  further addresses that pages may come from, with commas between
   QR               yes or no: a QR code of the address at the start (auto: in a terminal)
   LOG              error, warn, info, debug or a filter (info)
   LOG_FORMAT       text or json (text)
+  REDIS_URL        Redis 7 or Valkey that many servers share: redis://user:password@host:6379/0, rediss:// for TLS;
+                   or in parts: REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_TLS
+  REDIS_CA_FILE    PEM file of the authority that signed its certificate
+  REDIS_PREFIX     first word of every key, one for each workspace (beck)
 ";
 
 /// Runs a command; gives the exit code.

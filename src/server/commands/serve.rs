@@ -1,7 +1,9 @@
 //! `beck serve`.
 
 use super::Ended;
-use crate::server::broker::{Broker, embedded::Embedded};
+use crate::server::broker::Broker;
+use crate::server::broker::embedded::{Embedded, lock_folder};
+use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
 use crate::server::node::{Node, Readiness};
 use crate::server::{accounts, addresses, router, serve};
@@ -22,8 +24,14 @@ pub fn run(config: Config) -> Ended {
             _ => format!("{} cannot be listened on: {fault}", config.address),
         })?;
         let address = listener.local_addr().map_err(|fault| fault.to_string())?;
-        let broker = Embedded::open(&config.data_dir).map_err(|fault| fault.to_string())?;
-        let broker: Arc<dyn Broker> = Arc::new(broker);
+        // A folder has one process, also where the log is elsewhere: the state is in it.
+        let (broker, _lock): (Arc<dyn Broker>, _) = match &config.redis {
+            Some(settings) => {
+                let lock = lock_folder(&config.data_dir).map_err(|fault| fault.to_string())?;
+                (Arc::new(Redis::open(settings).await?), Some(lock))
+            }
+            None => (Arc::new(Embedded::open(&config.data_dir).map_err(|fault| fault.to_string())?), None),
+        };
         let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
         let public = public_folder();

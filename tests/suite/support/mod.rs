@@ -1,13 +1,15 @@
 //! What tests share: nodes in process, real servers, clients with verbs, and second implementations.
 
+pub mod backend;
 pub mod proxy;
+pub mod redis;
 pub mod server;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
 use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId};
 use beck::server::broker::embedded::{Embedded, OpenError};
-use beck::server::broker::{Broker, Entry, Proposal};
+use beck::server::broker::{Broker, Entry, Head, Proposal, SharedBroker};
 use beck::server::config::Config;
 use beck::server::fold::{AccountBody, RoomBody};
 use beck::server::node::Node;
@@ -28,23 +30,22 @@ pub fn config(folder: &Path) -> Config {
 /// A node in this process, with a workspace, an owner and room General.
 pub struct TestNode {
     pub node: Arc<Node>,
-    pub embedded: Arc<Embedded>,
+    pub log: SharedBroker,
     pub owner: AccountId,
     pub general: RoomId,
 }
 
-/// Opens the node of a folder without setting it up.
-pub async fn open(folder: &Path) -> (Arc<Node>, Arc<Embedded>) {
-    let embedded = Arc::new(Embedded::open(folder).unwrap());
-    let node = Node::start(config(folder), embedded.clone()).await.unwrap();
-    (node, embedded)
+/// A node in a folder, set up.
+pub async fn set_up(folder: &Path) -> TestNode {
+    set_up_on(folder, Arc::new(Embedded::open(folder).unwrap())).await
 }
 
-pub async fn set_up(folder: &Path) -> TestNode {
-    let (node, embedded) = open(folder).await;
+/// As [`set_up`], on a log that is open already.
+pub async fn set_up_on(folder: &Path, log: SharedBroker) -> TestNode {
+    let node = Node::start(config(folder), log.clone()).await.unwrap();
     let new = accounts::NewAccount { name: "Olive Owner", handle: "olive", password: "a long password" };
     let (owner, general) = accounts::set_up(&node, "Test Place", new).await.unwrap();
-    TestNode { node, embedded, owner, general }
+    TestNode { node, log, owner, general }
 }
 
 impl TestNode {
@@ -60,7 +61,7 @@ impl TestNode {
 
     /// Every entry of the log.
     pub async fn log(&self) -> Vec<Entry> {
-        read_all(self.embedded.as_ref()).await
+        read_all(self.log.as_ref()).await
     }
 }
 
@@ -68,7 +69,8 @@ pub async fn read_all(broker: &dyn Broker) -> Vec<Entry> {
     let head = broker.head().await.unwrap().map_or(0, |head| head.g);
     let mut entries: Vec<Entry> = Vec::new();
     while (entries.len() as u64) < head {
-        entries.extend(broker.follow(entries.len() as u64, 100).await.unwrap());
+        let after = entries.last().map_or(Head::default(), |last| Head { g: last.header.g, link: last.link });
+        entries.extend(broker.follow(after, 100).await.unwrap());
     }
     entries
 }
@@ -136,7 +138,7 @@ pub async fn furnish(folder: &Path, people: usize) -> Place {
     }
     if !batch.is_empty() {
         let last = batch.len() as u64 - 1;
-        let first = here.embedded.append(batch).await.unwrap();
+        let first = here.log.append(batch).await.unwrap();
         here.node.wait_folded(first + last).await;
     }
     let mut signed_in = Vec::new();

@@ -22,12 +22,22 @@ impl TestServer {
 
     /// As [`TestServer::start`], with a folder of files that it serves beside its pages.
     pub fn start_with_public(folder: &Path, public: &Path) -> TestServer {
+        Self::launch(folder, public, &[]).0
+    }
+
+    /// As [`TestServer::start`], with more settings; gives the line that says where it listens.
+    pub fn start_set(folder: &Path, settings: &[(&str, &str)]) -> (TestServer, String) {
+        Self::launch(folder, &folder.join("no-bundle"), settings)
+    }
+
+    fn launch(folder: &Path, public: &Path, settings: &[(&str, &str)]) -> (TestServer, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_beck"))
             .env_clear()
             .env("DATA_DIR", folder)
             .env("PORT", "0")
             .env("LOG", "error")
             .env("DIOXUS_PUBLIC_PATH", public)
+            .envs(settings.iter().copied())
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -37,7 +47,7 @@ impl TestServer {
         let ready = lines.next().unwrap().unwrap();
         let base = ready.strip_prefix("Beck is ready: ").unwrap().split(' ').next().unwrap().to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        TestServer { child, base }
+        (TestServer { child, base }, ready)
     }
 
     /// SIGKILL: nothing is flushed, nobody is told.

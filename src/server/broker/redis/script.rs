@@ -1,0 +1,61 @@
+//! The scripts, run by their hash; a store that does not know one yet is given it.
+
+use super::connect::Line;
+use ::redis::{Cmd, FromRedisValue, RedisError, cmd};
+use sha1::{Digest as _, Sha1};
+use std::sync::LazyLock;
+
+pub struct Script {
+    text: &'static str,
+    hash: LazyLock<String>,
+}
+
+macro_rules! script {
+    ($name:ident, $file:literal) => {
+        pub static $name: Script =
+            Script { text: include_str!($file), hash: LazyLock::new(|| hash(include_str!($file))) };
+    };
+}
+
+script!(APPEND, "append.lua");
+script!(ERASE, "erase.lua");
+script!(SECRET, "secret.lua");
+script!(REGISTERS, "registers.lua");
+
+fn hash(text: &str) -> String {
+    Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The command that a script could not run, from the line of it that an error names.
+pub fn command_at(detail: &str) -> Option<&'static str> {
+    let script =
+        [&APPEND, &ERASE, &SECRET, &REGISTERS].into_iter().find(|s| detail.contains(s.hash.as_str()))?;
+    let line = detail.split("user_script:").nth(1)?;
+    let line: String = line.chars().take_while(char::is_ascii_digit).collect();
+    let line = script.text.lines().nth(line.parse::<usize>().ok()?.checked_sub(1)?)?;
+    line.split("redis.call('").nth(1)?.split('\'').next()
+}
+
+impl Script {
+    /// The call of this script on these keys; arguments follow.
+    pub fn call(&self, keys: &[&str]) -> Cmd {
+        let mut call = cmd("EVALSHA");
+        call.arg(self.hash.as_str()).arg(keys.len()).arg(keys);
+        call
+    }
+
+    /// Runs a call. A store that does not know the script has done nothing: it is loaded and called once more.
+    pub async fn run<T: FromRedisValue>(
+        &self,
+        line: &Line,
+        call: &Cmd,
+    ) -> Result<T, Result<RedisError, String>> {
+        match line.ask(call).await {
+            Err(Ok(fault)) if fault.code() == Some("NOSCRIPT") => {
+                let _: String = line.ask(cmd("SCRIPT").arg("LOAD").arg(self.text)).await?;
+                line.ask(call).await
+            }
+            done => done,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Signals between servers over one channel. Two logs never hear each other: the channel bears the link of the
+//! log's first entry, since channels do not know of key prefixes and database numbers.
+
+use super::connect::Backoff;
+use super::entries;
+use super::tail::Shared;
+use crate::server::broker::{BrokerError, Signal};
+use ::redis::cmd;
+use futures::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc};
+
+/// A connection without a word for so long is asked whether it lives.
+const PING: Duration = Duration::from_secs(5);
+/// A signal is sent again so often if the store does not take it.
+const TRIES: u32 = 3;
+
+fn text(me: &str, signal: &Signal) -> Option<String> {
+    match signal {
+        Signal::Register { account, key } => Some(format!("{me} register {account} {key}")),
+        Signal::Logins { account } => Some(format!("{me} logins {account}")),
+        Signal::Lost => None,
+    }
+}
+
+/// A signal of another server; `None` for our own and for those of later versions.
+fn parse(me: &str, text: &str) -> Option<Signal> {
+    let mut words = text.split(' ');
+    if words.next() == Some(me) {
+        return None;
+    }
+    let (kind, account) = (words.next()?, words.next()?.parse().ok()?);
+    match kind {
+        "register" => Some(Signal::Register { account, key: words.next()?.to_owned() }),
+        "logins" => Some(Signal::Logins { account }),
+        _ => None,
+    }
+}
+
+async fn channel(shared: &Shared) -> Result<String, BrokerError> {
+    let mut changes = shared.changes();
+    loop {
+        changes.borrow_and_update();
+        if shared.end().g > 0
+            && let Some(link) = entries::link_at(&shared.line, &shared.keys, 1).await?
+        {
+            return Ok(shared.line.connector.settings.key(&format!("signals:{link}")));
+        }
+        if changes.changed().await.is_err() {
+            return Err(BrokerError::Refused("The log has been closed.".into()));
+        }
+    }
+}
+
+/// Sends what comes from this server.
+pub async fn send(shared: Arc<Shared>, me: String, mut out: mpsc::Receiver<Signal>) {
+    while let Some(signal) = out.recv().await {
+        let Some(text) = text(&me, &signal) else { continue };
+        let mut backoff = Backoff::new();
+        for _ in 0..TRIES {
+            let sent = match channel(&shared).await {
+                Ok(channel) => shared.line.write::<i64>(cmd("PUBLISH").arg(channel).arg(&text)).await,
+                Err(fault) => Err(fault),
+            };
+            match sent {
+                Ok(_) => break,
+                Err(fault) => {
+                    tracing::warn!(%fault, "a signal could not be sent");
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+}
+
+/// Hears what other servers send.
+pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Signal>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let why = match hear_once(&shared, &me, &heard, &mut backoff).await {
+            Err(why) => why,
+            Ok(never) => match never {},
+        };
+        tracing::warn!(why, "signals of other servers cannot be heard");
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+async fn hear_once(
+    shared: &Shared,
+    me: &str,
+    heard: &broadcast::Sender<Signal>,
+    backoff: &mut Backoff,
+) -> Result<std::convert::Infallible, String> {
+    let channel = channel(shared).await.map_err(|fault| fault.to_string())?;
+    let connector = &shared.line.connector;
+    let (mut sink, mut messages) = connector.listen().await?.split();
+    sink.subscribe(&channel).await.map_err(|fault| connector.words(&fault))?;
+    *backoff = Backoff::new();
+    // Something may have been said while nobody listened.
+    let _ = heard.send(Signal::Lost);
+    loop {
+        match tokio::time::timeout(PING, messages.next()).await {
+            Ok(Some(message)) => {
+                let text: String = message.get_payload().unwrap_or_default();
+                if let Some(signal) = parse(me, &text) {
+                    let _ = heard.send(signal);
+                }
+            }
+            Ok(None) => return Err("the store closed the connection".into()),
+            Err(_) => {
+                let ping = tokio::time::timeout(PING, sink.ping::<::redis::Value>()).await;
+                ping.map_err(|_| "the store does not answer")?.map_err(|fault| connector.words(&fault))?;
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What servers and connections tell each other beside the log. A signal may be lost.
+
+use crate::protocol::AccountId;
+use tokio::sync::{broadcast, mpsc};
+
+/// Something that may be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A register of this account changed.
+    Register { account: AccountId, key: String },
+    /// A secret's kind and owner: logins of this account are to be looked up again.
+    Logins { account: AccountId },
+    /// Signals of other servers may have been missed: everything is to be looked up again. Never sent.
+    Lost,
+}
+
+/// Where signals are sent and heard. What is sent is heard here too.
+#[derive(Clone)]
+pub struct Signals {
+    heard: broadcast::Sender<Signal>,
+    /// To the other servers, if there can be any.
+    out: Option<mpsc::Sender<Signal>>,
+}
+
+impl Signals {
+    pub fn new(heard: broadcast::Sender<Signal>, out: Option<mpsc::Sender<Signal>>) -> Signals {
+        Signals { heard, out }
+    }
+
+    pub fn send(&self, signal: Signal) {
+        if let Some(out) = &self.out {
+            // Full: the store has been away for long, and those who come back look everything up.
+            let _ = out.try_send(signal.clone());
+        }
+        // Nobody may listen yet.
+        let _ = self.heard.send(signal);
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<Signal> {
+        self.heard.subscribe()
+    }
+}

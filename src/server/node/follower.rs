@@ -1,0 +1,148 @@
+//! The thread that folds what the broker gives, for as long as the node lives.
+
+use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
+use crate::protocol::Hash;
+use crate::server::broker::{BrokerError, Entry, Head, SharedBroker};
+use crate::server::fold::{Fold, FoldError};
+use futures::FutureExt;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Pauses of the fold after a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+/// A node that is so many entries behind the log is not ready.
+const LAG: u64 = 4 * FOLD_ENTRIES as u64;
+
+/// The thread that folds: the only one that writes the state file.
+pub(super) struct Follower {
+    pub(super) fold: Fold,
+    pub(super) node: std::sync::Weak<Node>,
+    pub(super) broker: SharedBroker,
+    pub(super) commands: mpsc::UnboundedReceiver<FoldCommand>,
+    pub(super) publish_folded: watch::Sender<(u64, Hash)>,
+    pub(super) publish_readiness: watch::Sender<Readiness>,
+    /// Where the log ended when it was last looked up.
+    pub(super) head: u64,
+    pub(super) looked: Instant,
+}
+
+/// Why the fold stands still.
+pub(super) enum Stopped {
+    /// It may pass by itself.
+    Pausing(String),
+    /// The log is no longer the one that was folded.
+    Rewritten(String),
+    Ended(String),
+}
+
+enum Work {
+    Entries(Result<Vec<Entry>, BrokerError>),
+    Command(FoldCommand),
+    End,
+}
+
+impl Follower {
+    pub(super) fn run(mut self, runtime: &tokio::runtime::Handle) {
+        let mut pause = FIRST_PAUSE;
+        let mut failed = false;
+        loop {
+            let (g, link) = self.fold.folded();
+            let work = runtime.block_on(async {
+                tokio::select! {
+                    entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
+                    command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+                }
+            });
+            let done = match work {
+                Work::End => return,
+                Work::Command(FoldCommand::Erase(id, reply)) => {
+                    let _ = reply.send(self.fold.erase(id).map_err(|fault| fault.to_string()));
+                    continue;
+                }
+                Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
+                Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
+                    Err(Stopped::Rewritten(fault.to_string()))
+                }
+                Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+            };
+            let done = match done {
+                Err(Stopped::Rewritten(why)) => self.begin_anew(&why, runtime),
+                done => done,
+            };
+            let (why, again) = match done {
+                Ok(()) => {
+                    (pause, failed) = (FIRST_PAUSE, false);
+                    continue;
+                }
+                Err(Stopped::Pausing(why)) => (why, true),
+                Err(Stopped::Ended(why) | Stopped::Rewritten(why)) => (why, false),
+            };
+            failed = true;
+            tracing::error!(why, again, "the fold cannot go on");
+            self.publish_readiness.send_replace(Readiness::Unready(why));
+            if !again || self.node.upgrade().is_none() {
+                return;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// A full batch may be one of many: then where the log ends is looked up, once a second.
+    fn look_ahead(&mut self, batch: usize, folded: u64, runtime: &tokio::runtime::Handle) {
+        if batch < FOLD_ENTRIES || self.looked.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.looked = Instant::now();
+        if let Ok(Some(head)) = runtime.block_on(self.broker.head())
+            && head.g > folded + LAG
+        {
+            self.head = head.g;
+        }
+    }
+
+    fn fold_entries(&mut self, entries: &[Entry], runtime: &tokio::runtime::Handle) -> Result<(), Stopped> {
+        let folded = self.fold.fold(entries).map_err(|fault| match fault {
+            FoldError::State(_) => Stopped::Pausing(fault.to_string()),
+            FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),
+            FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.to_string()),
+        })?;
+        let Some(node) = self.node.upgrade() else { return Ok(()) };
+        // The directory before the number that others wait for; both before anyone is answered.
+        let (directory, at) = (self.fold.directory(), self.fold.folded());
+        *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
+        self.publish_folded.send_replace(at);
+        node.publish(entries, &folded, &directory);
+        if entries.first().is_some_and(|first| first.header.g == 1) {
+            node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
+        }
+        self.look_ahead(entries.len(), at.0, runtime);
+        if at.0 >= self.head {
+            node.opened.store(true, Ordering::Release);
+        }
+        let next = if at.0 >= self.head {
+            Readiness::Ready
+        } else {
+            Readiness::Starting { folded: at.0, head: self.head }
+        };
+        self.publish_readiness.send_if_modified(|known| std::mem::replace(known, next.clone()) != next);
+        Ok(())
+    }
+}
+
+/// After a failure the log may be well again without a new entry: an empty answer says so.
+async fn follow(broker: &SharedBroker, after: Head, failed: bool) -> Result<Vec<Entry>, BrokerError> {
+    if !failed {
+        return broker.follow(after, FOLD_ENTRIES).await;
+    }
+    // Not only that it can be reached: it must be the same log, or the node would be ready for a moment on another.
+    let found = broker.read(after.g.max(1), 1).await?;
+    if after.g > 0 && found.first().is_none_or(|first| first.header.g != after.g || first.link != after.link)
+    {
+        return Err(BrokerError::Rewritten(format!("entry {} is not the one that was folded", after.g)));
+    }
+    broker.follow(after, FOLD_ENTRIES).now_or_never().unwrap_or_else(|| Ok(Vec::new()))
+}

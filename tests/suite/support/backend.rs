@@ -1,0 +1,92 @@
+//! A place where a workspace is kept, on each backend there is.
+
+use super::redis::{RedisServer, Store};
+use super::{TestNode, config};
+use beck::server::broker::SharedBroker;
+use beck::server::broker::embedded::{Embedded, OpenError};
+use beck::server::broker::redis::Redis;
+use beck::server::node::Node;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub struct Backend {
+    folder: TempDir,
+    pub store: Option<RedisServer>,
+}
+
+impl Backend {
+    pub fn embedded() -> Backend {
+        Backend { folder: tempfile::tempdir().unwrap(), store: None }
+    }
+
+    pub fn redis() -> Backend {
+        Backend { store: Some(RedisServer::start(Store::Redis)), ..Backend::embedded() }
+    }
+
+    pub fn valkey() -> Backend {
+        Backend { store: Some(RedisServer::start(Store::Valkey)), ..Backend::embedded() }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The log; a folder's last node may take a moment to end.
+    pub async fn log(&self) -> SharedBroker {
+        if let Some(store) = &self.store {
+            return Arc::new(Redis::open(&store.settings()).await.unwrap());
+        }
+        loop {
+            match Embedded::open(self.folder.path()) {
+                Ok(log) => return Arc::new(log),
+                Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
+                Err(fault) => panic!("{fault}"),
+            }
+        }
+    }
+
+    /// A second reader of the log where there can be one, the same one else.
+    pub async fn log_beside(&self, log: &SharedBroker) -> SharedBroker {
+        if self.store.is_some() { self.log().await } else { log.clone() }
+    }
+
+    pub async fn node(&self) -> Arc<Node> {
+        Node::start(config(self.folder.path()), self.log().await).await.unwrap()
+    }
+
+    /// A node with a workspace, an owner and room General.
+    pub async fn set_up(&self) -> TestNode {
+        super::set_up_on(self.folder.path(), self.log().await).await
+    }
+
+    /// Loses the whole log, and nothing else.
+    pub fn lose_log(&self) {
+        if let Some(store) = &self.store {
+            assert_eq!(store.command(&["FLUSHALL"]), "+OK\r\n");
+        }
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(self.folder.path().join(format!("log.sqlite{ending}")));
+        }
+    }
+}
+
+/// Makes a test of each named function for each backend.
+macro_rules! on_every_backend {
+    ($($name:ident)*) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(&crate::support::backend::Backend::embedded()).await })*
+        }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(&crate::support::backend::Backend::redis()).await })*
+        }
+        mod valkey {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(&crate::support::backend::Backend::valkey()).await })*
+        }
+    };
+}
+pub(crate) use on_every_backend;
