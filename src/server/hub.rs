@@ -1,11 +1,15 @@
 //! Wakes connections; they pull. A room keeps a ring of its newest encoded frames, a connection one cursor per
 //! open room. What the ring no longer has is read from the state file, so nothing is queued per connection.
 
+mod mailbox;
+
+pub use mailbox::{Inbox, Mailbox};
+
 use super::directory::Directory;
 use super::fold::Folded;
 use crate::protocol::{AccountId, Event, Hash, Kind, RoomId, ServerFrame};
 use axum::extract::ws::Utf8Bytes;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use tokio::sync::Notify;
 
@@ -41,56 +45,8 @@ struct Ring {
     watchers: Vec<Weak<Mailbox>>,
 }
 
-/// What one connection is to look at; small and bounded whatever happens.
-pub struct Mailbox {
-    pub account: AccountId,
-    pub notify: Notify,
-    inbox: Mutex<Inbox>,
-}
-
-#[derive(Default)]
-pub struct Inbox {
-    /// Rooms that have unread news.
-    pub badges: HashSet<RoomId>,
-    /// Rooms that changed, or that the account joined or left.
-    pub changed: HashSet<RoomId>,
-    /// Rooms that the account was removed from: nothing after this seq may be delivered.
-    pub until: HashMap<RoomId, u64>,
-    /// The login is to be looked up again.
-    pub check_login: bool,
-    /// The login and the badges of all rooms are to be looked up again.
-    pub check_all: bool,
-    /// The log was rewritten: the client is to come back and compare its positions.
-    pub rewritten: bool,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Mailbox {
-    /// What came since the last call.
-    pub fn take(&self) -> Inbox {
-        let mut inbox = lock(&self.inbox);
-        let taken = std::mem::take(&mut *inbox);
-        inbox.until.clone_from(&taken.until);
-        taken
-    }
-
-    /// The room is opened again: what was said of an earlier membership no longer holds.
-    pub fn begin(&self, room: RoomId) {
-        lock(&self.inbox).until.remove(&room);
-    }
-
-    /// The last seq of a room that may be delivered, if the account was removed from it.
-    pub fn until(&self, room: RoomId) -> Option<u64> {
-        lock(&self.inbox).until.get(&room).copied()
-    }
-
-    fn tell(&self, what: impl FnOnce(&mut Inbox)) {
-        what(&mut lock(&self.inbox));
-        self.notify.notify_one();
-    }
 }
 
 /// What a pull found.

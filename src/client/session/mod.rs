@@ -5,18 +5,21 @@
 
 mod check;
 mod connection;
+mod input;
 mod rooms;
 mod sending;
+mod window;
 
 pub use check::{Check, CheckState};
+pub use input::{Effect, Input, Probe};
 
-use super::outbox::{Kept, Outbox};
+use super::outbox::Outbox;
 use crate::api::Boot;
-use crate::protocol::frame::{Draft, Person, RoomInfo};
-use crate::protocol::{AccountId, ClientFrame, ClientId, RoomId, ServerFrame};
+use crate::protocol::frame::{Person, RoomInfo};
+use crate::protocol::{AccountId, RoomId, ServerFrame};
 use crate::timeline::{Mark, MarkKind, Timeline};
-use rooms::Ask;
 use std::collections::{BTreeMap, HashMap};
+use window::Ask;
 
 /// Whether what is shown follows the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,109 +35,6 @@ pub enum Status {
     SignedOut,
     /// The server is too new for this client: reload.
     TooOld,
-}
-
-/// What a request outside the socket found, after the socket could not be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
-    /// The server answers and knows the login: something on the way lets no socket through.
-    SignedIn,
-    SignedOut,
-    Unreachable,
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A connection is being made.
-    Connecting,
-    /// The socket is open.
-    Opened,
-    Frame(ServerFrame),
-    /// The socket is closed, or could not be opened.
-    Closed(Option<u16>),
-    Probed(Probe),
-    /// The person signed in again in place.
-    SignedIn,
-    /// Some seconds have passed.
-    Tick,
-    /// The machine woke, the network came back, or the page is seen again.
-    Wake,
-    /// Whether somebody is looking: the page is visible and has the focus.
-    Attending(bool),
-    /// A room is looked at: its newest rows, or one of them.
-    Look {
-        room: RoomId,
-        at: Option<u64>,
-    },
-    /// Nothing is looked at.
-    LookAway,
-    /// Written and sent by the person.
-    Write(Draft),
-    /// Text that stands in the composer of a room and was not sent.
-    Typed(RoomId, String),
-    /// What earlier pages and other tabs left in the outbox.
-    Restore(Vec<Kept>),
-    /// Drafts of the composers.
-    Drafts(HashMap<RoomId, String>),
-    /// Another tab added a draft to the outbox, or changed it.
-    Shared(Kept),
-    /// Another tab took a draft out of the outbox.
-    Gone(ClientId),
-    /// This tab sends for its browser, or no longer does.
-    Sender(bool),
-    /// A draft could not be kept over reloads.
-    NotKept,
-    /// A draft without an outcome goes back into the composer; `void` is the id of the entry that takes it back.
-    Edit {
-        id: ClientId,
-        void: ClientId,
-    },
-    /// The same, and away.
-    Discard {
-        id: ClientId,
-        void: ClientId,
-    },
-    /// An old or lost draft is to be sent all the same.
-    SendNow(ClientId),
-    Older,
-    Newer,
-    /// Back to the newest rows.
-    Newest,
-    /// To one row of the looked-at room.
-    GoTo(u64),
-    /// Whether the newest row is in view.
-    Pinned(bool),
-    /// This ordinal of the looked-at room was seen.
-    Seen(u64),
-    /// Recompute every link of the looked-at room.
-    Check,
-}
-
-/// What to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// The driver spreads it: half of the time is certain, half is chance.
-    Connect {
-        after_ms: u32,
-    },
-    Send(ClientFrame),
-    Disconnect,
-    /// Ask outside the socket who one is; answered by [`Input::Probed`].
-    Probe,
-    /// Keep a draft over reloads.
-    Keep(Kept),
-    Forget(ClientId),
-    /// Keep what stands in a composer; nothing, if empty.
-    KeepTyped(RoomId, String),
-    /// Put a text into the composer, unless something stands there.
-    Offer(RoomId, String),
-    /// Put a text into the composer, before what stands there.
-    Compose(RoomId, String),
-    /// Bring a row into view.
-    Show(u64),
-    /// Say a foreign message to a screen reader.
-    Announce(String),
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,139 @@
+//! What an accepted entry becomes in its room: the next event, a row, a slot of a row; and what erasing leaves of it.
+
+use super::{Fold, FoldError};
+use crate::protocol::{ClientId, Event, Hash, Kind, RoomId, Row};
+use crate::server::broker::Entry;
+use crate::server::state::{ReadError, Reader, RoomHead, event_body};
+use rusqlite::params;
+use std::sync::Arc;
+
+impl Fold {
+    /// Gives an accepted entry its place in a room and writes what it changes there.
+    pub(super) fn place(&mut self, entry: &Entry, room: RoomId, lane: u64) -> Result<Arc<Event>, FoldError> {
+        let header = &entry.header;
+        let mut head = self.head(room)?;
+        head.seq += 1;
+        head.chain = head.chain.then(header);
+        let ordinal = match header.kind {
+            Kind::Message => {
+                let ordinal = Reader { db: &self.db }.lane_head(&head, lane)? + 1;
+                self.db
+                    .prepare_cached("INSERT OR REPLACE INTO lanes(room, lane, head) VALUES(?1, ?2, ?3)")?
+                    .execute(params![head.n, lane as i64, ordinal as i64])?;
+                Some(ordinal)
+            }
+            _ => None,
+        };
+        let json = entry.json();
+        let event = Arc::new(Event {
+            seq: head.seq,
+            chain: head.chain,
+            lane,
+            ordinal,
+            header: header.clone(),
+            body: json.and_then(|json| event_body(&header.kind, json)),
+        });
+        let sql = "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        self.db.prepare_cached(sql)?.execute(params![
+            head.n,
+            head.seq as i64,
+            header.g as i64,
+            header.at,
+            header.rest(),
+            head.chain.to_string(),
+            lane as i64,
+            ordinal.map(|ordinal| ordinal as i64),
+            json
+        ])?;
+        if let Some(row) = Row::of(&event) {
+            self.put_row(&head, &row)?;
+        } else if header.kind == Kind::Act {
+            self.write_slot(&head, &event)?;
+        }
+        self.db.prepare_cached("UPDATE rooms SET seq = ?2, chain = ?3 WHERE n = ?1")?.execute(params![
+            head.n,
+            head.seq as i64,
+            head.chain.to_string()
+        ])?;
+        self.heads.insert(room, head);
+        Ok(event)
+    }
+
+    fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
+        let json = serde_json::to_string(row).map_err(ReadError::from)?;
+        let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, row)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.db.prepare_cached(sql)?.execute(params![
+            head.n,
+            row.lane as i64,
+            row.ordinal as i64,
+            row.id.as_bytes(),
+            row.author.as_str(),
+            row.deleted.is_some(),
+            json
+        ])?;
+        Ok(())
+    }
+
+    fn write_slot(&self, head: &RoomHead, event: &Event) -> Result<(), FoldError> {
+        let target = event.header.target.as_ref().and_then(|target| target.as_str().parse().ok());
+        let Some(target) = target else { return Ok(()) };
+        let Some((_, mut row)) = (Reader { db: &self.db }).row(target)? else { return Ok(()) };
+        let had_text = row.text.is_some();
+        row.write(event);
+        self.put_row(head, &row)?;
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO acts(target, room, seq) VALUES(?1, ?2, ?3)")?
+            .execute(params![target.as_bytes(), head.n, event.seq as i64])?;
+        if row.deleted.is_none() {
+            self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([target.as_bytes()])?;
+        } else if had_text {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO to_erase(id, at) VALUES(?1, ?2)")?
+                .execute(params![target.as_bytes(), event.header.at])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn head(&mut self, room: RoomId) -> Result<RoomHead, ReadError> {
+        if let Some(head) = self.heads.get(&room) {
+            return Ok(*head);
+        }
+        let head = Reader { db: &self.db }.room_head(room)?;
+        self.heads.insert(room, head);
+        Ok(head)
+    }
+
+    /// Removes the text of a deleted message from the state file, after the broker erased its bodies.
+    pub fn erase(&mut self, id: ClientId) -> Result<(), FoldError> {
+        let entries = Reader { db: &self.db }.entries_of_message(id)?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let done = (|| {
+            let Some((n, row)) = (Reader { db: &self.db }).row(id)? else { return Ok(()) };
+            for g in entries {
+                self.db
+                    .prepare_cached("UPDATE events SET json = NULL WHERE room = ?1 AND g = ?2")?
+                    .execute(params![n, g as i64])?;
+                self.db
+                    .prepare_cached("UPDATE drafts SET salt = NULL, same = NULL WHERE g = ?1")?
+                    .execute([g as i64])?;
+            }
+            self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([id.as_bytes()])?;
+            let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
+            self.put_row(&head, &Row { text: None, quote: None, ..row })
+        })();
+        match done {
+            Ok(()) => {
+                self.db.execute_batch("COMMIT")?;
+                let ignore = |_: &rusqlite::Row<'_>| Ok(());
+                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
+                Ok(())
+            }
+            Err(fault) => {
+                let _ = self.db.execute_batch("ROLLBACK");
+                Err(fault)
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether an entry takes effect: rooms and their members.
+
+use super::Fold;
+use super::bodies::{RoomBody, SettingBody};
+use super::decide::{Accepted, Decision, OrFault, parse, refuse};
+use crate::protocol::frame::{Role, RoomKind};
+use crate::protocol::{AccountId, Hash, Refusal, RoomId};
+use crate::server::broker::Entry;
+use crate::server::directory::{Action, Room};
+use rusqlite::params;
+use std::sync::Arc;
+
+impl Fold {
+    pub(super) fn room(&mut self, entry: &Entry) -> Decision {
+        let header = &entry.header;
+        let (Some(id), Some(body)) = (header.room, parse::<RoomBody>(entry)) else {
+            return refuse(Refusal::Malformed);
+        };
+        if !self.directory.accounts.contains_key(&header.author) {
+            return refuse(Refusal::NotAllowed);
+        }
+        if self.directory.rooms.contains_key(&id) || self.room_name_taken(&body.name, body.kind, id) {
+            return refuse(Refusal::Taken);
+        }
+        let kind = serde_json::to_string(&body.kind).or_fault()?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO rooms(id, kind, name, topic, archived, seq, chain)
+                 VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)",
+            )
+            .or_fault()?
+            .execute(params![id.as_str(), kind, body.name, body.topic, Hash::ZERO.to_string()])
+            .or_fault()?;
+        let room = Room {
+            id,
+            kind: body.kind,
+            name: body.name,
+            topic: body.topic,
+            archived: false,
+            members: Default::default(),
+        };
+        Arc::make_mut(&mut self.directory).rooms.insert(id, Arc::new(room));
+        self.add_member(id, header.author).or_fault()?;
+        Ok(Accepted::changing(id))
+    }
+
+    /// Names of open rooms are unique, whatever their case, so that people can tell rooms apart.
+    fn room_name_taken(&self, name: &str, kind: RoomKind, except: RoomId) -> bool {
+        let name = name.to_lowercase();
+        kind == RoomKind::Open
+            && self.directory.rooms.values().any(|room| {
+                room.id != except
+                    && room.kind == RoomKind::Open
+                    && !room.archived
+                    && room.name.to_lowercase() == name
+            })
+    }
+
+    pub(super) fn room_set(&mut self, entry: &Entry) -> Decision {
+        let header = &entry.header;
+        let Some(id) = header.room else { return refuse(Refusal::Malformed) };
+        if !self.directory.can(header.author, Action::Read, id) {
+            return refuse(Refusal::NotFound);
+        }
+        let Some(room) = self.directory.rooms.get(&id).cloned() else { return refuse(Refusal::NotFound) };
+        let Some(SettingBody { value }) = parse(entry) else { return refuse(Refusal::Malformed) };
+        let mut room = (*room).clone();
+        match (header.slot.as_ref().map(|slot| slot.as_str()), value) {
+            (Some("name"), serde_json::Value::String(name)) => {
+                if self.room_name_taken(&name, room.kind, id) {
+                    return refuse(Refusal::Taken);
+                }
+                room.name = name;
+            }
+            (Some("topic"), serde_json::Value::String(topic)) => room.topic = topic,
+            (Some("archived"), serde_json::Value::Bool(archived)) => room.archived = archived,
+            _ => return refuse(Refusal::Malformed),
+        }
+        self.db
+            .prepare_cached("UPDATE rooms SET name = ?2, topic = ?3, archived = ?4 WHERE id = ?1")
+            .or_fault()?
+            .execute(params![id.as_str(), room.name, room.topic, room.archived])
+            .or_fault()?;
+        Arc::make_mut(&mut self.directory).rooms.insert(id, Arc::new(room));
+        Ok(Accepted::changing(id))
+    }
+
+    fn add_member(&mut self, room: RoomId, account: AccountId) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO members(room, account) VALUES(?1, ?2)")?
+            .execute([room.as_str(), account.as_str()])?;
+        Arc::make_mut(&mut self.directory).add_member(room, account);
+        Ok(())
+    }
+
+    pub(super) fn join(&mut self, entry: &Entry) -> Decision {
+        let header = &entry.header;
+        let target: Option<AccountId> = header.target.as_ref().and_then(|t| t.as_str().parse().ok());
+        let (Some(id), Some(target)) = (header.room, target) else { return refuse(Refusal::Malformed) };
+        let directory = &self.directory;
+        if !directory.can(header.author, Action::See, id) || !directory.accounts.contains_key(&target) {
+            return refuse(Refusal::NotFound);
+        }
+        if directory.can(target, Action::Read, id) {
+            return refuse(Refusal::Taken);
+        }
+        let by_oneself = header.author == target && directory.can(target, Action::Join, id);
+        if !by_oneself && !directory.can(header.author, Action::Write, id) {
+            return refuse(Refusal::NotAllowed);
+        }
+        self.add_member(id, target).or_fault()?;
+        Ok(Accepted::changing(id))
+    }
+
+    pub(super) fn leave(&mut self, entry: &Entry) -> Decision {
+        let header = &entry.header;
+        let target: Option<AccountId> = header.target.as_ref().and_then(|t| t.as_str().parse().ok());
+        let (Some(id), Some(target)) = (header.room, target) else { return refuse(Refusal::Malformed) };
+        let directory = &self.directory;
+        if !directory.can(header.author, Action::Read, id) || !directory.can(target, Action::Read, id) {
+            return refuse(Refusal::NotFound);
+        }
+        let owner = directory.accounts.get(&header.author).is_some_and(|a| a.role == Role::Owner);
+        if header.author != target && !owner {
+            return refuse(Refusal::NotAllowed);
+        }
+        self.db
+            .prepare_cached("DELETE FROM members WHERE room = ?1 AND account = ?2")
+            .or_fault()?
+            .execute([id.as_str(), target.as_str()])
+            .or_fault()?;
+        Arc::make_mut(&mut self.directory).remove_member(id, target);
+        Ok(Accepted::changing(id))
+    }
+}

@@ -1,0 +1,55 @@
+//! What a connection is to look at when it is woken.
+
+use super::lock;
+use crate::protocol::{AccountId, RoomId};
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use tokio::sync::Notify;
+
+/// What one connection is to look at; small and bounded whatever happens.
+pub struct Mailbox {
+    pub account: AccountId,
+    pub notify: Notify,
+    pub(super) inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+pub struct Inbox {
+    /// Rooms that have unread news.
+    pub badges: HashSet<RoomId>,
+    /// Rooms that changed, or that the account joined or left.
+    pub changed: HashSet<RoomId>,
+    /// Rooms that the account was removed from: nothing after this seq may be delivered.
+    pub until: HashMap<RoomId, u64>,
+    /// The login is to be looked up again.
+    pub check_login: bool,
+    /// The login and the badges of all rooms are to be looked up again.
+    pub check_all: bool,
+    /// The log was rewritten: the client is to come back and compare its positions.
+    pub rewritten: bool,
+}
+
+impl Mailbox {
+    /// What came since the last call.
+    pub fn take(&self) -> Inbox {
+        let mut inbox = lock(&self.inbox);
+        let taken = std::mem::take(&mut *inbox);
+        inbox.until.clone_from(&taken.until);
+        taken
+    }
+
+    /// The room is opened again: what was said of an earlier membership no longer holds.
+    pub fn begin(&self, room: RoomId) {
+        lock(&self.inbox).until.remove(&room);
+    }
+
+    /// The last seq of a room that may be delivered, if the account was removed from it.
+    pub fn until(&self, room: RoomId) -> Option<u64> {
+        lock(&self.inbox).until.get(&room).copied()
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce(&mut Inbox)) {
+        what(&mut lock(&self.inbox));
+        self.notify.notify_one();
+    }
+}

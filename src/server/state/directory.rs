@@ -1,0 +1,45 @@
+//! The Directory as the file holds it.
+
+use super::{ReadError, Reader, meta, parsed};
+use crate::protocol::frame::RoomKind;
+use crate::server::directory::{Account, Directory, Room, Workspace};
+use std::sync::Arc;
+
+impl Reader<'_> {
+    pub(in crate::server) fn directory(&self) -> Result<Directory, ReadError> {
+        let mut directory = Directory::default();
+        if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
+            directory.workspace = id.parse().ok().map(|id| Workspace { id, name });
+        }
+        let mut select = self.db.prepare("SELECT id, name, handle, role FROM accounts")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let role: String = row.get(3)?;
+            let role = serde_json::from_str(&role)?;
+            let account = Account { id: parsed(row, 0)?, name: row.get(1)?, handle: row.get(2)?, role };
+            directory.handles.insert(account.handle.clone(), account.id);
+            directory.accounts.insert(account.id, Arc::new(account));
+        }
+        let mut select = self.db.prepare("SELECT id, kind, name, topic, archived FROM rooms")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let kind: String = row.get(1)?;
+            let kind: RoomKind = serde_json::from_str(&kind)?;
+            let room = Room {
+                id: parsed(row, 0)?,
+                kind,
+                name: row.get(2)?,
+                topic: row.get(3)?,
+                archived: row.get(4)?,
+                members: Default::default(),
+            };
+            directory.rooms.insert(room.id, Arc::new(room));
+        }
+        let mut select = self.db.prepare("SELECT room, account FROM members")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            directory.add_member(parsed(row, 0)?, parsed(row, 1)?);
+        }
+        Ok(directory)
+    }
+}

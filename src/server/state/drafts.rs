@@ -1,0 +1,71 @@
+//! Proposals that the fold knows, and what is to be erased of them.
+
+use super::{ReadError, Reader, client_id, number, parsed};
+use crate::protocol::{AccountId, ClientId, Header, Outcome, Refusal, Slot};
+use rusqlite::OptionalExtension;
+
+/// What is known of a proposal: the fold's answer and how to tell the same draft from another one.
+pub struct KnownDraft {
+    pub author: AccountId,
+    pub outcome: Outcome,
+    pub salt: Option<String>,
+    pub same: Option<Vec<u8>>,
+}
+
+impl Reader<'_> {
+    pub fn draft(&self, id: ClientId) -> Result<Option<KnownDraft>, ReadError> {
+        let sql = "SELECT author, g, refused, seq, ordinal, salt, same FROM drafts WHERE id = ?1";
+        let known = self.db.prepare_cached(sql)?.query_row([id.as_bytes()], |row| {
+            let refused: Option<String> = row.get(2)?;
+            let outcome = match refused {
+                Some(why) => Outcome::Refused { why: refusal(&why) },
+                None => Outcome::Stored {
+                    g: number(row, 1)?,
+                    seq: row.get::<_, Option<i64>>(3)?.map(|seq| seq as u64),
+                    ordinal: row.get::<_, Option<i64>>(4)?.map(|ordinal| ordinal as u64),
+                },
+            };
+            Ok(KnownDraft { author: parsed(row, 0)?, outcome, salt: row.get(5)?, same: row.get(6)? })
+        });
+        Ok(known.optional()?)
+    }
+
+    /// Numbers of the log's entries that hold text of a message: its own, its edits', its doubles'.
+    pub fn entries_of_message(&self, id: ClientId) -> Result<Vec<u64>, ReadError> {
+        let sql = "SELECT e.g, e.at, e.rest, e.json FROM acts a
+                   JOIN events e ON e.room = a.room AND e.seq = a.seq WHERE a.target = ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query([id.as_bytes()])?;
+        let mut ids = vec![id];
+        while let Some(row) = rows.next()? {
+            let rest: String = row.get(2)?;
+            let Some(header) = Header::parse(number(row, 0)?, row.get(1)?, &rest) else { continue };
+            let json: Option<String> = row.get(3)?;
+            let restores = json.is_some_and(|json| json.contains("\"restored\""));
+            match header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) {
+                Some(Slot::Text) => ids.push(header.client_id),
+                Some(Slot::Deleted) if restores => ids.push(header.client_id),
+                _ => {}
+            }
+        }
+        let sql = "SELECT g FROM drafts WHERE id = ?1 UNION SELECT g FROM doubles WHERE id = ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut entries = Vec::new();
+        for id in ids {
+            let rows = select.query_map([id.as_bytes()], |row| number(row, 0))?;
+            entries.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        Ok(entries)
+    }
+
+    /// Deleted messages whose text is due to go.
+    pub fn due_to_erase(&self, before: i64) -> Result<Vec<ClientId>, ReadError> {
+        let mut select = self.db.prepare_cached("SELECT id FROM to_erase WHERE at < ?1")?;
+        let rows = select.query_map([before], |row| client_id(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn refusal(text: &str) -> Refusal {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap_or(Refusal::Other)
+}

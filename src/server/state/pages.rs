@@ -1,0 +1,96 @@
+//! Rows: one of them, pages of them, and how many are unread.
+
+use super::{ReadError, Reader, RoomHead};
+use crate::protocol::frame::Badge;
+use crate::protocol::{AccountId, ClientId, Page, PageAt, Position, RoomId, Row, WorkspaceId, bounds};
+use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Reader<'_> {
+    /// A message wherever it stands.
+    pub fn row(&self, id: ClientId) -> Result<Option<(i64, Row)>, ReadError> {
+        let found: Option<(i64, String)> = self
+            .db
+            .prepare_cached("SELECT room, row FROM rows WHERE id = ?1")?
+            .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(match found {
+            Some((room, json)) => Some((room, serde_json::from_str(&json)?)),
+            None => None,
+        })
+    }
+
+    fn rows_between(
+        &self,
+        room: &RoomHead,
+        lane: u64,
+        (from, to): (u64, u64),
+    ) -> Result<Vec<Arc<Row>>, ReadError> {
+        let sql = "SELECT row FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal BETWEEN ?3 AND ?4
+                   ORDER BY ordinal";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query(params![room.n, lane as i64, from as i64, to as i64])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            out.push(Arc::new(serde_json::from_str(json)?));
+        }
+        Ok(out)
+    }
+
+    /// Rows of a lane with the position that they are as of.
+    pub fn page(
+        &self,
+        epoch: WorkspaceId,
+        room: RoomId,
+        lane: u64,
+        at: PageAt,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        let head = self.room_head(room)?;
+        let newest = self.lane_head(&head, lane)?;
+        let limit = limit.clamp(1, bounds::PAGE_ROWS) as u64;
+        let span = match at {
+            PageAt::Newest => (newest.saturating_sub(limit - 1), newest),
+            PageAt::Before(ordinal) => {
+                let to = ordinal.saturating_sub(1).min(newest);
+                (to.saturating_sub(limit - 1), to)
+            }
+            PageAt::After(ordinal) => {
+                let from = ordinal.saturating_add(1);
+                (from, newest.min(ordinal.saturating_add(limit)))
+            }
+            PageAt::Around(ordinal) => {
+                let to = ordinal.saturating_add(limit / 2).min(newest);
+                (to.saturating_sub(limit - 1), to)
+            }
+        };
+        let (from, to) = (span.0.max(1), span.1);
+        let rows = if from <= to { self.rows_between(&head, lane, (from, to))? } else { Vec::new() };
+        let mut quotes = BTreeMap::new();
+        for quoted in rows.iter().filter_map(|row| row.quote) {
+            if !quotes.contains_key(&quoted)
+                && let Some((n, row)) = self.row(quoted)?
+                && n == head.n
+            {
+                quotes.insert(quoted, crate::timeline::quote_of(&row));
+            }
+        }
+        let as_of = Position { epoch, seq: head.seq, chain: head.chain };
+        Ok(Page { room, lane, as_of, head: newest, rows, quotes })
+    }
+
+    /// Messages of a lane above an ordinal, by others, not deleted: exact to 99, 100 means more.
+    pub fn badge(&self, room: RoomId, lane: u64, me: AccountId, above: u64) -> Result<Badge, ReadError> {
+        let head = self.room_head(room)?;
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
+                   AND author <> ?4 AND deleted = 0 LIMIT ?5)";
+        let limit = i64::from(bounds::UNREAD_EXACT) + 1;
+        let unread: i64 = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![head.n, lane as i64, above as i64, me.as_str(), limit], |row| row.get(0))?;
+        Ok(Badge { unread: u32::try_from(unread).unwrap_or(0), mentions: 0, read: above })
+    }
+}

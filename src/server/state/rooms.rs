@@ -1,0 +1,80 @@
+//! Where rooms stand, and their events.
+
+use super::{ReadError, Reader, number, parsed};
+use crate::protocol::{Event, EventBody, Hash, Header, Kind, RoomId};
+use rusqlite::{OptionalExtension, params};
+use std::sync::Arc;
+
+/// Where a room stands, with its number in this file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomHead {
+    pub n: i64,
+    pub seq: u64,
+    pub chain: Hash,
+}
+
+impl Reader<'_> {
+    pub fn room_head(&self, room: RoomId) -> Result<RoomHead, ReadError> {
+        self.db
+            .prepare_cached("SELECT n, seq, chain FROM rooms WHERE id = ?1")?
+            .query_row([room.as_str()], |row| {
+                Ok(RoomHead { n: row.get(0)?, seq: number(row, 1)?, chain: parsed(row, 2)? })
+            })
+            .optional()?
+            .ok_or(ReadError::NotFound)
+    }
+
+    /// The chain after a seq of a room; `None` if the room has not come so far.
+    pub fn chain_at(&self, room: &RoomHead, seq: u64) -> Result<Option<Hash>, ReadError> {
+        if seq == 0 {
+            return Ok(Some(Hash::ZERO));
+        }
+        Ok(self
+            .db
+            .prepare_cached("SELECT chain FROM events WHERE room = ?1 AND seq = ?2")?
+            .query_row(params![room.n, seq as i64], |row| parsed(row, 0))
+            .optional()?)
+    }
+
+    /// Events `after < seq <= to`, in order.
+    pub fn events(&self, room: &RoomHead, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
+        let sql = "SELECT seq, g, at, rest, chain, lane, ordinal, json FROM events
+                   WHERE room = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query(params![room.n, after as i64, to.min(i64::MAX as u64) as i64])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            let rest: String = row.get(3)?;
+            let header = Header::parse(number(row, 1)?, row.get(2)?, &rest).ok_or(ReadError::NotFound)?;
+            let json: Option<String> = row.get(7)?;
+            let body = json.as_deref().and_then(|json| event_body(&header.kind, json));
+            events.push(Arc::new(Event {
+                seq: number(row, 0)?,
+                chain: parsed(row, 4)?,
+                lane: number(row, 5)?,
+                ordinal: row.get::<_, Option<i64>>(6)?.map(|ordinal| ordinal as u64),
+                header,
+                body,
+            }));
+        }
+        Ok(events)
+    }
+
+    pub fn lane_head(&self, room: &RoomHead, lane: u64) -> Result<u64, ReadError> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT head FROM lanes WHERE room = ?1 AND lane = ?2")?
+            .query_row(params![room.n, lane as i64], |row| number(row, 0))
+            .optional()?
+            .unwrap_or(0))
+    }
+}
+
+/// The body of an event from its JSON; `None` if it is not of its kind's form.
+pub(in crate::server) fn event_body(kind: &Kind, json: &str) -> Option<EventBody> {
+    match kind {
+        Kind::Message => serde_json::from_str(json).ok().map(EventBody::Message),
+        Kind::Act => serde_json::from_str(json).ok().map(EventBody::Act),
+        _ => serde_json::from_str(json).ok().map(EventBody::Other),
+    }
+}
