@@ -79,7 +79,7 @@ pub fn cookie_name(config: &Config) -> &'static str {
     if secure(config) { "__Host-beck_login" } else { "beck_login" }
 }
 
-fn secure(config: &Config) -> bool {
+pub fn secure(config: &Config) -> bool {
     config.public_url.as_ref().is_some_and(super::config::Origin::is_https)
 }
 

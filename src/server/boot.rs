@@ -67,7 +67,7 @@ pub async fn boot(
         client_id: ClientId::random(),
         join_link: None,
         asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
-        notice: notice.or_else(|| forms::done(uri)),
+        notice: notice.or_else(|| forms::done(uri, headers)),
     };
     let asked = Asked::of(uri.path());
     if let Some(me) = me {

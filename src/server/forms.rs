@@ -1,11 +1,12 @@
-//! Plain form posts: everything works without a script. Done: 303 to the next page, whose address says `done` if
-//! the page alone would not show it. Not done: the page again, with what is wrong and what was typed.
+//! Plain form posts: everything works without a script. Done: 303 to the next page, with a cookie of some seconds if
+//! that page alone would not show it. Not done: the page again, with what is wrong and what was typed.
 
 pub mod accounts;
 pub mod rooms;
 
+use super::config::Config;
 use super::node::Node;
-use super::origin;
+use super::{auth, origin};
 use crate::api::Notice;
 use crate::protocol::AccountId;
 use axum::body::Body;
@@ -40,11 +41,16 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
     response
 }
 
-/// What the address of a page says that was done.
-pub fn done(uri: &Uri) -> Option<Notice> {
-    let mut fields = uri.query().unwrap_or("").split('&');
-    let text = match fields.find_map(|field| field.strip_prefix("done="))? {
-        "password" if uri.path() == "/account" => "Password changed. Your other devices were signed out.",
+/// Tells the page that a form leads to what was done. A word in its address could be written by anybody into a link.
+pub fn done_cookie(config: &Config, what: &str, path: &str) -> String {
+    let secure = if auth::secure(config) { "; Secure" } else { "" };
+    format!("done={what}; Path={path}; Max-Age=10; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// What the form that led to a page has done.
+pub fn done(uri: &Uri, headers: &HeaderMap) -> Option<Notice> {
+    let text = match (auth::cookie(headers, "done")?, uri.path()) {
+        ("password", "/account") => "Password changed. Your other devices were signed out.",
         _ => return None,
     };
     Some(Notice { text: text.to_owned(), done: true, path: uri.path().to_owned(), fields: BTreeMap::new() })

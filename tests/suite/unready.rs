@@ -80,10 +80,14 @@ impl Broker for Deaf {
     }
 }
 
-async fn until(mut done: impl FnMut() -> bool) {
-    while !done() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+/// Waits for `what`; the minute ends a hang, no more.
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,11 +96,12 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     let here = set_up(folder.path()).await;
     let (owner, room) = (here.owner, here.general);
     drop(here);
-    let mut log = Embedded::open(folder.path());
-    while log.is_err() {
-        tokio::task::yield_now().await;
-        log = Embedded::open(folder.path());
-    }
+    let mut log = None;
+    until("the folder's lock is free", || {
+        log = Embedded::open(folder.path()).ok();
+        log.is_some()
+    })
+    .await;
     let deaf = Arc::new(Deaf { log: log.unwrap(), broken: AtomicBool::new(false), asked: AtomicU64::new(0) });
     let node = Node::start(config(folder.path()), deaf.clone()).await.unwrap();
     let post = |id, text: &str| {
@@ -107,12 +112,12 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
 
     // The entry that is waited for while the line goes down is the last that comes.
     let before = head().await;
-    until(|| deaf.asked.load(Ordering::SeqCst) == before).await;
+    until("the follower waits at the head", || deaf.asked.load(Ordering::SeqCst) == before).await;
     deaf.broken.store(true, Ordering::SeqCst);
     let first = ClientId::random();
     let stored = post(first, "the last one").await.unwrap();
     assert!(matches!(stored, Outcome::Stored { .. }));
-    until(|| matches!(node.readiness(), Readiness::Unready(_))).await;
+    until("the node is unready", || matches!(node.readiness(), Readiness::Unready(_))).await;
     let before = head().await;
     let second = ClientId::random();
     let refused = post(second, "not now").await.unwrap_err();
@@ -124,7 +129,7 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
 
     // Nothing is left to fold, so that nothing but the line itself can say that all is well.
     deaf.broken.store(false, Ordering::SeqCst);
-    until(|| node.readiness() == Readiness::Ready).await;
+    until("the node is ready again", || node.readiness() == Readiness::Ready).await;
     assert_eq!(head().await, before);
     assert!(matches!(post(second, "not now").await.unwrap(), Outcome::Stored { g, .. } if g == before + 1));
 }

@@ -1,6 +1,6 @@
 //! "Check from #1": every link of a room recomputed here from the headers that the server gives.
 
-use super::rooms::Ask;
+use super::window::Ask;
 use super::{Effect, Session};
 use crate::protocol::{ClientFrame, Hash, Header, Position, RoomId, bounds};
 

@@ -1,6 +1,6 @@
 //! From the outbox to an outcome.
 
-use super::rooms::Ask;
+use super::window::Ask;
 use super::{Effect, Session, Status};
 use crate::client::outbox::{Kept, KeptState, Out};
 use crate::protocol::frame::Draft;

@@ -1,6 +1,6 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
-use super::{Fields, again, field, me};
+use super::{Fields, again, done_cookie, field, me};
 use crate::protocol::{AccountId, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
 use crate::server::auth;
@@ -176,7 +176,10 @@ pub async fn change_password(
     }
     let token = auth::token(&headers, &node.config).unwrap_or_default();
     Ok(match node.change_password((me, token), current, new).await {
-        Ok(Changed::Done) => Redirect::to("/account?done=password").into_response(),
+        Ok(Changed::Done) => {
+            let done = done_cookie(&node.config, "password", "/account");
+            ([(header::SET_COOKIE, done)], Redirect::to("/account")).into_response()
+        }
         Ok(Changed::Wrong) => refuse("Current password: that is not it.".into()),
         Ok(Changed::Overtaken) => Redirect::to("/sign-in").into_response(),
         Err(fault) => refuse(format!("The password may not have been changed: {fault}")),
