@@ -3,6 +3,7 @@
 
 mod accounts;
 mod addresses;
+mod cluster;
 mod compression;
 mod config;
 mod conformance;

@@ -2,6 +2,7 @@
 
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
+use crate::support::store_line::StoreLine;
 use crate::support::{assert_linked, read_all};
 use beck::protocol::{ClientId, Kind};
 use beck::server::broker::redis::Redis;
@@ -15,21 +16,42 @@ pub struct Cluster {
     pub store: RedisServer,
     pub servers: Vec<TestServer>,
     pub folders: Vec<TempDir>,
+    /// What stands between each server and the store, if anything does.
+    pub lines: Vec<StoreLine>,
 }
 
 impl Cluster {
     pub fn start(store: RedisServer, servers: usize) -> Cluster {
-        let mut cluster = Cluster { store, servers: Vec::new(), folders: Vec::new() };
+        Cluster::furnished(store, Vec::new(), servers)
+    }
+
+    /// As [`Cluster::start`], each server with a line of its own to the store.
+    pub async fn start_with_lines(store: RedisServer, servers: usize) -> Cluster {
+        let mut lines = Vec::new();
         for _ in 0..servers {
+            lines.push(StoreLine::start(store.port).await);
+        }
+        Cluster::furnished(store, lines, servers)
+    }
+
+    fn furnished(store: RedisServer, lines: Vec<StoreLine>, servers: usize) -> Cluster {
+        let mut cluster = Cluster { store, servers: Vec::new(), folders: Vec::new(), lines };
+        for n in 0..servers {
             cluster.folders.push(tempdir().unwrap());
-            let server = cluster.serve(cluster.folders.len() - 1);
+            let server = cluster.serve(n);
             cluster.servers.push(server);
         }
         cluster
     }
 
+    /// Starts a server on its folder.
     pub fn serve(&self, n: usize) -> TestServer {
-        TestServer::start_set(self.folders[n].path(), &[("REDIS_URL", &self.store.url())]).0
+        let url = self.lines.get(n).map_or_else(|| self.store.url(), StoreLine::url);
+        TestServer::start_set(self.folders[n].path(), &[("REDIS_URL", &url)]).0
+    }
+
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(TestServer::host)
     }
 
     /// The answer of /readyz.

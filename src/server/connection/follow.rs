@@ -3,11 +3,14 @@
 use super::heed::refused;
 use super::{Connection, End, OpenRoom};
 use crate::protocol::frame::ResetReason;
-use crate::protocol::{Position, RoomId, ServerFrame, WorkspaceId, bounds};
+use crate::protocol::{CloseCode, Position, RoomId, ServerFrame, WorkspaceId, bounds};
 use crate::server::directory::Action;
 use crate::server::rooms::RoomError;
 use crate::server::state::{ReadError, Reader, RoomHead};
 use std::collections::BTreeMap;
+
+/// A client that a server cannot serve yet comes back after so long.
+const BEHIND_MS: u32 = 1_000;
 
 impl Connection {
     /// First subscribe, resume and reset are this one path.
@@ -27,14 +30,29 @@ impl Connection {
             let _ = self.node.catch_up().await;
         }
         let allowed = self.node.directory().can(self.me, Action::Read, id);
-        let place = self.node.state.read(|state| {
-            let head = state.room_head(id)?;
-            let reason = match since {
-                Some(since) => cannot_resume(state, &head, since, epoch)?,
-                None => None,
-            };
-            Ok((head, reason))
-        });
+        let place = || {
+            self.node.state.read(|state| {
+                let head = state.room_head(id)?;
+                let ahead = since.is_some_and(|since| Some(since.epoch) == epoch && since.seq > head.seq);
+                let reason = match since {
+                    Some(since) => cannot_resume(state, &head, since, epoch)?,
+                    None => None,
+                };
+                Ok((head, reason, ahead))
+            })
+        };
+        let mut found = place();
+        if let (true, Ok((_, _, true))) = (allowed, &found) {
+            // It was served by another server that has read on further. Only who has read to the end may say that
+            // what somebody holds is not in the log.
+            if self.node.catch_up().await.is_err() {
+                room.close(&self.mailbox);
+                self.send(&ServerFrame::Moving { after_ms: BEHIND_MS }).await?;
+                return Err(End::Close(CloseCode::Moving));
+            }
+            found = place();
+        }
+        let place = found.map(|(head, reason, _)| (head, reason));
         let (Ok((head, reason)), Some(epoch), true) = (place, epoch, allowed) else {
             room.close(&self.mailbox);
             let mut frame = refused(None, None, &RoomError::NotFound);

@@ -1,9 +1,13 @@
 //! What tests share: nodes in process, real servers, clients with verbs, and second implementations.
 
 pub mod backend;
+pub mod checker;
+pub mod engine;
+pub mod plain;
 pub mod proxy;
 pub mod redis;
 pub mod server;
+pub mod store_line;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
@@ -114,7 +118,15 @@ pub fn chain_by_hand(before: &str, header: &Value) -> String {
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A folder with a workspace whose people are signed in, and no process on it.
+/// The seed of a run, from BECK_SEED or by chance; printed.
+pub fn seed() -> u64 {
+    let set = std::env::var("BECK_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = set.unwrap_or_else(rand::random);
+    println!("BECK_SEED={seed}");
+    seed
+}
+
+/// A workspace whose people are signed in, and no process on it.
 pub struct Place {
     pub general: RoomId,
     /// The owner first. Account and cookie.
@@ -123,7 +135,17 @@ pub struct Place {
 
 /// Sets up a folder with so many people in room General. Nobody but the owner has a password: that would take long.
 pub async fn furnish(folder: &Path, people: usize) -> Place {
-    let here = set_up(folder).await;
+    let place = furnish_on(folder, Arc::new(Embedded::open(folder).unwrap()), people).await;
+    while let Err(fault) = Embedded::open(folder) {
+        assert!(matches!(fault, OpenError::Locked(_)), "{fault}");
+        tokio::task::yield_now().await;
+    }
+    place
+}
+
+/// As [`furnish`], on a log that is open already; the folder is of no more use where the log is elsewhere.
+pub async fn furnish_on(folder: &Path, log: SharedBroker, people: usize) -> Place {
+    let here = set_up_on(folder, log).await;
     let mut accounts = vec![here.owner];
     let mut batch = Vec::new();
     for n in 1..people {
@@ -146,13 +168,7 @@ pub async fn furnish(folder: &Path, people: usize) -> Place {
         let token = here.node.sign_in(account).await.unwrap();
         signed_in.push((account, format!("beck_login={token}")));
     }
-    let general = here.general;
-    drop(here);
-    while let Err(fault) = Embedded::open(folder) {
-        assert!(matches!(fault, OpenError::Locked(_)), "{fault}");
-        tokio::task::yield_now().await;
-    }
-    Place { general, people: signed_in }
+    Place { general: here.general, people: signed_in }
 }
 
 /// Checks numbers and links of a whole log by the second implementation.

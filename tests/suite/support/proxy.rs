@@ -1,8 +1,11 @@
 //! A TCP proxy that does to connections what networks do: it closes them, lets them freeze without a word, delays,
 //! writes byte by byte, and loses answers whose work was done. Each fault is counted, and what the server said is kept.
+//! Before several servers it gives each connection to one of them by chance, to another where that one is gone.
 
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -44,10 +47,12 @@ struct Line {
     dice: Mutex<StdRng>,
     open: watch::Sender<bool>,
     frames: Mutex<Vec<String>>,
+    /// The server that has it, and the cookies of its first request.
+    ends: Mutex<(Option<SocketAddr>, Option<String>)>,
 }
 
 struct Shared {
-    server: Mutex<SocketAddr>,
+    servers: Mutex<Vec<SocketAddr>>,
     dice: Mutex<StdRng>,
     lines: Mutex<Vec<Arc<Line>>>,
     losing: watch::Sender<bool>,
@@ -73,7 +78,7 @@ impl CuttingProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            server: Mutex::new(server.parse().unwrap()),
+            servers: Mutex::new(vec![server.parse().unwrap()]),
             dice: Mutex::new(StdRng::seed_from_u64(seed)),
             lines: Mutex::default(),
             losing: watch::Sender::new(false),
@@ -91,7 +96,25 @@ impl CuttingProxy {
 
     /// New connections go to another server: the old one was started anew.
     pub fn aim(&self, server: &str) {
-        *lock(&self.shared.server) = server.parse().unwrap();
+        self.aim_at([server]);
+    }
+
+    /// New connections go to one of these servers.
+    pub fn aim_at<'a>(&self, servers: impl IntoIterator<Item = &'a str>) {
+        *lock(&self.shared.servers) = servers.into_iter().map(|server| server.parse().unwrap()).collect();
+    }
+
+    /// How often somebody, told by his cookie, came back to another server than the one he had before.
+    pub fn moves(&self) -> u64 {
+        let mut last = HashMap::new();
+        let mut moves = 0;
+        for line in lock(&self.shared.lines).iter() {
+            if let (Some(server), Some(who)) = &*lock(&line.ends) {
+                let before = last.insert(who.clone(), *server);
+                moves += u64::from(before.is_some_and(|before| before != *server));
+            }
+        }
+        moves
     }
 
     /// Changes some of the open connections; gives how many.
@@ -178,6 +201,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, seed: u64) {
             dice: Mutex::new(StdRng::seed_from_u64(seed ^ (number << 32))),
             open: watch::Sender::new(true),
             frames: Mutex::default(),
+            ends: Mutex::default(),
         });
         lock(&shared.lines).push(line.clone());
         lines.spawn(carry(shared.clone(), line, client));
@@ -186,8 +210,17 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, seed: u64) {
 }
 
 async fn carry(shared: Arc<Shared>, line: Arc<Line>, client: TcpStream) {
-    let server = *lock(&shared.server);
-    if let Ok(server) = TcpStream::connect(server).await {
+    let mut servers = lock(&shared.servers).clone();
+    servers.shuffle(&mut *lock(&line.dice));
+    let mut server = None;
+    for address in servers {
+        if let Ok(found) = TcpStream::connect(address).await {
+            lock(&line.ends).0 = Some(address);
+            server = Some(found);
+            break;
+        }
+    }
+    if let Some(server) = server {
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
@@ -222,6 +255,11 @@ async fn pass(
             read = from.read(&mut bytes) => read.unwrap_or(0),
             () = until(&mut mode, |mode| mode.frozen) => continue,
         };
+        if decoder.is_none() && lock(&line.ends).1.is_none() {
+            let head = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            let cookie = head.lines().find_map(|line| line.strip_prefix("cookie: "));
+            lock(&line.ends).1 = cookie.map(str::to_owned);
+        }
         let pieces = match &mut decoder {
             None => vec![Piece { raw: bytes[..read].to_vec(), text: None, answer: false }],
             Some(decoder) if read == 0 => decoder.rest(),

@@ -134,6 +134,12 @@ impl RedisServer {
         self.child.as_ref().unwrap().id()
     }
 
+    /// Sends it a signal, by its name for kill(1).
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
     pub fn settings(&self) -> RedisSettings {
         RedisSettings::at("127.0.0.1", self.port)
     }

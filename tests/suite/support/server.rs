@@ -127,8 +127,17 @@ impl TestServer {
 
     /// Signs somebody up by the join link, which the only member's page of a room shows; gives the cookie.
     pub async fn sign_up(&self, member: &str, room: &str, handle: &str) -> String {
+        self.sign_up_by(&self.join_token(member, room).await, handle).await
+    }
+
+    /// What the join link ends with.
+    pub async fn join_token(&self, member: &str, room: &str) -> String {
         let (_, _, page) = self.page(&format!("/r/{room}"), member).await;
-        let token = &page.split("/join/").nth(1).unwrap()[..64];
+        page.split("/join/").nth(1).unwrap()[..64].to_owned()
+    }
+
+    /// Signs somebody up; gives the cookie.
+    pub async fn sign_up_by(&self, token: &str, handle: &str) -> String {
         let fields = [("name", handle), ("handle", handle), ("password", "a long password")];
         let (status, cookie, _) = self.form(&format!("/join/{token}"), "", &fields).await;
         assert_eq!(status, 303, "{handle} is in");

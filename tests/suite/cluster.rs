@@ -1,0 +1,4 @@
+//! Several servers on one store, and what must hold among them while servers, store and network fail.
+
+mod rolling;
+mod run;

@@ -1,0 +1,137 @@
+//! The network between one server and its store: a TCP proxy that can carry one direction and not the other, or all
+//! of it slowly. What does not get through waits, as it does in a network that sends again, and arrives later.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    ToStore,
+    ToServer,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mode {
+    lost: Option<Way>,
+    /// Bytes a second from the store to the server, on each connection.
+    pace: Option<u64>,
+}
+
+struct Shared {
+    store: SocketAddr,
+    mode: watch::Sender<Mode>,
+    held: AtomicU64,
+    carried: AtomicU64,
+}
+
+/// The proxy; its drop closes every connection.
+pub struct StoreLine {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl StoreLine {
+    pub async fn start(store_port: u16) -> StoreLine {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            store: SocketAddr::from(([127, 0, 0, 1], store_port)),
+            mode: watch::Sender::new(Mode::default()),
+            held: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
+        });
+        let accepting = tokio::spawn(accept(shared.clone(), listener));
+        StoreLine { shared, addr, accepting }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.addr.port()
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.addr)
+    }
+
+    /// From now on nothing goes this way.
+    pub fn lose(&self, way: Way) {
+        self.shared.mode.send_modify(|mode| mode.lost = Some(way));
+    }
+
+    /// From now on so many bytes a second come from the store, on each connection.
+    pub fn slow_down(&self, bytes_per_second: u64) {
+        self.shared.mode.send_modify(|mode| mode.pace = Some(bytes_per_second));
+    }
+
+    /// Everything flows; what waited arrives.
+    pub fn mend(&self) {
+        self.shared.mode.send_replace(Mode::default());
+    }
+
+    /// Pieces that did not get through when they came.
+    pub fn held(&self) -> u64 {
+        self.shared.held.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that came from the store.
+    pub fn carried(&self) -> u64 {
+        self.shared.carried.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for StoreLine {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    let mut lines = JoinSet::new();
+    while let Ok((server, _)) = listener.accept().await {
+        let shared = shared.clone();
+        lines.spawn(async move {
+            let Ok(store) = TcpStream::connect(shared.store).await else { return };
+            let _ = (server.set_nodelay(true), store.set_nodelay(true));
+            let (from_server, to_server) = server.into_split();
+            let (from_store, to_store) = store.into_split();
+            // The end of either is the end of both: who is gone reads no answers.
+            tokio::select! {
+                () = pass(&shared, Way::ToStore, from_server, to_store) => {}
+                () = pass(&shared, Way::ToServer, from_store, to_server) => {}
+            }
+        });
+        while lines.try_join_next().is_some() {}
+    }
+}
+
+async fn pass(shared: &Shared, way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut mode = shared.mode.subscribe();
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let most = match mode.borrow().pace {
+            Some(pace) if way == Way::ToServer => (pace / 20).max(1) as usize,
+            _ => bytes.len(),
+        };
+        let Ok(read @ 1..) = from.read(&mut bytes[..most]).await else { return };
+        if mode.borrow().lost == Some(way) {
+            shared.held.fetch_add(1, Ordering::Relaxed);
+            let _ = mode.wait_for(|mode| mode.lost != Some(way)).await;
+        }
+        if way == Way::ToServer {
+            shared.carried.fetch_add(read as u64, Ordering::Relaxed);
+            if mode.borrow().pace.is_some() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        if to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
