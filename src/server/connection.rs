@@ -3,12 +3,12 @@
 mod deliver;
 mod follow;
 mod heed;
+mod look;
 mod timeouts;
 
 pub use timeouts::{TIMEOUTS, Timeouts};
 
-use super::directory::Action;
-use super::hub::{HubRoom, Mailbox, encode};
+use super::hub::{HubRoom, Mailbox};
 use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
@@ -26,7 +26,6 @@ use tokio::time::Instant;
 
 /// Proposals of one connection that wait for their outcome; beyond it the socket is not read.
 const PROPOSALS_AT_ONCE: usize = 32;
-const BADGE_PAUSE: Duration = Duration::from_millis(300);
 
 /// Why a connection ends.
 enum End {
@@ -50,6 +49,10 @@ pub struct Connection {
     answers: FuturesOrdered<Answer>,
     badges: HashSet<RoomId>,
     badges_due: Option<Instant>,
+    /// When what signals tell is looked up without one: they may be lost.
+    look_up_at: Instant,
+    /// The read pointers as they were at the last look-up.
+    pointers: Option<u64>,
     rate: Bucket,
     over: u32,
     bad: u32,
@@ -86,6 +89,8 @@ impl Connection {
             answers: FuturesOrdered::new(),
             badges: HashSet::new(),
             badges_due: None,
+            look_up_at: now + look::first_pause(timeouts),
+            pointers: None,
             rate,
             over: 0,
             bad: 0,
@@ -169,7 +174,7 @@ impl Connection {
         let behind = self.deliver().await?;
         let beat_at = self.said + self.timeouts.beat;
         let silent_at = self.heard + self.timeouts.silent;
-        let badges_at = self.badges_due;
+        let look_up_at = self.badges_due.map_or(self.look_up_at, |due| due.min(self.look_up_at));
         let reading = self.answers.len() < PROPOSALS_AT_ONCE;
         let draining = self.node.draining.clone();
         tokio::select! {
@@ -178,9 +183,7 @@ impl Connection {
             message = self.socket.recv(), if reading => Box::pin(self.heed(message)).await?,
             Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.send(&answer).await?,
             () = self.mailbox.notify.notified() => Box::pin(self.look()).await?,
-            () = tokio::time::sleep_until(badges_at.unwrap_or(silent_at)), if badges_at.is_some() => {
-                Box::pin(self.send_badges()).await?;
-            }
+            () = tokio::time::sleep_until(look_up_at) => Box::pin(self.look_up()).await?,
             () = tokio::time::sleep_until(beat_at) => Box::pin(self.beat()).await?,
             () = tokio::time::sleep_until(silent_at) => return Err(End::Close(CloseCode::Silent)),
             () = draining.cancelled() => {
@@ -204,54 +207,6 @@ impl Connection {
         // Spread over a second, so that not all come back at once.
         let after_ms = 200 + (uuid::Uuid::new_v4().as_u128() % 800) as u32;
         self.send(&ServerFrame::Moving { after_ms }).await
-    }
-
-    async fn look(&mut self) -> Result<(), End> {
-        let inbox = self.mailbox.take();
-        if inbox.rewritten {
-            self.send(&ServerFrame::Moving { after_ms: 0 }).await?;
-            return Err(End::Close(CloseCode::Moving));
-        }
-        if inbox.check_login || inbox.check_all {
-            match self.node.login_of(&self.token).await {
-                Ok(Some(account)) if account == self.me => {}
-                Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
-                // Nobody can tell now; before it comes back its login is looked up.
-                Err(_) => return Err(End::Close(CloseCode::Moving)),
-            }
-        }
-        if inbox.check_all {
-            self.badges.extend(&self.watched);
-        }
-        let directory = self.node.directory();
-        for room in inbox.changed {
-            match directory.room_info(self.me, room) {
-                Some(info) if info.joined => {
-                    self.watch(room);
-                    self.send(&ServerFrame::Room { room: info }).await?;
-                    self.badges.insert(room);
-                }
-                _ if !self.open.contains_key(&room) => self.send(&ServerFrame::Left { room }).await?,
-                _ => {}
-            }
-        }
-        // A badge of a room that is open comes too: it may not be in view.
-        self.badges.extend(inbox.badges);
-        if !self.badges.is_empty() && self.badges_due.is_none() {
-            self.badges_due = Some(Instant::now() + BADGE_PAUSE);
-        }
-        Ok(())
-    }
-
-    async fn send_badges(&mut self) -> Result<(), End> {
-        self.badges_due = None;
-        let directory = self.node.directory();
-        let asked = std::mem::take(&mut self.badges);
-        let asked = asked.into_iter().filter(|room| directory.can(self.me, Action::Read, *room));
-        let badges = rooms::badges(&self.node, self.me, asked.collect::<Vec<_>>()).await.unwrap_or_default();
-        let frames = badges.into_iter().map(|(room, badge)| ServerFrame::Badge { room, badge });
-        let frames: Vec<_> = frames.map(|frame| Utf8Bytes::from(encode(&frame))).collect();
-        self.send_all(frames).await
     }
 
     async fn beat(&mut self) -> Result<(), End> {

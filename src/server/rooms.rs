@@ -11,6 +11,7 @@ use crate::protocol::{
     Refusal, RoomId, Slot, Token, bounds,
 };
 use std::collections::HashMap;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// Why something about a room was not done. The text says what to do.
@@ -203,6 +204,17 @@ pub async fn read(
     node.broker.registers(by, vec![(key.clone(), pointer)]).await?;
     node.broker.signals().send(Signal::Register { account: by, key });
     Ok(())
+}
+
+/// A number that changes when any read pointer of an account does.
+pub async fn pointers(node: &Node, by: AccountId) -> Result<u64, BrokerError> {
+    let mut pointers = node.broker.registers(by, Vec::new()).await?;
+    pointers.sort_unstable();
+    let mut hash = std::hash::DefaultHasher::new();
+    for (key, Pointer { generation, ordinal }) in pointers {
+        (key, generation, ordinal).hash(&mut hash);
+    }
+    Ok(hash.finish())
 }
 
 /// What is unread in each of these rooms.

@@ -1,0 +1,106 @@
+//! What is looked up when the connection is woken, and at each heartbeat.
+
+use super::{Connection, End, Timeouts};
+use crate::protocol::{CloseCode, ServerFrame};
+use crate::server::directory::Action;
+use crate::server::hub::encode;
+use crate::server::node::Readiness;
+use crate::server::rooms;
+use axum::extract::ws::Utf8Bytes;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const BADGE_PAUSE: Duration = Duration::from_millis(300);
+
+/// Until the first look-up of a connection: not all of those who came at once look up at once.
+pub(super) fn first_pause(timeouts: &Timeouts) -> Duration {
+    let chance = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 255.0;
+    timeouts.beat.mul_f64(0.5 + chance / 2.0)
+}
+
+impl Connection {
+    pub(super) async fn look(&mut self) -> Result<(), End> {
+        let inbox = self.mailbox.take();
+        if inbox.rewritten {
+            self.send(&ServerFrame::Moving { after_ms: 0 }).await?;
+            return Err(End::Close(CloseCode::Moving));
+        }
+        if inbox.check_login || inbox.check_all {
+            match self.node.login_of(&self.token).await {
+                Ok(Some(account)) if account == self.me => {}
+                Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
+                // Nobody can tell now; before it comes back its login is looked up.
+                Err(_) => return Err(End::Close(CloseCode::Moving)),
+            }
+        }
+        if inbox.check_all {
+            self.badges.extend(&self.watched);
+        }
+        let directory = self.node.directory();
+        for room in inbox.changed {
+            match directory.room_info(self.me, room) {
+                Some(info) if info.joined => {
+                    self.watch(room);
+                    self.send(&ServerFrame::Room { room: info }).await?;
+                    self.badges.insert(room);
+                }
+                _ if !self.open.contains_key(&room) => self.send(&ServerFrame::Left { room }).await?,
+                _ => {}
+            }
+        }
+        // A badge of a room that is open comes too: it may not be in view.
+        self.badges.extend(inbox.badges);
+        if !self.badges.is_empty() && self.badges_due.is_none() {
+            self.badges_due = Some(Instant::now() + BADGE_PAUSE);
+        }
+        Ok(())
+    }
+
+    async fn send_badges(&mut self) -> Result<(), End> {
+        self.badges_due = None;
+        let directory = self.node.directory();
+        let mut asked = std::mem::take(&mut self.badges);
+        asked.retain(|room| directory.can(self.me, Action::Read, *room));
+        let Ok(badges) = rooms::badges(&self.node, self.me, asked.iter().copied()).await else {
+            // The store cannot tell now: at the next heartbeat.
+            self.badges = asked;
+            self.badges_due = Some(self.look_up_at);
+            return Ok(());
+        };
+        let frames = badges.into_iter().map(|(room, badge)| ServerFrame::Badge { room, badge });
+        let frames: Vec<_> = frames.map(|frame| Utf8Bytes::from(encode(&frame))).collect();
+        self.send_all(frames).await
+    }
+
+    /// Badges that are due, and once in a heartbeat what signals of other servers tell.
+    pub(super) async fn look_up(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.look_up_at <= now {
+            self.look_up_at = now + self.timeouts.beat;
+            self.look_up_signals().await?;
+        }
+        if self.badges_due.is_some_and(|due| due <= now) {
+            self.send_badges().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the login still is good, and whether something was read elsewhere. What cannot be asked now is asked
+    /// at the next heartbeat.
+    async fn look_up_signals(&mut self) -> Result<(), End> {
+        if self.node.config.redis.is_none() || matches!(self.node.readiness(), Readiness::Unready(_)) {
+            return Ok(());
+        }
+        match self.node.login_of(&self.token).await {
+            Ok(Some(account)) if account == self.me => {}
+            Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
+            Err(_) => return Ok(()),
+        }
+        let Ok(pointers) = rooms::pointers(&self.node, self.me).await else { return Ok(()) };
+        if self.pointers.replace(pointers) != Some(pointers) {
+            self.badges.extend(&self.watched);
+            self.badges_due = Some(Instant::now());
+        }
+        Ok(())
+    }
+}

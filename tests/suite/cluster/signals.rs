@@ -1,0 +1,176 @@
+//! What servers tell each other beside the log may be lost: within a heartbeat everything is as if it had arrived.
+
+use crate::support::redis::{RedisServer, Store};
+use crate::support::server::TestClient;
+use crate::support::{config, set_up_on};
+use beck::protocol::{AccountId, ClientId, RoomId};
+use beck::server::accounts::NewAccount;
+use beck::server::broker::redis::{Redis, RedisSettings};
+use beck::server::connection::{TIMEOUTS, Timeouts};
+use beck::server::node::{Node, Readiness};
+use beck::server::{accounts, router, serve};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::{TempDir, tempdir};
+
+const BEAT: Duration = Duration::from_millis(400);
+
+/// Two servers in this process, with a short heartbeat.
+struct Two {
+    nodes: Vec<Arc<Node>>,
+    hosts: Vec<String>,
+    owner: AccountId,
+    general: RoomId,
+    store: RedisServer,
+    _folders: [TempDir; 2],
+}
+
+impl Two {
+    /// Servers whose user may not use the channel of signals.
+    async fn deaf() -> Two {
+        let user = ["--user", "deaf", "on", ">secret", "~*", "resetchannels", "+@all"];
+        let always = ["--appendonly", "yes", "--appendfsync", "always"];
+        let store = RedisServer::start_with(Store::Redis, &[&always[..], &user[..]].concat());
+        let settings = RedisSettings {
+            username: Some("deaf".into()),
+            password: Some("secret".into()),
+            ..store.settings()
+        };
+        let folders = [tempdir().unwrap(), tempdir().unwrap()];
+        let here =
+            set_up_on(folders[0].path(), Arc::new(Redis::open(&store.settings()).await.unwrap())).await;
+        let (owner, general) = (here.owner, here.general);
+        drop(here);
+        let (mut nodes, mut hosts) = (Vec::new(), Vec::new());
+        let timeouts: &'static Timeouts = Box::leak(Box::new(Timeouts { beat: BEAT, ..TIMEOUTS.clone() }));
+        for folder in &folders {
+            let mut config = config(folder.path());
+            config.redis = Some(settings.clone());
+            let log = Arc::new(Redis::open(&settings).await.unwrap());
+            let node = Node::start(config, log).await.unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            hosts.push(listener.local_addr().unwrap().to_string());
+            let app = router::router(node.clone(), None).layer(axum::Extension(timeouts));
+            tokio::spawn(serve::serve(node.clone(), app, listener, std::future::pending()));
+            nodes.push(node);
+        }
+        Two { nodes, hosts, owner, general, store, _folders: folders }
+    }
+
+    /// Makes a member; gives the cookie.
+    async fn member(&self, handle: &str) -> String {
+        let new = NewAccount { name: "Wanda Writer", handle, password: "a long password" };
+        let account = accounts::sign_up(&self.nodes[0], new).await.unwrap();
+        format!("beck_login={}", self.nodes[0].sign_in(account).await.unwrap())
+    }
+
+    async fn owners_cookie(&self) -> String {
+        format!("beck_login={}", self.nodes[0].sign_in(self.owner).await.unwrap())
+    }
+
+    /// How often the store refused the channel.
+    fn refused(&self) -> usize {
+        self.store.command(&["ACL", "LOG", "100"]).matches("signals:").count()
+    }
+}
+
+async fn badge_of(client: &mut TestClient, unread: u64) -> Value {
+    let wait = async {
+        loop {
+            let badge = client.until("badge").await;
+            if badge["badge"]["unread"] == unread {
+                return badge;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the badge never comes")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_pointer_arrives_on_the_other_server_without_signals() {
+    let here = Two::deaf().await;
+    let (cookie, writer) = (here.owners_cookie().await, here.member("wanda").await);
+    let mut a = TestClient::connect_at(&here.hosts[0], &cookie).await;
+    let mut b = TestClient::connect_at(&here.hosts[1], &cookie).await;
+    let mut writer = TestClient::connect_at(&here.hosts[0], &writer).await;
+    let mut ordinal = 0;
+    // There and back: each server is the one that is not told.
+    for round in 0..4 {
+        for n in 0..3 {
+            writer.post(&here.general.to_string(), &ClientId::random().to_string(), &format!("{n}")).await;
+            ordinal = writer.until("ack").await["outcome"]["ordinal"].as_u64().unwrap();
+        }
+        for client in [&mut a, &mut b] {
+            badge_of(client, 3).await;
+        }
+        let reads = if round % 2 == 0 { &mut a } else { &mut b };
+        let read =
+            json!({ "t": "read", "room": here.general, "lane": 0, "generation": 0, "ordinal": ordinal });
+        reads.send(read).await;
+        for client in [&mut a, &mut b] {
+            assert_eq!(badge_of(client, 0).await["badge"]["read"], ordinal);
+        }
+    }
+    assert!(here.refused() > 0, "signals were not lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_was_ended_elsewhere_ends_without_signals() {
+    let here = Two::deaf().await;
+    for round in 0..4 {
+        let (at, other) = (round % 2, (round + 1) % 2);
+        let token = here.nodes[at].sign_in(here.owner).await.unwrap();
+        let cookie = format!("beck_login={token}");
+        let mut socket = TestClient::connect_at(&here.hosts[other], &cookie).await;
+        if round < 2 {
+            here.nodes[at].sign_out(&token).await.unwrap();
+        } else {
+            here.nodes[at].sign_out_everywhere(here.owner).await.unwrap();
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(20), socket.close_code()).await;
+        assert_eq!(ended.expect("the socket goes on"), Some(4001), "round {round}");
+    }
+    assert!(here.refused() > 0, "signals were not lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_at_a_heartbeat_ends_no_login_and_loses_no_badge() {
+    let mut here = Two::deaf().await;
+    let (cookie, writer) = (here.owners_cookie().await, here.member("wanda").await);
+    let mut a = TestClient::connect_at(&here.hosts[0], &cookie).await;
+    let mut b = TestClient::connect_at(&here.hosts[1], &cookie).await;
+    let mut writer = TestClient::connect_at(&here.hosts[0], &writer).await;
+    let mut unasked = 0;
+    for round in 1..=10 {
+        writer.post(&here.general.to_string(), &ClientId::random().to_string(), "unread").await;
+        while writer.next().await.expect("the socket goes on")["t"] != "ack" {}
+        // Most times before anybody has asked what is unread; then several heartbeats without a store.
+        here.store.kill();
+        let mut early = 0;
+        for client in [&mut a, &mut b] {
+            let mut beats = 0;
+            while beats < 4 {
+                let frame = client.next().await.expect("the socket goes on");
+                beats += usize::from(frame["t"] == "beat");
+                early += usize::from(frame["badge"]["unread"] == round);
+            }
+        }
+        here.store.restart();
+        if early == 0 {
+            unasked += 1;
+            for client in [&mut a, &mut b] {
+                badge_of(client, round).await;
+            }
+        }
+        for node in &here.nodes {
+            while node.readiness() != Readiness::Ready {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        if unasked == 2 {
+            return;
+        }
+    }
+    panic!("the store was asked each time before it was dead");
+}
