@@ -14,6 +14,9 @@ pub const ASK_AFTER_MS: i64 = 10 * 60 * 1000;
 /// An acknowledged draft is kept so long, in milliseconds: a log that lost it may show up.
 pub const KEEP_STORED_MS: i64 = 60 * 60 * 1000;
 
+/// Acknowledged drafts whose outcome is looked up at once.
+const LOOKED_UP_AT_ONCE: usize = 20;
+
 /// A draft as it is kept over reloads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
@@ -92,6 +95,8 @@ pub struct Outbox {
     under_way: HashSet<ClientId>,
     /// Old drafts whose author said: send it.
     confirmed: HashSet<ClientId>,
+    /// Acknowledged drafts that the log may have lost: their outcome is looked up until there is one.
+    doubted: HashSet<ClientId>,
 }
 
 impl Outbox {
@@ -126,6 +131,7 @@ impl Outbox {
     pub fn remove(&mut self, id: ClientId) -> Option<Kept> {
         self.under_way.remove(&id);
         self.confirmed.remove(&id);
+        self.doubted.remove(&id);
         let at = self.entries.iter().position(|kept| kept.id() == id)?;
         Some(self.entries.remove(at))
     }
@@ -155,16 +161,42 @@ impl Outbox {
         self.under_way.remove(&id);
     }
 
+    /// Its outcome is known, or that there is none.
+    pub fn settled(&mut self, id: ClientId) {
+        self.doubted.remove(&id);
+    }
+
+    /// A connection begins: a log that was rewritten meanwhile lacks the newest acknowledged draft, if any.
+    pub fn doubt_newest(&mut self) {
+        let at = |kept: &Kept| match kept.state {
+            KeptState::Stored { at, .. } => Some((at, kept.id())),
+            _ => None,
+        };
+        self.doubted.extend(self.entries.iter().filter_map(at).max().map(|(_, id)| id));
+    }
+
+    /// The log was rewritten: any acknowledged draft may be gone.
+    pub fn doubt_all(&mut self) {
+        self.doubted.extend(self.entries.iter().filter(|kept| kept.is_stored()).map(Kept::id));
+    }
+
     /// The connection ended: what was under way may be stored or not, and is sent again under the same id.
     pub fn cut(&mut self) -> Vec<ClientId> {
         self.under_way.drain().collect()
     }
 
     /// What goes out now: for each room the first draft without an outcome, unless its frame is under way or it waits for
-    /// its author. Also gives the drafts that changed by it and are to be kept.
+    /// its author; and what is to be looked up. Also gives the drafts that changed by it and are to be kept.
     pub fn next(&mut self, now: i64) -> (Vec<Out>, Vec<Kept>) {
         let (mut out, mut changed) = (Vec::new(), Vec::new());
         let mut rooms = HashSet::new();
+        let looked_up = self.doubted.intersection(&self.under_way).count();
+        let doubted =
+            self.entries.iter().filter(|kept| kept.is_stored() && self.doubted.contains(&kept.id()));
+        let doubted = doubted.map(Kept::id).filter(|id| !self.under_way.contains(id));
+        let doubted: Vec<_> = doubted.take(LOOKED_UP_AT_ONCE.saturating_sub(looked_up)).collect();
+        self.under_way.extend(&doubted);
+        out.extend(doubted.into_iter().map(Out::Outcome));
         for kept in &mut self.entries {
             let id = kept.id();
             if kept.is_stored() || !rooms.insert(kept.draft.room) || self.under_way.contains(&id) {
@@ -194,16 +226,15 @@ impl Outbox {
         (out, changed)
     }
 
-    /// Acknowledged drafts of a room: their outcome is asked for again after the log changed.
-    pub fn stored_in(&self, room: RoomId) -> Vec<ClientId> {
-        self.in_room(room).filter(|kept| kept.is_stored()).map(Kept::id).collect()
-    }
-
     /// Drops acknowledged drafts that were kept long enough.
     pub fn purge(&mut self, now: i64) -> Vec<ClientId> {
         let old = |kept: &Kept| matches!(kept.state, KeptState::Stored { at, .. } if now.saturating_sub(at) > KEEP_STORED_MS);
         let ids: Vec<_> = self.entries.iter().filter(|kept| old(kept)).map(Kept::id).collect();
         self.entries.retain(|kept| !old(kept));
+        for id in &ids {
+            self.doubted.remove(id);
+            self.under_way.remove(id);
+        }
         ids
     }
 }

@@ -143,6 +143,7 @@ impl Session {
                     self.follow(room, out);
                 }
                 self.ask_wanted(out);
+                self.outbox.doubt_newest();
                 self.send_outbox(out);
             }
             ServerFrame::Subscribed { room, since, head } => self.subscribed(room, since, head),

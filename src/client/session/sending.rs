@@ -135,6 +135,7 @@ impl Session {
             return self.send_outbox(out);
         }
         self.outbox.answered(id);
+        self.outbox.settled(id);
         let Some(kept) = self.outbox.get(id) else { return };
         match (outcome, &kept.state) {
             (Outcome::Stored { .. }, KeptState::Stored { .. } | KeptState::TakingBack { .. }) => {}
@@ -164,7 +165,13 @@ impl Session {
         let Some(kept) = self.outbox.get(id) else { return };
         let state = match (code, &kept.state) {
             (ErrorCode::NotFound, KeptState::Asking) => KeptState::Question,
-            (ErrorCode::NotFound, KeptState::Stored { .. }) => KeptState::Lost,
+            (ErrorCode::NotFound, KeptState::Stored { .. }) => {
+                self.set(id, KeptState::Lost, out);
+                // Where one is gone others may be.
+                self.outbox.settled(id);
+                self.outbox.doubt_all();
+                return self.send_outbox(out);
+            }
             // The tick tries again.
             (code, _) if code.try_again() => return self.show_echo(id),
             (_, KeptState::Waiting) => KeptState::NotSent { why: message },

@@ -164,7 +164,7 @@ impl Session {
         self.fill(room, out);
     }
 
-    /// Says what a fresh window replaced. After a changed log acknowledged drafts may be gone: their outcome is asked for.
+    /// Says what a fresh window replaced. After a changed log acknowledged drafts may be gone: their outcome is looked up.
     fn loaded_again(
         &mut self,
         room: RoomId,
@@ -182,9 +182,8 @@ impl Session {
             return;
         }
         self.put_mark(room, Mark { after: head, what: MarkKind::Reset { at: self.now } });
-        for id in self.outbox.stored_in(room) {
-            out.push(Effect::Send(ClientFrame::Outcome { id }));
-        }
+        self.outbox.doubt_all();
+        self.send_outbox(out);
     }
 }
 
