@@ -31,6 +31,8 @@ pub enum Kind {
     Act,
     /// Takes back the entry named by `target` if that has not come yet.
     Void,
+    /// Logins of the account `target` have ended: what comes after it reaches none of them.
+    Logins,
     /// A kind of a later version.
     Other(Token),
 }
@@ -49,6 +51,7 @@ impl Kind {
             Kind::Message => "message",
             Kind::Act => "act",
             Kind::Void => "void",
+            Kind::Logins => "logins",
             Kind::Other(token) => token.as_str(),
         }
     }
@@ -69,6 +72,7 @@ impl FromStr for Kind {
             "message" => Kind::Message,
             "act" => Kind::Act,
             "void" => Kind::Void,
+            "logins" => Kind::Logins,
             other => Kind::Other(other.parse()?),
         })
     }

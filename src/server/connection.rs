@@ -69,11 +69,11 @@ impl Connection {
     /// `progress` is that of the socket under `socket`.
     pub fn new(
         node: Arc<Node>,
-        (me, token): (AccountId, String),
+        (mailbox, token): (Arc<Mailbox>, String),
         (socket, progress): (WebSocket, Progress),
         timeouts: &'static Timeouts,
     ) -> Self {
-        let mailbox = node.hub.connect(me);
+        let me = mailbox.account;
         let rate = Bucket::full(FRAME_RATE, node.uptime_ms());
         let now = Instant::now();
         Connection {

@@ -36,6 +36,8 @@ pub struct Folded {
     pub event: Option<(RoomId, Arc<Event>)>,
     /// Rooms whose name, kind, topic or members changed.
     pub changed_room: Option<RoomId>,
+    /// The account some of whose logins have ended.
+    pub ended_logins: Option<AccountId>,
 }
 
 /// Why the fold cannot go on. Nothing of the batch is kept.
@@ -149,6 +151,7 @@ impl Fold {
             outcome: Outcome::Refused { why: Refusal::Malformed },
             event: None,
             changed_room: None,
+            ended_logins: None,
         };
         if let Kind::Format = header.kind {
             let wanted = entry.json().and_then(|json| serde_json::from_str::<u32>(json).ok());
@@ -179,6 +182,7 @@ impl Fold {
                 }
                 folded.outcome = Outcome::Stored { g: header.g, seq: place.0, ordinal: place.1 };
                 folded.changed_room = accepted.changed_room;
+                folded.ended_logins = accepted.ended_logins;
             }
             Err(Ok(why)) => folded.outcome = Outcome::Refused { why },
             Err(Err(fault)) => return Err(fault.into()),

@@ -10,6 +10,7 @@ use super::fold::Folded;
 use crate::protocol::{AccountId, Event, Hash, Kind, RoomId, ServerFrame};
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use tokio::sync::Notify;
 
@@ -21,6 +22,8 @@ const RING_BYTES: usize = 256 * 1024;
 /// Every room that anyone is connected to.
 #[derive(Default)]
 pub struct Hub {
+    /// How often logins have ended.
+    ended_logins: AtomicU64,
     rooms: RwLock<HashMap<RoomId, Arc<HubRoom>>>,
     mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
 }
@@ -64,10 +67,10 @@ impl HubRoom {
         (ring.seq > 0).then_some((ring.seq, ring.chain))
     }
 
-    /// Frames after a cursor, up to `until` and at most `limit`.
-    pub fn pull(&self, cursor: u64, until: Option<u64>, limit: usize) -> Pulled {
+    /// Frames after a cursor, at most `limit`.
+    pub fn pull(&self, cursor: u64, limit: usize) -> Pulled {
         let ring = lock(&self.ring);
-        let to = until.map_or(ring.seq, |until| until.min(ring.seq));
+        let to = ring.seq;
         if to <= cursor {
             return Pulled::Frames(Vec::new());
         }
@@ -166,14 +169,23 @@ impl Hub {
         rooms.entry(room).or_default().clone()
     }
 
-    /// A connection of an account begins.
-    pub fn connect(&self, account: AccountId) -> Arc<Mailbox> {
+    /// A number that rises whenever logins end: asked before a login is looked up, for [`Hub::connect`].
+    pub fn ended_logins(&self) -> u64 {
+        self.ended_logins.load(Ordering::SeqCst)
+    }
+
+    /// A connection of an account begins. If logins have ended since its own was looked up it looks once more.
+    pub fn connect(&self, account: AccountId, ended_logins: u64) -> Arc<Mailbox> {
         let mailbox =
             Arc::new(Mailbox { account, notify: Notify::new(), inbox: Mutex::new(Inbox::default()) });
         let mut mailboxes = lock(&self.mailboxes);
         let mine = mailboxes.entry(account).or_default();
         mine.retain(|other| other.strong_count() > 0);
         mine.push(Arc::downgrade(&mailbox));
+        drop(mailboxes);
+        if self.ended_logins() != ended_logins {
+            mailbox.tell(Inbox::hold);
+        }
         mailbox
     }
 
@@ -195,9 +207,14 @@ impl Hub {
 
     /// Tells every connection of an account to look up its login.
     pub fn check_logins(&self, account: AccountId) {
+        self.tell(account, |inbox| inbox.check_login = true);
+    }
+
+    /// Tells every connection of an account.
+    fn tell(&self, account: AccountId, what: impl Fn(&mut Inbox)) {
         let mailboxes = lock(&self.mailboxes);
         for mailbox in mailboxes.get(&account).into_iter().flatten().filter_map(Weak::upgrade) {
-            mailbox.tell(|inbox| inbox.check_login = true);
+            mailbox.tell(&what);
         }
     }
 
@@ -222,17 +239,18 @@ impl Hub {
 
     /// Tells every connection of an account that its badge of a room may have changed.
     pub fn check_badge(&self, account: AccountId, room: RoomId) {
-        let mailboxes = lock(&self.mailboxes);
-        for mailbox in mailboxes.get(&account).into_iter().flatten().filter_map(Weak::upgrade) {
-            mailbox.tell(|inbox| {
-                inbox.badges.insert(room);
-            });
-        }
+        self.tell(account, |inbox| {
+            inbox.badges.insert(room);
+        });
     }
 
     /// Publishes what the fold has committed, in its order. The directory is the one after the batch.
     pub fn publish(&self, folded: &[Folded], directory: &Directory) {
         for folded in folded {
+            if let Some(account) = folded.ended_logins {
+                self.ended_logins.fetch_add(1, Ordering::SeqCst);
+                self.tell(account, Inbox::hold);
+            }
             if let Some((room, event)) = &folded.event {
                 self.room(*room).publish(*room, event);
             }

@@ -1,11 +1,12 @@
 //! Logins: who a token stands for, and what ends them.
 
 use super::auth::{self, LOGIN_MS, hashed, is_token, new_token};
-use super::broker::{BrokerError, SecretOp, Signal};
+use super::broker::{BrokerError, Proposal, SecretOp, Signal};
 use super::node::Node;
-use crate::protocol::AccountId;
+use crate::protocol::{AccountId, ClientId, Kind};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A login as the secrets keep it, under the hash of its token. It is good while the generation of its account
 /// has not risen: one write ends all logins that there are, known or not.
@@ -80,15 +81,23 @@ impl Node {
     }
 
     /// Ends every login of an account and every link that signs in as it; all its sockets close.
-    pub async fn sign_out_everywhere(&self, account: AccountId) -> Result<(), BrokerError> {
+    pub async fn sign_out_everywhere(self: &Arc<Node>, account: AccountId) -> Result<(), BrokerError> {
         self.raise_generation(account).await?;
-        self.tell_logins(account);
-        Ok(())
+        self.end_logins(account).await
     }
 
-    /// The connections of an account look up their logins.
-    pub(super) fn tell_logins(&self, account: AccountId) {
+    /// The connections of an account look up their logins, soon.
+    fn tell_logins(&self, account: AccountId) {
         self.broker.signals().send(Signal::Logins { account });
+    }
+
+    /// The connections of an account look up their logins, on every server before anything that comes later.
+    pub(super) async fn end_logins(self: &Arc<Node>, account: AccountId) -> Result<(), BrokerError> {
+        self.tell_logins(account);
+        let proposal = Proposal::new(account, ClientId::random(), Kind::Logins, &());
+        let target = account.as_str().parse().map_err(|_| BrokerError::Refused("Try again.".into()))?;
+        let done = self.propose(proposal.target(target)).await;
+        done.map(drop).map_err(|fault| BrokerError::Unknown(fault.to_string()))
     }
 
     /// Makes a link token that signs its holder in as an account, for a day.

@@ -8,7 +8,7 @@ use crate::protocol::AccountId;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use serde::{Deserialize, Serialize};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Password {
@@ -136,7 +136,7 @@ impl Node {
 
     /// Changes the password of an account and ends its logins but the one of this token; their sockets close.
     pub async fn change_password(
-        &self,
+        self: &Arc<Node>,
         (account, token): (AccountId, &str),
         current: &str,
         new: &str,
@@ -154,7 +154,7 @@ impl Node {
             self.put_login(token, old).await?;
             return Ok(Changed::Overtaken);
         }
-        self.tell_logins(account);
+        self.end_logins(account).await?;
         Ok(Changed::Done)
     }
 }

@@ -38,6 +38,7 @@ pub async fn upgrade(
     let Some(token) = auth::token(&headers, &node.config).map(str::to_owned) else {
         return (StatusCode::UNAUTHORIZED, "Sign in first.").into_response();
     };
+    let ended_logins = node.hub.ended_logins();
     let me = match node.login_of(&token).await {
         Ok(Some(me)) => me,
         Ok(None) => {
@@ -53,5 +54,8 @@ pub async fn upgrade(
         .max_write_buffer_size(MAX_WRITE_BYTES)
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .on_upgrade(move |socket| Connection::new(node, (me, token), (socket, progress), timeouts).run())
+        .on_upgrade(move |socket| {
+            let mailbox = node.hub.connect(me, ended_logins);
+            Connection::new(node, (mailbox, token), (socket, progress), timeouts).run()
+        })
 }

@@ -379,7 +379,7 @@ async fn a_reader_that_takes_nothing_is_closed_as_slow_and_resumes() {
     small.post_much().await;
     // No ring keeps frames for a reader that was given up.
     let room = small.here.node.hub.room(small.here.general);
-    until(|| matches!(room.pull(end - 1, None, 1), Pulled::ReadTo(_))).await;
+    until(|| matches!(room.pull(end - 1, 1), Pulled::ReadTo(_))).await;
     let count = AtomicU64::new(0);
     assert!(!reader.read_to(end, &count).await, "it was not closed");
     assert_eq!(reader.closed, Some(4008));

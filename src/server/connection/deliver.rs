@@ -54,12 +54,7 @@ impl Connection {
         let mut more = false;
         let mut left = Vec::new();
         for (id, open) in &mut self.open {
-            let until = self.mailbox.until(*id);
-            if until.is_some_and(|until| open.cursor >= until) {
-                left.push(*id);
-                continue;
-            }
-            let frames = match open.room.pull(open.cursor, until, FRAMES_AT_ONCE) {
+            let mut frames = match open.room.pull(open.cursor, FRAMES_AT_ONCE) {
                 Pulled::Frames(frames) => frames,
                 Pulled::ReadTo(to) => {
                     let to = to.min(open.cursor + EVENTS_AT_ONCE);
@@ -72,6 +67,17 @@ impl Connection {
                     events.into_iter().map(frame).collect()
                 }
             };
+            // Both are asked after the pull: what ends a membership or a login is told before what follows it is there.
+            if self.mailbox.held() {
+                more = false;
+                break;
+            }
+            if let Some(until) = self.mailbox.until(*id) {
+                frames.truncate(until.saturating_sub(open.cursor) as usize);
+                if open.cursor + frames.len() as u64 >= until {
+                    left.push(*id);
+                }
+            }
             open.cursor += frames.len() as u64;
             more |= !frames.is_empty();
             out.extend(frames);

@@ -51,6 +51,9 @@ impl Connection {
     }
 
     async fn heed_text(&mut self, text: &str) -> Result<(), End> {
+        if self.mailbox.held() {
+            self.look().await?;
+        }
         let frame = match serde_json::from_str::<ClientFrame>(text) {
             Ok(frame) => frame,
             Err(fault) => {

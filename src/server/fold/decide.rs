@@ -15,19 +15,20 @@ pub(super) struct Accepted {
     pub(super) event_of: Option<RoomId>,
     pub(super) lane: u64,
     pub(super) changed_room: Option<RoomId>,
+    pub(super) ended_logins: Option<AccountId>,
 }
 
 impl Accepted {
     fn outside_rooms() -> Self {
-        Self { event_of: None, lane: 0, changed_room: None }
+        Self { event_of: None, lane: 0, changed_room: None, ended_logins: None }
     }
 
     fn in_room(room: RoomId) -> Self {
-        Self { event_of: Some(room), lane: 0, changed_room: None }
+        Self { event_of: Some(room), ..Self::outside_rooms() }
     }
 
     pub(super) fn changing(room: RoomId) -> Self {
-        Self { event_of: Some(room), lane: 0, changed_room: Some(room) }
+        Self { changed_room: Some(room), ..Self::in_room(room) }
     }
 }
 
@@ -61,6 +62,7 @@ impl Fold {
             Kind::Format | Kind::Other(_) => Ok(Accepted::outside_rooms()),
             Kind::Account => self.account(entry),
             Kind::Void => self.void(entry),
+            Kind::Logins => self.logins(entry),
             Kind::Room => self.room(entry),
             Kind::AccountSet => self.account_set(entry),
             Kind::RoomSet => self.room_set(entry),
@@ -120,6 +122,17 @@ impl Fold {
         let account = Account { name, ..(*account).clone() };
         Arc::make_mut(&mut self.directory).accounts.insert(target, Arc::new(account));
         Ok(Accepted::outside_rooms())
+    }
+
+    /// Which logins have ended stands in the secrets; here stands that they have.
+    fn logins(&self, entry: &Entry) -> Decision {
+        let header = &entry.header;
+        let target: Option<AccountId> = header.target.as_ref().and_then(|t| t.as_str().parse().ok());
+        let Some(target) = target else { return refuse(Refusal::Malformed) };
+        if header.author != target || !self.directory.accounts.contains_key(&target) {
+            return refuse(Refusal::NotAllowed);
+        }
+        Ok(Accepted { ended_logins: Some(target), ..Accepted::outside_rooms() })
     }
 
     fn void(&mut self, entry: &Entry) -> Decision {

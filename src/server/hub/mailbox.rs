@@ -23,10 +23,19 @@ pub struct Inbox {
     pub until: HashMap<RoomId, u64>,
     /// The login is to be looked up again.
     pub check_login: bool,
+    /// Nothing more may be delivered before that.
+    pub held: bool,
     /// The login and the badges of all rooms are to be looked up again.
     pub check_all: bool,
     /// The log was rewritten: the client is to come back and compare its positions.
     pub rewritten: bool,
+}
+
+impl Inbox {
+    /// The login is looked up before anything more is delivered.
+    pub(super) fn hold(&mut self) {
+        (self.check_login, self.held) = (true, true);
+    }
 }
 
 impl Mailbox {
@@ -46,6 +55,12 @@ impl Mailbox {
     /// The last seq of a room that may be delivered, if the account was removed from it.
     pub fn until(&self, room: RoomId) -> Option<u64> {
         lock(&self.inbox).until.get(&room).copied()
+    }
+
+    /// Whether the login is to be looked up before anything more is delivered. Asked after a pull: what is pulled
+    /// before it says yes comes before what ended the login.
+    pub fn held(&self) -> bool {
+        lock(&self.inbox).held
     }
 
     pub(super) fn tell(&self, what: impl FnOnce(&mut Inbox)) {

@@ -1,0 +1,111 @@
+//! An end takes its place in the log: once it is answered, what anybody writes through any server reaches none of the
+//! ended, whichever server has his socket.
+
+use crate::servers::Cluster;
+use crate::support::redis::{RedisServer, Store};
+use crate::support::server::TestClient;
+use beck::protocol::ClientId;
+use serde_json::json;
+use std::time::Duration;
+
+const SERVERS: usize = 3;
+
+/// Reads until this; nothing on the way may hold the text.
+async fn until_without(client: &mut TestClient, kind: &str, text: &str) {
+    let wait = async {
+        loop {
+            let frame = client.next().await.unwrap_or_else(|| panic!("closed before {kind}"));
+            assert!(!frame.to_string().contains(text), "{frame}");
+            if frame["t"] == kind {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect(kind);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_answer_nothing_that_anybody_writes_reaches_the_ended() {
+    let cluster = Cluster::start(RedisServer::start(Store::Redis), SERVERS);
+    let (olive, general) = cluster.servers[0].set_up().await;
+    let guest = cluster.servers[1].sign_up(&olive, &general, "guest").await;
+    let leave = format!("/r/{general}/leave");
+    let join = format!("/r/{general}/join");
+    let mut writers = Vec::new();
+    for server in &cluster.servers {
+        writers.push(TestClient::connect(server, &olive).await);
+    }
+    let mut left = 0;
+    for (at, reads) in cluster.servers.iter().enumerate() {
+        let mut socket = TestClient::connect(reads, &guest).await;
+        for (by, ends) in cluster.servers.iter().enumerate() {
+            for (through, writer) in writers.iter_mut().enumerate() {
+                socket.send(json!({ "t": "subscribe", "room": general })).await;
+                socket.until("subscribed").await;
+                // Much is on its way when the end comes.
+                for n in 0..5 {
+                    writer.post(&general, &ClientId::random().to_string(), &format!("before {n}")).await;
+                }
+                assert_eq!(ends.form(&leave, &guest, &[]).await.0, 303);
+                let text = format!("after the end of {at} {by} {through}");
+                let id = ClientId::random().to_string();
+                writer.post(&general, &id, &text).await;
+                while writer.until("ack").await["id"] != id.as_str() {}
+                until_without(&mut socket, "left", &text).await;
+                // Nor by asking for it.
+                socket.send(json!({ "t": "fetch", "req": 1, "room": general, "after": 0, "to": 500 })).await;
+                until_without(&mut socket, "error", &text).await;
+                assert_eq!(ends.form(&join, &guest, &[]).await.0, 303);
+                left += 1;
+            }
+        }
+    }
+    assert_eq!(left, SERVERS.pow(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_signing_out_everywhere_nothing_that_anybody_writes_reaches_a_socket() {
+    let cluster = Cluster::start(RedisServer::start(Store::Valkey), SERVERS);
+    let (olive, general) = cluster.servers[0].set_up().await;
+    cluster.servers[1].sign_up(&olive, &general, "guest").await;
+    let mut writers = Vec::new();
+    for server in &cluster.servers {
+        writers.push(TestClient::connect(server, &olive).await);
+    }
+    // One sign-in each: more would be throttled.
+    let sign_in = [("handle", "guest"), ("password", "a long password")];
+    let mut ended = 0;
+    for round in 0..SERVERS * SERVERS {
+        let (by, through) = (round % SERVERS, round / SERVERS);
+        let (status, cookie, _) = cluster.servers[by].form("/sign-in", "", &sign_in).await;
+        assert_eq!(status, 303);
+        // A socket on each server, and one whose login is not ended.
+        let mut sockets = Vec::new();
+        for server in &cluster.servers {
+            let mut socket = TestClient::connect(server, &cookie).await;
+            socket.send(json!({ "t": "subscribe", "room": general })).await;
+            socket.until("subscribed").await;
+            sockets.push(socket);
+        }
+        let answered = cluster.servers[by].form("/sign-out-everywhere", &cookie, &[]).await;
+        assert_eq!((answered.0, answered.2.as_str()), (303, "/sign-in"));
+        let text = format!("after the end of {round}");
+        let id = ClientId::random().to_string();
+        writers[through].post(&general, &id, &text).await;
+        while writers[through].until("ack").await["id"] != id.as_str() {}
+        for socket in &mut sockets {
+            let wait = async {
+                while let Some(frame) = socket.next().await {
+                    assert!(!frame.to_string().contains(&text), "{frame}");
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the socket goes on");
+            assert_eq!(socket.closed, Some(4001));
+            ended += 1;
+        }
+        for server in &cluster.servers {
+            assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in");
+        }
+    }
+    assert_eq!(ended, SERVERS.pow(3));
+}
