@@ -59,7 +59,7 @@ impl Node {
 
     /// Makes a login of an account; gives its token.
     pub async fn sign_in(&self, account: AccountId) -> Result<String, BrokerError> {
-        let generation = self.generation(account).await?;
+        let generation = self.keep_generation(account).await?;
         self.begin(Login { account, generation }).await
     }
 
@@ -103,7 +103,7 @@ impl Node {
     /// Makes a link token that signs its holder in as an account, for a day.
     pub async fn enter_token(&self, account: AccountId) -> Result<String, BrokerError> {
         let token = new_token();
-        let generation = self.generation(account).await?;
+        let generation = self.keep_generation(account).await?;
         let login = serde_json::json!(Login { account, generation }).to_string();
         self.put_secret(hashed("enter", &token), login, Some(super::now_ms() + ENTER_MS)).await?;
         Ok(token)

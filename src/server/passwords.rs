@@ -45,6 +45,13 @@ fn key(account: AccountId) -> String {
     format!("password:{account}")
 }
 
+fn lost() -> BrokerError {
+    BrokerError::Refused(
+        "The store has lost what this account signs in with: it was evicted or removed. Restore a copy of the store."
+            .into(),
+    )
+}
+
 impl Node {
     /// The password as it is kept, and its version; version 0 if there is none.
     async fn password(&self, account: AccountId) -> Result<(Password, u64), BrokerError> {
@@ -70,9 +77,23 @@ impl Node {
         Ok(stands.is_some_and(|Secret { value: now, .. }| now == value))
     }
 
-    /// Logins of an account from before this generation have ended.
+    /// Logins of an account from before this generation have ended. Each login was made when one was kept: where none
+    /// is, the store has lost it, and nobody can tell which logins have ended.
     pub async fn generation(&self, account: AccountId) -> Result<u64, BrokerError> {
-        Ok(self.password(account).await?.0.generation)
+        match self.password(account).await? {
+            (_, 0) => Err(lost()),
+            (password, _) => Ok(password.generation),
+        }
+    }
+
+    /// As [`Node::generation`], for an account that may have no password: it is kept from now on.
+    pub(super) async fn keep_generation(&self, account: AccountId) -> Result<u64, BrokerError> {
+        loop {
+            let (password, version) = self.password(account).await?;
+            if version > 0 || self.put_password(account, &password, 0).await? {
+                return Ok(password.generation);
+            }
+        }
     }
 
     pub(super) async fn raise_generation(&self, account: AccountId) -> Result<(), BrokerError> {
@@ -126,11 +147,14 @@ impl Node {
     pub async fn check_password(&self, handle: &str, password: &str) -> Result<Option<Login>, BrokerError> {
         let account = self.directory().by_handle(handle).map(|account| account.id);
         // Hash and generation are of one moment: who knew only the old password gets a login that has ended.
-        let kept = match account {
-            Some(account) => self.password(account).await?.0,
-            None => Password::default(),
+        let (kept, version) = match account {
+            Some(account) => self.password(account).await?,
+            None => (Password::default(), 0),
         };
         let right = self.check(password, Some(kept.hash).filter(|hash| !hash.is_empty())).await;
+        if account.is_some() && version == 0 {
+            return Err(lost());
+        }
         Ok(account.filter(|_| right).map(|account| Login { account, generation: kept.generation }))
     }
 

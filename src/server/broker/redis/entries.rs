@@ -115,6 +115,14 @@ pub async fn with_erased(
     Ok(whole)
 }
 
+/// How many entries the store has, erased ones among them; never too few for what the log had when this was called.
+pub async fn count(line: &Line, keys: &Keys) -> Result<u64, BrokerError> {
+    // In this order: what is erased between the two is counted twice, not left out.
+    let log: u64 = line.read(cmd("XLEN").arg(&keys.log)).await?;
+    let erased: u64 = line.read(cmd("HLEN").arg(&keys.erased)).await?;
+    Ok(log + erased)
+}
+
 /// The link that the store has at a number now; `None` if there is no such entry.
 pub async fn link_at(line: &Line, keys: &Keys, g: u64) -> Result<Option<Hash>, BrokerError> {
     let mut range = cmd("XRANGE");

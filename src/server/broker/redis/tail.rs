@@ -246,13 +246,23 @@ impl Shared {
         Ok(())
     }
 
-    /// Sees whether the store still has the entry that was read last.
+    /// Sees whether the store still has the entry that was read last, and as many as there must be before it.
     async fn compare(&self) -> Result<(), BrokerError> {
         let end = self.end();
-        if end.g == 0 || entries::link_at(&self.line, &self.keys, end.g).await? == Some(end.link) {
+        if end.g == 0 {
             return Ok(());
         }
-        self.restart().await
+        if entries::link_at(&self.line, &self.keys, end.g).await? != Some(end.link) {
+            return self.restart().await;
+        }
+        let held = entries::count(&self.line, &self.keys).await?;
+        match end.g.saturating_sub(held) {
+            0 => Ok(()),
+            missing => Err(BrokerError::Refused(format!(
+                "{missing} of {} entries of the log are missing in the store: they were evicted or removed. Restore a copy",
+                end.g
+            ))),
+        }
     }
 
     /// It is another log, or another tail: those who follow compare their own place with it.
