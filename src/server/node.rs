@@ -246,6 +246,7 @@ impl Node {
                 return Ok(outcome);
             }
             let mut next = first;
+            let mut may_be_stored = false;
             for _ in 0..APPEND_TRIES {
                 let appended = match next.take() {
                     Some(first) => first.await,
@@ -257,10 +258,13 @@ impl Node {
                             tokio::time::timeout(OUTCOME_TIMEOUT, node.outcome(g, proposal.client_id));
                         return outcome.await.unwrap_or(Err(ProposeError::Unknown));
                     }
+                    // This time it is not stored, but an earlier time it may have been.
+                    Err(BrokerError::Refused(_)) if may_be_stored => return Err(ProposeError::Unknown),
                     Err(BrokerError::Refused(why) | BrokerError::Rewritten(why)) => {
                         return Err(ProposeError::Unavailable(why));
                     }
                     Err(BrokerError::Unknown(why)) => {
+                        may_be_stored = true;
                         tracing::warn!(draft.id = %proposal.client_id, why, "outcome of an append is unknown");
                     }
                 }

@@ -5,3 +5,4 @@ mod order;
 mod rolling;
 mod run;
 mod signals;
+mod unknown;
