@@ -1,6 +1,7 @@
 //! Several servers on one store, and what must hold among them while servers, store and network fail.
 
 mod evicted;
+mod lost_tail;
 mod order;
 mod rolling;
 mod run;

@@ -314,6 +314,45 @@ fn an_acknowledged_draft_that_the_log_lost_is_offered_again() {
 }
 
 #[test]
+fn an_acknowledged_draft_is_looked_up_until_its_outcome_is_known() {
+    let mut here = here();
+    here.handle(Input::Opened);
+    here.welcome();
+    let (older, _) = here.write("older");
+    here.ack(older, STORED);
+    here.now += 10;
+    let (newest, _) = here.write("newest");
+    here.ack(newest, STORED);
+    let looked_up = |effects: &[Effect]| -> Vec<ClientId> {
+        let frames = sent(effects).into_iter();
+        frames
+            .filter_map(|frame| if let ClientFrame::Outcome { id } = frame { Some(*id) } else { None })
+            .collect()
+    };
+    // A log that was rewritten while there was no connection lacks the newest, if any.
+    let again = |here: &mut Here| {
+        here.handle(Input::Closed(None));
+        here.handle(Input::Opened);
+        here.welcome()
+    };
+    assert_eq!(looked_up(&again(&mut here)), [newest]);
+    here.ack(newest, STORED);
+    assert_eq!(looked_up(&here.handle(Input::Tick)), [], "it is known");
+    assert_eq!(looked_up(&again(&mut here)), [newest]);
+    // Cut before the answer: asked over the next connection. Told to come later: at the next tick.
+    assert_eq!(looked_up(&again(&mut here)), [newest]);
+    here.error(newest, ErrorCode::Behind);
+    assert_eq!(here.session.waiting(), 0);
+    assert_eq!(looked_up(&here.handle(Input::Tick)), [newest]);
+    // It is gone: others may be, and only those that are gone are offered.
+    assert_eq!(looked_up(&here.error(newest, ErrorCode::NotFound)), [older]);
+    here.ack(older, STORED);
+    let kept = |id| here.session.outbox.get(id).unwrap();
+    assert!(kept(older).is_stored() && kept(newest).state == beck::client::KeptState::Lost);
+    assert_eq!(looked_up(&here.handle(Input::Tick)), []);
+}
+
+#[test]
 fn the_text_of_a_composer_belongs_to_its_room_and_goes_with_the_sending() {
     let mut here = here();
     let (room, other) = (here.room, RoomId::random());

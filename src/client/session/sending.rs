@@ -59,6 +59,16 @@ impl Session {
         ids.into_iter().for_each(|id| self.show_echo(id));
     }
 
+    /// As [`Session::show_echoes`], where some may stand already: all of them in the order of writing.
+    pub(super) fn order_echoes(&mut self, room: RoomId) {
+        let waiting = self.outbox.in_room(room).filter(|kept| !kept.is_stored());
+        let waiting: Vec<_> = waiting.map(Kept::id).collect();
+        if let Some(timeline) = self.timelines.get_mut(&room) {
+            waiting.iter().for_each(|id| timeline.drop_echo(*id));
+        }
+        waiting.into_iter().for_each(|id| self.show_echo(id));
+    }
+
     fn set(&mut self, id: ClientId, state: KeptState, out: &mut Vec<Effect>) {
         if let Some(kept) = self.outbox.set(id, state) {
             out.push(Effect::Keep(kept));
@@ -166,7 +176,9 @@ impl Session {
         let state = match (code, &kept.state) {
             (ErrorCode::NotFound, KeptState::Asking) => KeptState::Question,
             (ErrorCode::NotFound, KeptState::Stored { .. }) => {
+                let room = kept.draft.room;
                 self.set(id, KeptState::Lost, out);
+                self.order_echoes(room);
                 // Where one is gone others may be.
                 self.outbox.settled(id);
                 self.outbox.doubt_all();

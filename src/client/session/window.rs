@@ -122,6 +122,8 @@ impl Session {
                 for id in known.into_iter().filter(|id| self.outbox.get(*id).is_some_and(Kept::is_stored)) {
                     timeline.drop_echo(id);
                 }
+                // Some may have been found lost while their old rows still stood.
+                self.order_echoes(room);
                 if let Ask::Again(why) = ask {
                     self.loaded_again(room, why, head, page.head, out);
                 }
