@@ -1,5 +1,6 @@
 //! Several servers on one store, and what must hold among them while servers, store and network fail.
 
+mod bootstrap;
 mod evicted;
 mod lost_tail;
 mod order;

@@ -52,10 +52,6 @@ impl StoreLine {
         StoreLine { shared, addr, accepting }
     }
 
-    pub fn port(&self) -> u16 {
-        self.addr.port()
-    }
-
     pub fn url(&self) -> String {
         format!("redis://{}", self.addr)
     }
