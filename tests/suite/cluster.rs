@@ -4,6 +4,7 @@ mod bootstrap;
 mod evicted;
 mod lost_tail;
 mod order;
+mod partition;
 mod rolling;
 mod run;
 mod signals;

@@ -25,9 +25,10 @@ impl Connection {
         room.open(&self.mailbox);
         self.mailbox.begin(id);
         let epoch = self.node.epoch();
-        if !self.node.directory().can(self.me, Action::Read, id) {
-            // Another server may have made the room just now. If it cannot be asked, what is here counts.
-            let _ = self.node.catch_up().await;
+        // Another server may have made the room just now.
+        if !self.node.directory().can(self.me, Action::Read, id) && self.node.catch_up().await.is_err() {
+            room.close(&self.mailbox);
+            return self.send_elsewhere().await;
         }
         let allowed = self.node.directory().can(self.me, Action::Read, id);
         let place = || {
@@ -47,8 +48,7 @@ impl Connection {
             // what somebody holds is not in the log.
             if self.node.catch_up().await.is_err() {
                 room.close(&self.mailbox);
-                self.send(&ServerFrame::Moving { after_ms: BEHIND_MS }).await?;
-                return Err(End::Close(CloseCode::Moving));
+                return self.send_elsewhere().await;
             }
             found = place();
         }
@@ -70,6 +70,12 @@ impl Connection {
         let since = since.unwrap_or(head);
         self.open.insert(id, OpenRoom { room, cursor: since.seq });
         self.send(&ServerFrame::Subscribed { room: id, since, head }).await
+    }
+
+    /// This server has not read far enough to tell, and cannot read on now.
+    async fn send_elsewhere(&mut self) -> Result<(), End> {
+        self.send(&ServerFrame::Moving { after_ms: BEHIND_MS }).await?;
+        Err(End::Close(CloseCode::Moving))
     }
 
     /// The client's positions must lie on this log.
