@@ -2,10 +2,13 @@
 //! ended, whichever server has his socket.
 
 use crate::servers::Cluster;
+use crate::support::read_all;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
-use beck::protocol::ClientId;
+use beck::protocol::{ClientId, Kind};
+use beck::server::broker::redis::Redis;
 use serde_json::json;
+use std::collections::HashMap;
 use std::time::Duration;
 
 const SERVERS: usize = 3;
@@ -68,44 +71,68 @@ async fn after_signing_out_everywhere_nothing_that_anybody_writes_reaches_a_sock
     let cluster = Cluster::start(RedisServer::start(Store::Valkey), SERVERS);
     let (olive, general) = cluster.servers[0].set_up().await;
     cluster.servers[1].sign_up(&olive, &general, "guest").await;
-    let mut writers = Vec::new();
-    for server in &cluster.servers {
-        writers.push(TestClient::connect(server, &olive).await);
-    }
     // One sign-in each: more would be throttled.
     let sign_in = [("handle", "guest"), ("password", "a long password")];
-    let mut ended = 0;
+    // What the sockets of each round were given.
+    let mut given: Vec<Vec<String>> = Vec::new();
     for round in 0..SERVERS * SERVERS {
         let (by, through) = (round % SERVERS, round / SERVERS);
         let (status, cookie, _) = cluster.servers[by].form("/sign-in", "", &sign_in).await;
         assert_eq!(status, 303);
-        // A socket on each server, and one whose login is not ended.
-        let mut sockets = Vec::new();
+        let (mut sockets, mut writers) = (Vec::new(), Vec::new());
         for server in &cluster.servers {
             let mut socket = TestClient::connect(server, &cookie).await;
             socket.send(json!({ "t": "subscribe", "room": general })).await;
             socket.until("subscribed").await;
             sockets.push(socket);
+            writers.push(TestClient::connect(server, &olive).await);
         }
-        let answered = cluster.servers[by].form("/sign-out-everywhere", &cookie, &[]).await;
+        // Much is on its way when the end comes, through every server.
+        let flood = async {
+            for n in 0..30 {
+                for writer in &mut writers {
+                    writer.post(&general, &ClientId::random().to_string(), &format!("around {n}")).await;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            cluster.servers[by].form("/sign-out-everywhere", &cookie, &[]).await
+        };
+        let ((), answered) = tokio::join!(flood, end);
         assert_eq!((answered.0, answered.2.as_str()), (303, "/sign-in"));
         let text = format!("after the end of {round}");
         let id = ClientId::random().to_string();
         writers[through].post(&general, &id, &text).await;
         while writers[through].until("ack").await["id"] != id.as_str() {}
+        let mut ids = Vec::new();
         for socket in &mut sockets {
             let wait = async {
                 while let Some(frame) = socket.next().await {
                     assert!(!frame.to_string().contains(&text), "{frame}");
+                    ids.extend(frame["event"]["header"]["id"].as_str().map(str::to_owned));
                 }
             };
             tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the socket goes on");
             assert_eq!(socket.closed, Some(4001));
-            ended += 1;
         }
+        given.push(ids);
         for server in &cluster.servers {
             assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in");
         }
     }
-    assert_eq!(ended, SERVERS.pow(3));
+    // By the log: what comes after an end reached nobody whom it ended, also of what nobody waited for.
+    let entries = read_all(&Redis::open(&cluster.store.settings()).await.unwrap()).await;
+    let place: HashMap<_, _> =
+        entries.iter().map(|entry| (entry.header.client_id.to_string(), entry.header.g)).collect();
+    let ends: Vec<_> = entries.iter().filter(|entry| entry.header.kind == Kind::Logins).collect();
+    assert_eq!(ends.len(), given.len());
+    let mut before = 0;
+    for (end, ids) in ends.iter().zip(&given) {
+        let late: Vec<_> = ids.iter().filter(|id| place[*id] > end.header.g).collect();
+        assert!(late.is_empty(), "{} of {} came after the end {}", late.len(), ids.len(), end.header.g);
+        before += ids.len();
+    }
+    assert!(before > 0, "nothing was on its way");
 }

@@ -115,10 +115,10 @@ impl Run {
     /// So many tenths of a second of writing and cutting.
     async fn go_on(&mut self, tenths: usize) {
         for _ in 0..tenths {
-            if self.tenths % 12 == 0 {
+            if self.tenths.is_multiple_of(12) {
                 self.write();
             }
-            if self.tenths % 5 == 0 {
+            if self.tenths.is_multiple_of(5) {
                 self.front.cut_some(0.15);
             }
             self.tenths += 1;
