@@ -13,7 +13,7 @@ use progress::Noting;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
 /// A request's head must be here after so long.
@@ -21,6 +21,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head; more is answered with 431.
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
+/// A connection on which nothing has come is closed after so long of draining.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(500);
 /// What is still open after so long of draining is cut.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -45,7 +47,10 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
             }
         }
     }
-    drop(listener);
+    for (socket, from) in let_in(listener) {
+        let _ = socket.set_nodelay(true);
+        drop(tasks.spawn(connection(node.clone(), app.clone(), socket, from)));
+    }
     node.draining.cancel();
     tasks.close();
     let all = async {
@@ -61,10 +66,22 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
     }
 }
 
-async fn connection(node: Arc<Node>, app: Router, socket: tokio::net::TcpStream, from: SocketAddr) {
+/// Whom the system has let in already, and nobody after them: closed with the listener they would be cut off with a
+/// request on its way.
+fn let_in(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let accepted = std::iter::from_fn(|| listener.accept().ok());
+    let ready = accepted.filter_map(|(socket, from)| {
+        socket.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(socket).ok()?, from))
+    });
+    ready.collect()
+}
+
+async fn connection(node: Arc<Node>, app: Router, socket: TcpStream, from: SocketAddr) {
     let progress = Progress::default();
     let app = app.layer(axum::Extension(ConnectInfo(from))).layer(axum::Extension(progress.clone()));
-    let socket = Noting { socket, progress };
+    let socket = Noting { socket, progress: progress.clone() };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -77,6 +94,16 @@ async fn connection(node: Arc<Node>, app: Router, socket: tokio::net::TcpStream,
         // Errors of one connection are its peer's affair.
         _ = &mut connection => {}
         () = node.draining.cancelled() => {
+            // hyper closes a connection of which it has read nothing, also if a request is on its way.
+            let first = async {
+                while !progress.has_read() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::select! {
+                _ = &mut connection => return,
+                _ = tokio::time::timeout(FIRST_TIMEOUT, first) => {}
+            }
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }

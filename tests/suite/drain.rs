@@ -52,6 +52,27 @@ async fn a_server_that_goes_waits_until_its_sockets_have_said_goodbye() {
     go(false).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_let_in_before_the_end_is_served() {
+    let folder = tempdir().unwrap();
+    let place = furnish(folder.path(), 1).await;
+    let mut served = 0;
+    for _ in 0..8 {
+        let mut server = TestServer::start(folder.path());
+        // The system lets it in while the server does nothing; then the server sees both at once.
+        server.signal("-STOP");
+        let room = place.general.to_string();
+        let form = HalfForm::post(&server, &room, &place.people[0].1, ClientId::random());
+        server.terminate();
+        server.signal("-CONT");
+        let answer = form.finish();
+        assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+        assert_eq!(server.wait(), Some(0));
+        served += 1;
+    }
+    assert_eq!(served, 8);
+}
+
 /// Several rounds of it; with a form on its way, or with nothing but sockets to wait for.
 async fn go(with_form: bool) {
     let folder = tempdir().unwrap();

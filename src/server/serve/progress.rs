@@ -1,8 +1,8 @@
-//! Whether a peer takes bytes, however few.
+//! Whether a peer takes bytes, however few, and whether it has sent any.
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,19 +11,31 @@ use tokio::time::Instant;
 
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// When the system last took bytes that were written to one socket, to the millisecond.
+/// What is noted of one socket.
+#[derive(Debug, Default)]
+struct Noted {
+    written: AtomicU64,
+    read: AtomicBool,
+}
+
+/// When the system last took bytes that were written to one socket, to the millisecond, and whether any were read.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
+pub struct Progress(Arc<Noted>);
 
 impl Progress {
     pub fn last(&self) -> Instant {
-        *BEGAN + Duration::from_millis(self.0.load(Ordering::Relaxed))
+        *BEGAN + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
+    }
+
+    /// Whether anything came from the peer.
+    pub fn has_read(&self) -> bool {
+        self.0.read.load(Ordering::Relaxed)
     }
 
     fn note(&self, written: &Poll<Result<usize>>) {
         if let Poll::Ready(Ok(1..)) = written {
             let ms = BEGAN.elapsed().as_millis();
-            self.0.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.0.written.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 }
@@ -36,7 +48,12 @@ pub struct Noting<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context, into: &mut ReadBuf) -> Poll<Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(context, into);
+        if into.filled().len() > before {
+            self.progress.0.read.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 

@@ -62,7 +62,12 @@ impl TestServer {
 
     /// SIGTERM: the server is asked to go.
     pub fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal, by its name for kill(1).
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap();
         assert!(told.success());
     }
 
@@ -192,14 +197,19 @@ impl TestClient {
 
     /// As [`TestClient::connect`], by way of another address.
     pub async fn connect_at(host: &str, cookie: &str) -> TestClient {
+        let mut client = TestClient::upgrade(host, cookie).await;
+        client.send(json!({ "t": "hello", "version": 1 })).await;
+        assert_eq!(client.until("welcome").await["version"], 1);
+        client
+    }
+
+    /// A socket on which nothing was said yet.
+    pub async fn upgrade(host: &str, cookie: &str) -> TestClient {
         let mut request = format!("ws://{host}/ws").into_client_request().unwrap();
         request.headers_mut().insert("origin", format!("http://{host}").parse().unwrap());
         request.headers_mut().insert("cookie", cookie.parse().unwrap());
         let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let mut client = TestClient { socket, closed: None };
-        client.send(json!({ "t": "hello", "version": 1 })).await;
-        assert_eq!(client.until("welcome").await["version"], 1);
-        client
+        TestClient { socket, closed: None }
     }
 
     pub async fn send(&mut self, frame: Value) {
