@@ -7,7 +7,7 @@ pub use mailbox::{Inbox, Mailbox};
 
 use super::directory::Directory;
 use super::fold::Folded;
-use crate::protocol::{AccountId, Event, Hash, Kind, RoomId, ServerFrame};
+use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame};
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,6 @@ pub struct HubRoom {
 struct Ring {
     /// The newest event that was published here; 0 if none since the start.
     seq: u64,
-    chain: Hash,
     /// Frames of the events up to `seq`, without gaps.
     frames: VecDeque<Utf8Bytes>,
     bytes: usize,
@@ -61,10 +60,12 @@ pub enum Pulled {
 }
 
 impl HubRoom {
-    /// The newest published event: its seq and the chain after it; `None` if none since the start.
-    pub fn head(&self) -> Option<(u64, Hash)> {
-        let ring = lock(&self.ring);
-        (ring.seq > 0).then_some((ring.seq, ring.chain))
+    /// Where the room stands by the state file: what was folded before the start was never published here.
+    pub fn stands_at(&self, seq: u64) {
+        let mut ring = lock(&self.ring);
+        if ring.seq == 0 {
+            ring.seq = seq;
+        }
     }
 
     /// Frames after a cursor, at most `limit`.
@@ -135,7 +136,6 @@ impl HubRoom {
             }
         }
         ring.seq = event.seq;
-        ring.chain = event.chain;
         for reader in ring.readers.iter().filter_map(Weak::upgrade) {
             reader.notify.notify_one();
         }
@@ -223,7 +223,7 @@ impl Hub {
         for room in self.rooms.read().unwrap_or_else(PoisonError::into_inner).values() {
             let mut ring = lock(&room.ring);
             ring.frames.clear();
-            (ring.bytes, ring.seq, ring.chain) = (0, 0, Hash::ZERO);
+            (ring.bytes, ring.seq) = (0, 0);
         }
         for mailbox in lock(&self.mailboxes).values().flatten().filter_map(Weak::upgrade) {
             mailbox.tell(|inbox| inbox.rewritten = true);

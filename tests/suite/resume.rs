@@ -325,6 +325,27 @@ async fn here(folder: &Path) -> (TestServer, Place, TestClient, Reader) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_before_a_restart_comes_though_nothing_new_does() {
+    let folder = tempdir().unwrap();
+    let (mut server, place, mut client, mut reader) = here(folder.path()).await;
+    for n in 0..5 {
+        let id = ClientId::random().to_string();
+        client.post(place.general.as_str(), &id, &format!("missed {n}")).await;
+        client.until("ack").await;
+    }
+    server.kill();
+    let server = TestServer::start(folder.path());
+    let mut client = TestClient::connect(&server, &place.people[0].1).await;
+    subscribe(&mut client, &place.general, &reader.position).await;
+    let head = client.until("subscribed").await["head"].clone();
+    for _ in 0..5 {
+        let event = tokio::time::timeout(Duration::from_secs(20), client.until("event")).await;
+        reader.apply(&event.expect("what was missed does not come")["event"]);
+    }
+    assert_eq!(reader.position, head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_position_that_is_not_on_the_log_is_answered_and_never_followed() {
     let folder = tempdir().unwrap();
     let (server, place, mut client, reader) = here(folder.path()).await;

@@ -68,6 +68,7 @@ impl Connection {
             return self.send(&ServerFrame::Reset { room: id, why, head }).await;
         }
         let since = since.unwrap_or(head);
+        room.stands_at(head.seq);
         self.open.insert(id, OpenRoom { room, cursor: since.seq });
         self.send(&ServerFrame::Subscribed { room: id, since, head }).await
     }
