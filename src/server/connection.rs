@@ -144,7 +144,15 @@ impl Connection {
             self.watch(*room);
         }
         let g = self.node.folded();
-        let rooms = rooms::mine(&self.node, self.me).await.unwrap_or_default();
+        let rooms = match rooms::mine(&self.node, self.me).await {
+            Ok(rooms) => rooms,
+            // The rooms are known without the store; what is unread there comes once it can be asked.
+            Err(_) => {
+                self.badges.extend(&self.watched);
+                self.badges_due = Some(self.look_up_at);
+                directory.rooms_of(self.me)
+            }
+        };
         self.send(&ServerFrame::Welcome {
             version: PROTOCOL_VERSION,
             workspace: workspace.id,

@@ -174,3 +174,20 @@ async fn a_store_that_is_away_at_a_heartbeat_ends_no_login_and_loses_no_badge() 
     }
     panic!("the store was asked each time before it was dead");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_welcomed_while_the_store_is_away_is_told_his_rooms() {
+    let mut here = Two::deaf().await;
+    let (cookie, writer) = (here.owners_cookie().await, here.member("wanda").await);
+    let mut writer = TestClient::connect_at(&here.hosts[0], &writer).await;
+    writer.post(&here.general.to_string(), &ClientId::random().to_string(), "unread").await;
+    writer.until("ack").await;
+    // The login was looked up; then the store dies, before the first word.
+    let mut socket = TestClient::upgrade(&here.hosts[1], &cookie).await;
+    here.store.kill();
+    socket.send(json!({ "t": "hello", "version": 1 })).await;
+    let welcome = socket.until("welcome").await;
+    assert_eq!(welcome["rooms"][0]["id"], json!(here.general), "{welcome}");
+    here.store.restart();
+    badge_of(&mut socket, 1).await;
+}

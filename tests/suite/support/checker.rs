@@ -91,8 +91,9 @@ pub async fn calm(reader: &mut TestClient, room: RoomId, engines: &[Engine], pla
 /// The engine stands at the end, live, with rows that are the room's, and nothing was ever loaded again.
 pub fn assert_engine(name: &str, engine: &Engine, whole: &WholeRoom) {
     let (seq, chain, waiting) = engine.place();
-    assert_eq!((seq, &chain, waiting), (whole.seq, &whole.chain, 0), "{name}");
     let session = engine.session();
+    let standing = format!("{name}, {:?} since {:?}", session.status, session.offline_since);
+    assert_eq!((seq, &chain, waiting), (whole.seq, &whole.chain, 0), "{standing}");
     assert_eq!(session.status, Status::Live, "{name}");
     let timeline = session.current().unwrap();
     assert_eq!((timeline.echoes().len(), timeline.hole(), timeline.missing()), (0, None, None), "{name}");
