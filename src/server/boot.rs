@@ -45,12 +45,11 @@ pub async fn boot(
     notice: Option<Notice>,
 ) -> Result<Boot, HttpError> {
     let me = node.signed_in(headers).await;
-    if let (Some(me), Asked::Room { id, .. }) = (me, Asked::of(uri.path()))
-        && !node.directory().can(me, Action::Read, id)
-    {
-        // Another server may have made the room just now. If it cannot be asked, what is here counts.
-        let _ = node.catch_up().await;
-    }
+    let asked = Asked::of(uri.path());
+    let readable = match (me, asked) {
+        (Some(me), Asked::Room { id, .. }) => node.can(me, Action::Read, id).await,
+        _ => false,
+    };
     let directory = node.directory();
     let cookie = |name| auth::cookie(headers, name);
     let zone = cookie("zone").and_then(|zone| zone.parse().ok()).filter(|zone| (-900..=900).contains(zone));
@@ -69,7 +68,6 @@ pub async fn boot(
         asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
         notice: notice.or_else(|| forms::done(uri)),
     };
-    let asked = Asked::of(uri.path());
     if let Some(me) = me {
         boot.rooms = directory.visible_rooms(me);
         let badges = rooms::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
@@ -78,9 +76,7 @@ pub async fn boot(
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }
         boot.people.extend(directory.person(me));
-        if let Asked::Room { id, at } = asked
-            && directory.can(me, Action::Read, id)
-        {
+        if let (Asked::Room { id, at }, true) = (asked, readable) {
             let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
             let page = page.map_err(|fault| HttpError {
                 status: StatusCode::SERVICE_UNAVAILABLE,

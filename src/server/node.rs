@@ -5,11 +5,11 @@ mod rewritten;
 
 use super::broker::{BrokerError, Entry, Proposal, SharedBroker, Signal};
 use super::config::Config;
-use super::directory::Directory;
+use super::directory::{Action, Directory};
 use super::fold::{Fold, FoldError, Folded, WorkspaceBody, same_draft};
 use super::hub::Hub;
 use super::state::{ReadError, State};
-use crate::protocol::{ClientId, Hash, Outcome, WorkspaceId};
+use crate::protocol::{AccountId, ClientId, Hash, Outcome, RoomId, WorkspaceId};
 use follower::Follower;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -198,9 +198,24 @@ impl Node {
         let _ = self.folded.clone().wait_for(|(folded, _)| *folded >= g).await;
     }
 
-    /// Waits until everything is folded that is in the log now: only then "not found" is an answer that holds for
-    /// what another server has just written.
-    pub async fn catch_up(&self) -> Result<(), BrokerError> {
+    /// Asks what this node knows; a "no" it asks again once everything is folded that is in the log now, since only
+    /// then it holds for what another server has just written. Fails if the log cannot say where it ends.
+    pub async fn sure<T>(&self, no: impl Fn(&T) -> bool, ask: impl Fn() -> T) -> Result<T, BrokerError> {
+        let answer = ask();
+        if !no(&answer) {
+            return Ok(answer);
+        }
+        self.catch_up().await?;
+        Ok(ask())
+    }
+
+    /// Whether an account may do something in a room. If the log cannot be asked, what is known here counts.
+    pub async fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
+        let can = || self.directory().can(account, action, room);
+        self.sure(|can| !can, can).await.unwrap_or(false)
+    }
+
+    async fn catch_up(&self) -> Result<(), BrokerError> {
         let head = self.broker.head().await?.map_or(0, |head| head.g);
         tokio::time::timeout(CATCH_UP_TIMEOUT, self.wait_folded(head))
             .await

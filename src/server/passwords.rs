@@ -124,7 +124,8 @@ impl Node {
 
     /// The login that a handle and password are good for. An unknown handle takes as long as a wrong password.
     pub async fn check_password(&self, handle: &str, password: &str) -> Result<Option<Login>, BrokerError> {
-        let account = self.directory().by_handle(handle).map(|account| account.id);
+        let account = || self.directory().by_handle(handle).map(|account| account.id);
+        let account = self.sure(Option::is_none, account).await?;
         // Hash and generation are of one moment: who knew only the old password gets a login that has ended.
         let kept = match account {
             Some(account) => self.password(account).await?.0,

@@ -10,6 +10,8 @@ use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
     Refusal, RoomId, Slot, Token, bounds,
 };
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -103,54 +105,64 @@ pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), 
     accepted(node, proposal.target(token(by.as_str())?)).await
 }
 
-/// Proposes a message. The place in the order is taken by the call, not by the first poll.
-pub fn post(
-    node: &Arc<Node>,
-    by: AccountId,
-    draft: Draft,
-) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
-    let proposed = (|| {
-        if !node.directory().can(by, Action::See, draft.room) {
-            return Err(RoomError::NotFound);
-        }
-        let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
-        let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
-        if let Some(thread) = draft.thread {
-            proposal = proposal.target(token(&thread.to_string())?);
-        }
-        Ok(node.propose(proposal))
-    })();
-    async move { Ok(proposed?.await?) }
+/// What waits for the outcome of a proposal that has its place in the order.
+pub type Proposed = BoxFuture<'static, Result<Outcome, RoomError>>;
+
+/// Proposes a message and waits for its outcome.
+pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outcome, RoomError> {
+    propose_post(node, by, draft).await?.await
 }
 
-/// Proposes an act on a message; what only its author may do is decided by the fold.
-pub fn act(
+/// Proposes a message. It has its place in the order once this returns.
+pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, RoomError> {
+    if !node.can(by, Action::See, draft.room).await {
+        return Err(RoomError::NotFound);
+    }
+    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
+    let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
+    if let Some(thread) = draft.thread {
+        proposal = proposal.target(token(&thread.to_string())?);
+    }
+    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
+}
+
+/// Proposes an act on a message and waits for its outcome.
+pub async fn act(
+    node: &Arc<Node>,
+    by: AccountId,
+    ids: (ClientId, RoomId, ClientId),
+    slot: &str,
+    value: ActValue,
+) -> Result<Outcome, RoomError> {
+    propose_act(node, by, ids, slot, value).await?.await
+}
+
+/// Proposes an act on a message; what only its author may do is decided by the fold. It has its place in the order
+/// once this returns.
+pub async fn propose_act(
     node: &Arc<Node>,
     by: AccountId,
     (id, room, target): (ClientId, RoomId, ClientId),
     slot: &str,
     value: ActValue,
-) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
-    let proposed = (|| {
-        if !node.directory().can(by, Action::See, room) {
-            return Err(RoomError::NotFound);
+) -> Result<Proposed, RoomError> {
+    if !node.can(by, Action::See, room).await {
+        return Err(RoomError::NotFound);
+    }
+    let value = match (Slot::parse(slot), value) {
+        (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
+        (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+        (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
+        (Some(Slot::React { emoji, .. }), ActValue::On(on)) if emoji.len() <= bounds::EMOJI_BYTES => {
+            ActValue::On(on)
         }
-        let value = match (Slot::parse(slot), value) {
-            (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
-            (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
-            (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-            (Some(Slot::React { emoji, .. }), ActValue::On(on)) if emoji.len() <= bounds::EMOJI_BYTES => {
-                ActValue::On(on)
-            }
-            _ => return Err(RoomError::Refused(Refusal::Malformed)),
-        };
-        let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
-            .room(room)
-            .target(token(&target.to_string())?)
-            .slot(token(slot)?);
-        Ok(node.propose(proposal))
-    })();
-    async move { Ok(proposed?.await?) }
+        _ => return Err(RoomError::Refused(Refusal::Malformed)),
+    };
+    let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
+        .room(room)
+        .target(token(&target.to_string())?)
+        .slot(token(slot)?);
+    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
 }
 
 /// Proposes to take back a draft that may not have been stored.
@@ -196,7 +208,7 @@ pub async fn read(
     lane: u64,
     pointer: Pointer,
 ) -> Result<(), RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
+    if !node.can(by, Action::Read, room).await {
         return Err(RoomError::NotFound);
     }
     let key = pointer_key(room, lane);

@@ -116,7 +116,8 @@ async fn lead(
     if !is_door && !is_inside {
         return next.run(request).await;
     }
-    if super::accounts::needs_setup(&node) {
+    let needs_setup = || super::accounts::needs_setup(&node);
+    if node.sure(|needs| *needs, needs_setup).await.unwrap_or(false) {
         return if path == "/setup" {
             next.run(request).await
         } else {

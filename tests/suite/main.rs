@@ -3,6 +3,7 @@
 
 mod accounts;
 mod addresses;
+mod behind;
 mod compression;
 mod config;
 mod conformance;

@@ -2,11 +2,11 @@
 
 use super::{Connection, End};
 use crate::protocol::{
-    ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, RoomId, ServerFrame, bounds,
+    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, RoomId, ServerFrame, bounds,
 };
 use crate::server::broker::Pointer;
 use crate::server::directory::Action;
-use crate::server::node::ProposeError;
+use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
 use axum::extract::ws::Message;
@@ -62,6 +62,7 @@ impl Connection {
                 return self.send(&error_frame(text, ErrorCode::BadFrame, message)).await;
             }
         };
+        let (node, me) = (self.node.clone(), self.me);
         match frame {
             ClientFrame::Hello { .. } | ClientFrame::Unknown => Ok(()),
             ClientFrame::Subscribe { room, since } => self.subscribe(room, since).await,
@@ -71,37 +72,39 @@ impl Connection {
             }
             ClientFrame::Post(draft) => {
                 let id = draft.id;
-                let posted = rooms::post(&self.node, self.me, draft);
-                self.answer_with(id, posted);
+                let posted = rooms::propose_post(&node, me, draft).await;
+                self.answer_with(id, async move { posted?.await });
                 Ok(())
             }
             ClientFrame::Act { id, room, target, slot, value } => {
-                let acted = rooms::act(&self.node, self.me, (id, room, target), &slot, value);
-                self.answer_with(id, acted);
+                let ids = (id, room, target);
+                let acted = rooms::propose_act(&node, me, ids, &slot, value).await;
+                self.answer_with(id, async move { acted?.await });
                 Ok(())
             }
             ClientFrame::Void { id, target } => {
-                let (node, me) = (self.node.clone(), self.me);
                 self.answer_with(id, async move { rooms::void(&node, me, id, target).await });
                 Ok(())
             }
             ClientFrame::Outcome { id } => {
-                let known = self.node.state.read(|state| state.draft(id));
-                let known = known.map_err(RoomError::from).and_then(|known| {
-                    let mine = known.filter(|known| known.author == self.me);
+                let known = || {
+                    let known = node.state.read(|state| state.draft(id))?;
+                    let mine = known.filter(|known| known.author == me);
                     mine.map(|known| known.outcome).ok_or(RoomError::NotFound)
-                });
-                self.send(&answer(id, known)).await
+                };
+                self.send(&answer(id, sure(&node, known).await)).await
             }
             ClientFrame::Page { req, room, lane, at, limit, at_least } => {
-                let frame = match rooms::page(&self.node, self.me, (room, lane), at, limit, at_least) {
+                let page = || rooms::page(&node, me, (room, lane), at, limit, at_least);
+                let frame = match sure(&node, page).await {
                     Ok(page) => ServerFrame::Page { req, page },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
                 self.send(&frame).await
             }
             ClientFrame::Fetch { req, room, after, to } => {
-                let frame = match self.events(room, after, to.min(after.saturating_add(500))) {
+                let to = to.min(after.saturating_add(500));
+                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
                     Ok(events) => ServerFrame::Events { req, room, events },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
@@ -109,7 +112,7 @@ impl Connection {
             }
             ClientFrame::Headers { req, room, after, to } => {
                 let to = to.min(after.saturating_add(bounds::HEADERS_AT_ONCE));
-                let frame = match self.events(room, after, to) {
+                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
                     Ok(events) => {
                         let headers =
                             events.into_iter().map(|event| (event.header.clone(), event.chain)).collect();
@@ -126,7 +129,7 @@ impl Connection {
             }
             ClientFrame::Read { room, lane, generation, ordinal } => {
                 let pointer = Pointer { generation, ordinal };
-                match rooms::read(&self.node, self.me, room, lane, pointer).await {
+                match rooms::read(&node, me, room, lane, pointer).await {
                     Ok(()) => Ok(()),
                     Err(fault) => self.send(&refused(None, None, &fault)).await,
                 }
@@ -146,16 +149,27 @@ impl Connection {
             answered.map(move |done| answer(id, done.unwrap_or(Err(ProposeError::Unknown.into()))));
         self.answers.push_back(answered.boxed());
     }
+}
 
-    fn events(&self, room: RoomId, after: u64, to: u64) -> Result<Vec<Arc<Event>>, RoomError> {
-        if !self.node.directory().can(self.me, Action::Read, room) {
-            return Err(RoomError::NotFound);
-        }
-        Ok(self.node.state.read(|state| {
-            let head = state.room_head(room)?;
-            state.events(&head, after, to)
-        })?)
+/// "Not found" and "behind" are answers of a node that has caught up.
+async fn sure<T>(node: &Node, ask: impl Fn() -> Result<T, RoomError>) -> Result<T, RoomError> {
+    let no = |answer: &Result<T, RoomError>| matches!(answer, Err(RoomError::NotFound | RoomError::Behind));
+    node.sure(no, ask).await?
+}
+
+fn events(
+    node: &Node,
+    me: AccountId,
+    room: RoomId,
+    (after, to): (u64, u64),
+) -> Result<Vec<Arc<Event>>, RoomError> {
+    if !node.directory().can(me, Action::Read, room) {
+        return Err(RoomError::NotFound);
     }
+    Ok(node.state.read(|state| {
+        let head = state.room_head(room)?;
+        state.events(&head, after, to)
+    })?)
 }
 
 fn answer(id: ClientId, done: Result<Outcome, RoomError>) -> ServerFrame {
