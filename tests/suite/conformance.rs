@@ -277,15 +277,24 @@ async fn following_tells_a_foreign_place(backend: &Backend) {
     let foreign = "0123456789abcdef".parse().unwrap();
     // A number in the middle, the end, and one that the log never reached.
     for g in [1, 3, 7] {
-        let told = log.follow(Head { g, link: foreign }, 9).await;
-        assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+        for limit in [9, 0] {
+            let told = log.follow(Head { g, link: foreign }, limit).await;
+            assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+        }
+    }
+    // With a limit of 0 it only compares, and never waits.
+    for entry in &entries {
+        assert_eq!(log.follow(Head { g: entry.header.g, link: entry.link }, 0).await.unwrap(), []);
     }
     // Another one that opens the log later, and has read nothing yet, tells the same.
     drop(log);
     let again = backend.log().await;
-    for g in [1, 3, 7] {
-        let told = again.follow(Head { g, link: foreign }, 9).await;
+    for (g, limit) in [(1, 9), (3, 9), (7, 9), (1, 0), (3, 0), (7, 0)] {
+        let told = again.follow(Head { g, link: foreign }, limit).await;
         assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+    }
+    for entry in &entries {
+        assert_eq!(again.follow(Head { g: entry.header.g, link: entry.link }, 0).await.unwrap(), []);
     }
     let start = Head::default();
     assert_eq!(again.follow(start, 2).await.unwrap(), entries[..2]);

@@ -171,7 +171,7 @@ pub trait Broker: Send + Sync {
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
 
     /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
-    /// yet. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
+    /// yet. With a limit of 0 it does not wait: it only compares. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
     /// while it cannot be reached, also in the middle of the wait. Cancelling the wait loses nothing.
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
 

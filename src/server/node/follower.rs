@@ -3,6 +3,7 @@
 use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
 use crate::protocol::Hash;
 use crate::server::broker::{BrokerError, Entry, Head, SharedBroker};
+use crate::server::directory::Directory;
 use crate::server::fold::{Fold, FoldError};
 use futures::FutureExt;
 use std::sync::PoisonError;
@@ -92,13 +93,13 @@ impl Follower {
     }
 
     /// A full batch may be one of many: then where the log ends is looked up, once a second.
-    fn look_ahead(&mut self, batch: usize, folded: u64, runtime: &tokio::runtime::Handle) {
+    fn look_ahead(&mut self, batch: usize, runtime: &tokio::runtime::Handle) {
         if batch < FOLD_ENTRIES || self.looked.elapsed() < Duration::from_secs(1) {
             return;
         }
         self.looked = Instant::now();
         if let Ok(Some(head)) = runtime.block_on(self.broker.head())
-            && head.g > folded + LAG
+            && head.g > self.fold.folded().0 + LAG
         {
             self.head = head.g;
         }
@@ -111,23 +112,32 @@ impl Follower {
             FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.to_string()),
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };
-        // The directory before the number that others wait for; both before anyone is answered.
+        self.look_ahead(entries.len(), runtime);
+        self.publish(&node, |directory| {
+            node.publish(entries, &folded, directory);
+            if entries.first().is_some_and(|first| first.header.g == 1) {
+                node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Publishes where the fold stands: the directory before the number that others wait for, both before anyone is
+    /// told, and last whether the node is ready.
+    pub(super) fn publish(
+        &self,
+        node: &Node,
+        tell: impl FnOnce(&Directory) -> Result<(), Stopped>,
+    ) -> Result<(), Stopped> {
         let (directory, at) = (self.fold.directory(), self.fold.folded());
         *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         self.publish_folded.send_replace(at);
-        node.publish(entries, &folded, &directory);
-        if entries.first().is_some_and(|first| first.header.g == 1) {
-            node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
-        }
-        self.look_ahead(entries.len(), at.0, runtime);
-        if at.0 >= self.head {
+        tell(&directory)?;
+        let (folded, head) = (at.0, self.head);
+        let next = if folded >= head { Readiness::Ready } else { Readiness::Starting { folded, head } };
+        if next == Readiness::Ready {
             node.opened.store(true, Ordering::Release);
         }
-        let next = if at.0 >= self.head {
-            Readiness::Ready
-        } else {
-            Readiness::Starting { folded: at.0, head: self.head }
-        };
         self.publish_readiness.send_if_modified(|known| std::mem::replace(known, next.clone()) != next);
         Ok(())
     }
@@ -138,11 +148,6 @@ async fn follow(broker: &SharedBroker, after: Head, failed: bool) -> Result<Vec<
     if !failed {
         return broker.follow(after, FOLD_ENTRIES).await;
     }
-    // Not only that it can be reached: it must be the same log, or the node would be ready for a moment on another.
-    let found = broker.read(after.g.max(1), 1).await?;
-    if after.g > 0 && found.first().is_none_or(|first| first.header.g != after.g || first.link != after.link)
-    {
-        return Err(BrokerError::Rewritten(format!("entry {} is not the one that was folded", after.g)));
-    }
+    broker.follow(after, 0).await?;
     broker.follow(after, FOLD_ENTRIES).now_or_never().unwrap_or_else(|| Ok(Vec::new()))
 }
