@@ -15,6 +15,7 @@ mod embedded;
 mod kill;
 mod layering;
 mod leave;
+mod place;
 mod refusals;
 mod resume;
 mod retry;
