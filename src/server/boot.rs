@@ -65,7 +65,7 @@ pub async fn boot(
         theme: theme.to_owned(),
         client_id: ClientId::random(),
         join_link: None,
-        asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
+        asks_code: node.auth.asks_code && accounts::needs_setup(node),
         notice: notice.or_else(|| forms::done(uri)),
     };
     if let Some(me) = me {

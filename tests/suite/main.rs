@@ -12,6 +12,7 @@ mod demo;
 mod disk;
 mod drain;
 mod embedded;
+mod first_run;
 mod kill;
 mod layering;
 mod leave;

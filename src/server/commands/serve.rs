@@ -51,7 +51,7 @@ pub fn run(config: Config) -> Ended {
             println!("{line}");
         }
         if accounts::needs_setup(&node)
-            && let Some(code) = &node.auth.setup_code
+            && let Some(code) = node.setup_code().await.map_err(|fault| fault.to_string())?
         {
             println!("The first account needs this one-time code: {code}");
         }
