@@ -1,5 +1,6 @@
 //! One server process: the broker, the fold that follows it, and the hub that the fold feeds.
 
+mod copying;
 mod erase;
 mod follower;
 mod outcomes;
@@ -10,6 +11,7 @@ pub use erase::ERASE_AFTER_MS;
 pub use outcomes::ProposeError;
 pub use pin::StartError;
 
+use super::broker::embedded::LogCopy;
 use super::broker::{BrokerError, SharedBroker, Signal};
 use super::config::Config;
 use super::directory::{Action, Directory};
@@ -47,7 +49,8 @@ pub enum Readiness {
 }
 
 enum FoldCommand {
-    Erase(ClientId, oneshot::Sender<Result<(), String>>),
+    /// Removes the text of a message, which is in these entries.
+    Erase(ClientId, Vec<u64>, oneshot::Sender<Result<(), String>>),
 }
 
 /// Everything that requests and connections share.
@@ -79,7 +82,7 @@ impl Node {
         let head = broker.head().await?;
         let pin = folder.join(PIN_FILE);
         if head.is_none() && pin.exists() {
-            return Err(StartError::LogGone(pin));
+            return Err(StartError::log_gone(&folder));
         }
         if head.is_some() {
             check_workspace(&broker, &pin).await?;
@@ -112,8 +115,14 @@ impl Node {
             opened: AtomicBool::new(fold.folded().0 >= head_g),
             broker: broker.clone(),
         });
+        let copy = match &node.config.redis {
+            Some(_) => Some(Arc::new(LogCopy::open(&folder)?)),
+            None => None,
+        };
         let follower = Follower {
             fold,
+            copy: copy.clone(),
+            aligned: copy.is_none(),
             node: Arc::downgrade(&node),
             broker,
             commands,
@@ -133,6 +142,9 @@ impl Node {
             node.check_pin()?;
         }
         tokio::spawn(heed_signals(Arc::downgrade(&node)));
+        if let Some(copy) = copy {
+            tokio::spawn(copying::copy_beside(Arc::downgrade(&node), copy));
+        }
         tokio::spawn(erase::erase_what_is_due(Arc::downgrade(&node)));
         Ok(node)
     }

@@ -41,14 +41,15 @@ fn matches(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-fn key(account: AccountId) -> String {
+/// The secret that holds the password of an account.
+pub(super) fn password_key(account: AccountId) -> String {
     format!("password:{account}")
 }
 
 impl Node {
     /// The password as it is kept, and its version; version 0 if there is none.
     async fn password(&self, account: AccountId) -> Result<(Password, u64), BrokerError> {
-        let Some(secret) = self.broker.secret(key(account), SecretOp::Get).await? else {
+        let Some(secret) = self.broker.secret(password_key(account), SecretOp::Get).await? else {
             return Ok((Password::default(), 0));
         };
         // The first version kept the hash alone.
@@ -66,7 +67,7 @@ impl Node {
     ) -> Result<bool, BrokerError> {
         let value = serde_json::json!(password).to_string();
         let op = SecretOp::Put { value: value.clone(), if_version, expires: None };
-        let stands = self.broker.secret(key(account), op).await?;
+        let stands = self.broker.secret(password_key(account), op).await?;
         Ok(stands.is_some_and(|Secret { value: now, .. }| now == value))
     }
 
@@ -119,7 +120,7 @@ impl Node {
     }
 
     pub async fn drop_password(&self, account: AccountId) {
-        let _ = self.broker.secret(key(account), SecretOp::Delete).await;
+        let _ = self.broker.secret(password_key(account), SecretOp::Delete).await;
     }
 
     /// The login that a handle and password are good for. An unknown handle takes as long as a wrong password.

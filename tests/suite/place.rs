@@ -15,7 +15,7 @@ const FOREIGN: &str = "0123456789abcdef";
 fn append(store: &RedisServer, g: u64, link: &str) -> String {
     let proposal = room_proposal(AccountId::random(), "by hand");
     let (g, rest) = (g.to_string(), proposal.header(0, 0).rest());
-    let keys = ["EVAL", SCRIPT, "2", "{beck}:log", "{beck}:erased"];
+    let keys = ["EVAL", SCRIPT, "3", "{beck}:log", "{beck}:erased", "{beck}:mark"];
     store.command(&[&keys[..], &["append", &g, link, &rest, &proposal.body]].concat())
 }
 

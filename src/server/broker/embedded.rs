@@ -4,11 +4,15 @@
 //! An append is answered after the commit, and the commit flushes (`synchronous=FULL`): what is
 //! acknowledged is on disk. A commit that fails leaves the outcome open; the file is opened anew and says.
 
+mod copy;
 mod file;
 mod folder;
+mod moving;
 mod writer;
 
+pub use copy::{COPY_FILE, CopyError, LogCopy};
 pub use folder::{OpenError, lock_folder};
+pub use moving::{FolderSource, FolderTarget};
 
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
 use crate::protocol::{AccountId, Hash};
@@ -71,6 +75,7 @@ impl Embedded {
     ) -> Result<Embedded, OpenError> {
         let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
         let lock = lock_folder(folder)?;
+        folder::check_moves(folder)?;
         let path = folder.join(LOG_FILE);
         let in_log = |source| OpenError::Log { path: path.clone(), source };
         let connection = file::open_log(&path)?;

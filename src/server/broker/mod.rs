@@ -2,6 +2,7 @@
 //! `tests/suite/conformance.rs` holds every backend to it.
 
 pub mod embedded;
+pub mod moving;
 pub mod redis;
 mod signal;
 

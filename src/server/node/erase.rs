@@ -17,14 +17,14 @@ impl Node {
             .state
             .read(|state| state.entries_of_message(id))
             .map_err(|fault| format!("the message cannot be looked up: {fault}"))?;
-        let all = self.broker.erase(entries).await.map_err(|fault| fault.to_string())?;
+        let all = self.broker.erase(entries.clone()).await.map_err(|fault| fault.to_string())?;
         if !all {
             return Err(
                 "the newest entry of the log cannot be erased; it can once another one follows".into()
             );
         }
         let (reply, answer) = oneshot::channel();
-        let _ = self.fold_commands.send(FoldCommand::Erase(id, reply));
+        let _ = self.fold_commands.send(FoldCommand::Erase(id, entries, reply));
         answer.await.unwrap_or_else(|_| Err("the fold has stopped".into()))
     }
 }

@@ -1,13 +1,14 @@
 //! The thread that folds what the broker gives, for as long as the node lives.
 
 use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
-use crate::protocol::Hash;
+use crate::protocol::{ClientId, Hash};
+use crate::server::broker::embedded::LogCopy;
 use crate::server::broker::{BrokerError, Entry, Head, SharedBroker};
 use crate::server::directory::Directory;
 use crate::server::fold::{Fold, FoldError};
 use futures::FutureExt;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
@@ -22,6 +23,10 @@ pub(super) struct Follower {
     pub(super) fold: Fold,
     pub(super) node: std::sync::Weak<Node>,
     pub(super) broker: SharedBroker,
+    /// The copy of a store's log; none where the log itself is in the folder.
+    pub(super) copy: Option<Arc<LogCopy>>,
+    /// The copy is a beginning of the log, and has what is folded.
+    pub(super) aligned: bool,
     pub(super) commands: mpsc::UnboundedReceiver<FoldCommand>,
     pub(super) publish_folded: watch::Sender<(u64, Hash)>,
     pub(super) publish_readiness: watch::Sender<Readiness>,
@@ -50,24 +55,13 @@ impl Follower {
         let mut pause = FIRST_PAUSE;
         let mut failed = false;
         loop {
-            let (g, link) = self.fold.folded();
-            let work = runtime.block_on(async {
-                tokio::select! {
-                    entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
-                    command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+            let done = if self.aligned {
+                match self.step(failed, runtime) {
+                    Some(done) => done,
+                    None => return,
                 }
-            });
-            let done = match work {
-                Work::End => return,
-                Work::Command(FoldCommand::Erase(id, reply)) => {
-                    let _ = reply.send(self.fold.erase(id).map_err(|fault| fault.to_string()));
-                    continue;
-                }
-                Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
-                Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
-                    Err(Stopped::Rewritten(fault.to_string()))
-                }
-                Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+            } else {
+                self.align_copy(runtime).map(|()| self.aligned = true)
             };
             let done = match done {
                 Err(Stopped::Rewritten(why)) => self.begin_anew(&why, runtime),
@@ -92,6 +86,36 @@ impl Follower {
         }
     }
 
+    /// Does what comes next; `None` at the end.
+    fn step(&mut self, failed: bool, runtime: &tokio::runtime::Handle) -> Option<Result<(), Stopped>> {
+        let (g, link) = self.fold.folded();
+        let work = runtime.block_on(async {
+            tokio::select! {
+                entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
+                command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+            }
+        });
+        Some(match work {
+            Work::End => return None,
+            Work::Command(FoldCommand::Erase(id, entries, reply)) => {
+                let _ = reply.send(self.erase(id, &entries));
+                Ok(())
+            }
+            Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
+            Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
+                Err(Stopped::Rewritten(fault.to_string()))
+            }
+            Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+        })
+    }
+
+    fn erase(&mut self, id: ClientId, entries: &[u64]) -> Result<(), String> {
+        if let Some(copy) = &self.copy {
+            copy.erase(entries).map_err(|fault| fault.to_string())?;
+        }
+        self.fold.erase(id).map_err(|fault| fault.to_string())
+    }
+
     /// A full batch may be one of many: then where the log ends is looked up, once a second.
     fn look_ahead(&mut self, batch: usize, runtime: &tokio::runtime::Handle) {
         if batch < FOLD_ENTRIES || self.looked.elapsed() < Duration::from_secs(1) {
@@ -106,6 +130,7 @@ impl Follower {
     }
 
     fn fold_entries(&mut self, entries: &[Entry], runtime: &tokio::runtime::Handle) -> Result<(), Stopped> {
+        self.copy_entries(entries, runtime)?;
         let folded = self.fold.fold(entries).map_err(|fault| match fault {
             FoldError::State(_) => Stopped::Pausing(fault.to_string()),
             FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),

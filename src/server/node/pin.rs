@@ -2,6 +2,7 @@
 
 use super::Node;
 use crate::protocol::Hash;
+use crate::server::broker::embedded::{CopyError, LogCopy};
 use crate::server::broker::{BrokerError, Entry, SharedBroker};
 use crate::server::fold::{FoldError, WorkspaceBody};
 use crate::server::state::State;
@@ -19,17 +20,30 @@ pub enum StartError {
     #[error(transparent)]
     Fold(#[from] FoldError),
     #[error(
-        "the log is gone, but {0} says that there was one. Restore it from a copy, or set DATA_DIR to another folder to begin anew"
+        "the log is gone, but {pin} says that there was one. Restore it from a copy{copied}, or set DATA_DIR to another folder to begin anew"
     )]
-    LogGone(PathBuf),
+    LogGone { pin: PathBuf, copied: String },
     #[error(
         "this is the log of workspace {found}, but the data folder belongs to {pinned}. Set DATA_DIR to another folder"
     )]
     OtherLog { pinned: String, found: String },
     #[error("the data folder cannot be written: {0}")]
     Pin(std::io::Error),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("no thread can be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl StartError {
+    /// The log of this folder's workspace is gone: says what there is of it here.
+    pub(super) fn log_gone(folder: &Path) -> StartError {
+        let copied = match LogCopy::last(folder) {
+            Some(g) => format!(" (beck restore does it from the one in this folder, which has {g} entries)"),
+            None => String::new(),
+        };
+        StartError::LogGone { pin: folder.join(PIN_FILE), copied }
+    }
 }
 
 impl Node {

@@ -27,7 +27,7 @@ impl Follower {
         node.forget_outcomes();
         let pausing = |fault: &dyn std::fmt::Display| Stopped::Pausing(fault.to_string());
         let head = runtime.block_on(self.broker.head()).map_err(|fault| pausing(&fault))?;
-        let Some(head) = head else { return Err(pausing(&StartError::LogGone(node.pin.clone()))) };
+        let Some(head) = head else { return Err(pausing(&StartError::log_gone(&node.config.data_dir))) };
         runtime.block_on(check_workspace(&self.broker, &node.pin)).map_err(|fault| pausing(&fault))?;
 
         let folding = |fault: FoldError| match fault {
@@ -50,6 +50,7 @@ impl Follower {
         self.fold.refold(read).map_err(folding)?.map_err(|fault| pausing(&fault))?;
 
         self.head = head.g;
+        self.aligned = false;
         let g = self.fold.folded().0;
         tracing::error!(lost = lost.len(), g, "the rewritten log is folded; lost events are in lost.jsonl");
         self.publish(&node, |_| {

@@ -1,6 +1,7 @@
 //! What tests share: nodes in process, real servers, clients with verbs, and second implementations.
 
 pub mod backend;
+pub mod command;
 pub mod proxy;
 pub mod redis;
 pub mod server;

@@ -2,7 +2,8 @@
 
 use super::folder::OpenError;
 use crate::protocol::{Hash, Header};
-use crate::server::broker::{Entry, Head, Secret};
+use crate::server::broker::moving::{Beside, KeptSecret};
+use crate::server::broker::{Entry, Head, Pointer, Secret};
 use crate::server::now_ms;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -42,8 +43,17 @@ pub fn open_log(path: &Path) -> Result<Connection, OpenError> {
 }
 
 pub fn insert(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO entries(g, at, rest, body, link) VALUES(?1, ?2, ?3, ?4, ?5)";
-    connection.prepare_cached(sql)?.execute(params![
+    write(connection, "INSERT", entry)
+}
+
+/// As [`insert`], in place of what is there.
+pub fn replace(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    write(connection, "INSERT OR REPLACE", entry)
+}
+
+fn write(connection: &Connection, verb: &str, entry: &Entry) -> rusqlite::Result<()> {
+    let sql = format!("{verb} INTO entries(g, at, rest, body, link) VALUES(?1, ?2, ?3, ?4, ?5)");
+    connection.prepare_cached(&sql)?.execute(params![
         entry.header.g as i64,
         entry.header.at,
         entry.header.rest(),
@@ -94,4 +104,50 @@ pub fn read_secret(connection: &Connection, key: &str) -> rusqlite::Result<Optio
             Ok(Secret { value: row.get(0)?, version: row.get::<_, i64>(1)? as u64 })
         })
         .optional()
+}
+
+pub fn replace_secret(connection: &Connection, key: &str, secret: &KeptSecret) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO secrets(key, value, version, expires) VALUES(?1, ?2, ?3, ?4)";
+    let secret = params![key, secret.value, secret.version as i64, secret.expires];
+    connection.prepare_cached(sql)?.execute(secret)?;
+    Ok(())
+}
+
+pub fn replace_pointer(
+    connection: &Connection,
+    account: &str,
+    key: &str,
+    pointer: Pointer,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO registers(account, key, generation, ordinal) VALUES(?1, ?2, ?3, ?4)";
+    let pointer = params![account, key, pointer.generation as i64, pointer.ordinal as i64];
+    connection.prepare_cached(sql)?.execute(pointer)?;
+    Ok(())
+}
+
+/// All that stands beside the log.
+pub fn read_beside(connection: &Connection) -> rusqlite::Result<Beside> {
+    let mut secrets = connection.prepare("SELECT key, value, version, expires FROM secrets")?;
+    let secrets = secrets.query_map([], |row| {
+        let version = row.get::<_, i64>(2)? as u64;
+        Ok((row.get(0)?, KeptSecret { value: row.get(1)?, version, expires: row.get(3)? }))
+    })?;
+    let mut pointers = connection.prepare("SELECT account, key, generation, ordinal FROM registers")?;
+    let pointers = pointers.query_map([], |row| {
+        let (generation, ordinal) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+        Ok(((row.get(0)?, row.get(1)?), Pointer { generation, ordinal }))
+    })?;
+    Ok(Beside { secrets: secrets.collect::<Result<_, _>>()?, pointers: pointers.collect::<Result<_, _>>()? })
+}
+
+/// Puts this beside the log in place of what is there; inside a transaction.
+pub fn replace_beside(connection: &Connection, beside: &Beside) -> rusqlite::Result<()> {
+    connection.execute_batch("DELETE FROM secrets; DELETE FROM registers")?;
+    for (key, secret) in &beside.secrets {
+        replace_secret(connection, key, secret)?;
+    }
+    for ((account, key), pointer) in &beside.pointers {
+        replace_pointer(connection, account, key, *pointer)?;
+    }
+    Ok(())
 }
