@@ -16,6 +16,7 @@ mod first_run;
 mod kill;
 mod layering;
 mod leave;
+mod memory;
 mod moving;
 mod place;
 mod refusals;
