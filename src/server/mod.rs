@@ -17,6 +17,7 @@ pub mod node;
 pub mod origin;
 pub mod pages;
 pub mod passwords;
+pub mod proxies;
 pub mod rooms;
 pub mod router;
 pub mod serve;

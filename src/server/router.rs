@@ -2,7 +2,7 @@
 
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
-use super::{auth, pages, websocket};
+use super::{auth, pages, proxies, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -50,6 +50,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .layer(from_fn_with_state(node.clone(), lead))
         .layer(from_fn_with_state(node.clone(), opened))
         .layer(from_fn_with_state(node.clone(), forms::same_origin))
+        .layer(from_fn_with_state(node.clone(), proxies::forwarded))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
         .layer(from_fn(pages::secure))

@@ -19,6 +19,7 @@ mod leave;
 mod memory;
 mod moving;
 mod place;
+mod proxies;
 mod refusals;
 mod restore;
 mod resume;

@@ -34,6 +34,7 @@ Settings come from the environment and from the file .env:
   DATA_DIR         folder that holds everything (./data); with Redis, what this server made of the log
   PUBLIC_URL       the address that people type, behind a proxy (https://chat.example.org)
   ALLOWED_ORIGINS  further addresses that pages may come from, with commas between
+  TRUSTED_PROXIES  proxies whose X-Forwarded-For counts (127.0.0.1,10.0.0.0/8), with commas between
   QR               yes or no: a QR code of the address at the start (auto: in a terminal)
   LOG              error, warn, info, debug or a filter (info)
   LOG_FORMAT       text or json (text)
