@@ -26,6 +26,10 @@ pub const HEADERS_AT_ONCE: u64 = 1_000;
 pub const OPEN_ROOMS: usize = 32;
 /// Both sides send something at least this often, in milliseconds.
 pub const HEARTBEAT_MS: u32 = 25_000;
+/// Read pointers that one frame raises at most.
+pub const RAISE_AT_ONCE: usize = 500;
+/// Mentions of one page of them.
+pub const MENTIONS: usize = 30;
 /// An unread count is exact up to here.
 pub const UNREAD_EXACT: u32 = 99;
 /// Bytes of one reaction's emoji.
@@ -42,8 +46,10 @@ pub enum Unfit {
     Short { at_least: usize },
     #[error("That has a character that cannot be shown. Remove it and try again.")]
     Control,
-    #[error("Use only a to z, 0 to 9, dot, dash and underscore, and begin with a letter or digit.")]
+    #[error("Use only a to z, 0 to 9, dot, dash and underscore, and begin and end with a letter or digit.")]
     Handle,
+    #[error("That handle names everybody in a room. Choose another one.")]
+    Reserved,
 }
 
 /// A limit with its unit.
@@ -106,6 +112,9 @@ pub fn topic(typed: &str) -> Result<String, Unfit> {
     line(typed, 0, TOPIC_CHARS)
 }
 
+/// The handle that names everybody in the room; no account can have it.
+pub const ROOM_HANDLE: &str = "room";
+
 /// A handle: `a-z 0-9 . _ -`, capitals become small letters, a leading `@` goes.
 pub fn handle(typed: &str) -> Result<String, Unfit> {
     let text = typed.trim().trim_start_matches('@').to_ascii_lowercase();
@@ -118,7 +127,13 @@ pub fn handle(typed: &str) -> Result<String, Unfit> {
         _ => {}
     }
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let fits = text.starts_with(plain) && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'));
+    if text == ROOM_HANDLE {
+        return Err(Unfit::Reserved);
+    }
+    // What ends a sentence cannot end a handle: a text would not tell whether it belongs to it.
+    let fits = text.starts_with(plain)
+        && text.ends_with(plain)
+        && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'));
     if fits { Ok(text) } else { Err(Unfit::Handle) }
 }
 

@@ -5,6 +5,7 @@ use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::position::{Hash, Position};
+use super::unread::{Badge, Mentions, Raise, Wanted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,18 +72,29 @@ pub enum ClientFrame {
         after: u64,
         to: u64,
     },
-    /// Names and handles of accounts, 100 at most. Answered by `people`.
+    /// Names and handles of accounts, by id and by handle, 100 of each at most. Answered by `people`.
     People {
+        #[serde(default)]
         ids: Vec<AccountId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        handles: Vec<String>,
     },
-    /// The newest message of a lane that was seen. Merged by maximum, generation first.
-    Read {
+    /// The newest message of a lane that was seen, or a mark. Answered by `badge`.
+    Read(Raise),
+    /// As many `read` at once, 500 at most.
+    ReadAll {
+        raise: Vec<Raise>,
+    },
+    /// What I want to hear of a room. Answered by `badge`.
+    Want {
         room: RoomId,
-        #[serde(default)]
-        lane: u64,
-        #[serde(default)]
-        generation: u64,
-        ordinal: u64,
+        wanted: Wanted,
+    },
+    /// Messages that name me, newest first, before a number of the log. Answered by `mentions` or `error`.
+    Mentions {
+        req: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
     },
     /// A sign of life, at least every 25 s, with the position of each open room.
     Beat {
@@ -172,6 +184,11 @@ pub enum ServerFrame {
         room: RoomId,
         badge: Badge,
     },
+    Mentions {
+        req: u64,
+        #[serde(flatten)]
+        page: Mentions,
+    },
     /// A sign of life, with the head of each open room.
     Beat {
         g: u64,
@@ -222,17 +239,6 @@ pub enum Outcome {
     },
     /// Nothing changed, and a retry changes nothing.
     Refused { why: Refusal },
-}
-
-/// What is unread in one lane, for one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Badge {
-    /// Exact to 99; 100 means more.
-    pub unread: u32,
-    pub mentions: u32,
-    /// The newest ordinal that was read.
-    #[serde(default)]
-    pub read: u64,
 }
 
 /// An account as others see it.

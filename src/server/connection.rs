@@ -13,6 +13,7 @@ use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
 use super::throttle::Bucket;
+use super::unread;
 use crate::protocol::{AccountId, ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::StreamExt;
@@ -248,7 +249,7 @@ impl Connection {
         let directory = self.node.directory();
         let asked = std::mem::take(&mut self.badges);
         let asked = asked.into_iter().filter(|room| directory.can(self.me, Action::Read, *room));
-        let badges = rooms::badges(&self.node, self.me, asked.collect::<Vec<_>>()).await.unwrap_or_default();
+        let badges = unread::badges(&self.node, self.me, asked.collect::<Vec<_>>()).await.unwrap_or_default();
         let frames = badges.into_iter().map(|(room, badge)| ServerFrame::Badge { room, badge });
         let frames: Vec<_> = frames.map(|frame| Utf8Bytes::from(encode(&frame))).collect();
         self.send_all(frames).await

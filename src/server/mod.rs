@@ -23,6 +23,7 @@ pub mod serve;
 pub mod state;
 pub mod telemetry;
 pub mod throttle;
+pub mod unread;
 pub mod websocket;
 
 /// Runs the command line; gives the exit code.

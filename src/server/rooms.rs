@@ -1,16 +1,16 @@
-//! Use cases of rooms: make, join, leave, post, act, read.
+//! Use cases of rooms: make, join, leave, post, act, look at.
 
-use super::broker::{BrokerError, Pointer, Proposal, Signal};
+use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
 use super::fold::RoomBody;
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
-use crate::protocol::frame::{Badge, Draft, RoomInfo, RoomKind};
+use super::unread;
+use crate::protocol::frame::{Draft, RoomInfo, RoomKind};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
     Refusal, RoomId, Slot, Token, bounds,
 };
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why something about a room was not done. The text says what to do.
@@ -84,18 +84,11 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), R
         return Ok(());
     }
     let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    let done = accepted(node, proposal.target(token(by.as_str())?)).await;
-    match done {
+    match accepted(node, proposal.target(token(by.as_str())?)).await {
         // Another tab was faster.
-        Err(RoomError::Refused(Refusal::Taken)) => {}
-        other => other?,
+        Err(RoomError::Refused(Refusal::Taken)) => Ok(()),
+        done => done,
     }
-    // Joining sets the pointer to the head: what was said before is not unread.
-    let head = node.state.read(|state| {
-        let head = state.room_head(room)?;
-        state.lane_head(&head, 0)
-    })?;
-    read(node, by, room, 0, Pointer { generation: 0, ordinal: head }).await
 }
 
 pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
@@ -184,46 +177,10 @@ pub fn page(
     Ok(page)
 }
 
-fn pointer_key(room: RoomId, lane: u64) -> String {
-    format!("read:{room}:{lane}")
-}
-
-/// Raises a read pointer; the account's other connections hear of it.
-pub async fn read(
-    node: &Node,
-    by: AccountId,
-    room: RoomId,
-    lane: u64,
-    pointer: Pointer,
-) -> Result<(), RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    let key = pointer_key(room, lane);
-    node.broker.registers(by, vec![(key.clone(), pointer)]).await?;
-    node.broker.signals().send(Signal::Register { account: by, key });
-    Ok(())
-}
-
-/// What is unread in each of these rooms.
-pub async fn badges(
-    node: &Node,
-    by: AccountId,
-    rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<HashMap<RoomId, Badge>, RoomError> {
-    let pointers: HashMap<_, _> = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
-    let mut badges = HashMap::new();
-    for room in rooms {
-        let above = pointers.get(&pointer_key(room, 0)).map_or(0, |pointer| pointer.ordinal);
-        badges.insert(room, node.state.read(|state| state.badge(room, 0, by, above))?);
-    }
-    Ok(badges)
-}
-
 /// The rooms that an account is in, with their badges.
 pub async fn mine(node: &Node, by: AccountId) -> Result<Vec<RoomInfo>, RoomError> {
     let mut rooms = node.directory().rooms_of(by);
-    let badges = badges(node, by, rooms.iter().map(|room| room.id)).await?;
+    let badges = unread::badges(node, by, rooms.iter().map(|room| room.id)).await?;
     for room in &mut rooms {
         room.badge = badges.get(&room.id).copied().unwrap_or_default();
     }

@@ -41,6 +41,8 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/join/{token}", page_and(post(forms::accounts::join)))
         .route("/enter/{token}", get(forms::accounts::enter))
         .route("/rooms", page_and(post(forms::rooms::create_room)))
+        .route("/unread/read", post(forms::rooms::read))
+        .route("/r/{room}/want", post(forms::rooms::want))
         .route("/r/{room}/post", post(forms::rooms::post))
         .route("/r/{room}/join", post(forms::rooms::join_room))
         .route("/r/{room}/leave", post(forms::rooms::leave_room))
@@ -112,7 +114,9 @@ async fn lead(
     }
     let path = request.uri().path();
     let is_door = path == "/setup" || path == "/sign-in" || path.starts_with("/join/");
-    let is_inside = matches!(path, "/" | "/rooms" | "/account") || path.starts_with("/r/");
+    let is_inside = matches!(path, "/" | "/rooms" | "/account" | "/unread")
+        || path.starts_with("/unread/")
+        || path.starts_with("/r/");
     if !is_door && !is_inside {
         return next.run(request).await;
     }

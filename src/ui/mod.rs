@@ -18,7 +18,7 @@ pub fn launch() {
     dioxus::launch(App);
 }
 
-const STYLES: [Asset; 13] = [
+const STYLES: [Asset; 14] = [
     asset!("/assets/css/fonts.css"),
     asset!("/assets/css/base.css"),
     asset!("/assets/css/layout.css"),
@@ -32,6 +32,7 @@ const STYLES: [Asset; 13] = [
     asset!("/assets/css/card.css"),
     asset!("/assets/css/form.css"),
     asset!("/assets/css/bar.css"),
+    asset!("/assets/css/unread.css"),
 ];
 const SCRIPTS: [Asset; 2] = [asset!("/assets/dom.js"), asset!("/assets/device.js")];
 

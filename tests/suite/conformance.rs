@@ -230,7 +230,7 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
     for n in 0..30 {
         let id = ClientId::random();
         ids.push(id);
-        here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n}")).await;
+        here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n} @guest @room")).await;
         let target = ids[n / 2];
         let react = format!("react:🌊:{guest}");
         let ids = (ClientId::random(), here.general, target);
@@ -248,6 +248,15 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         rooms::post(&here.node, guest, thread).await.unwrap(),
         Outcome::Stored { ordinal: Some(1), .. }
     ));
+    for (id, slot, value) in [
+        (ids[0], "text", ActValue::Text("nobody".into())),
+        (ids[2], "text", ActValue::Text("@olive".into())),
+        (ids[4], "deleted", ActValue::On(true)),
+    ] {
+        let ids = (ClientId::random(), here.general, id);
+        let acted = rooms::act(&here.node, here.owner, ids, slot, value).await;
+        assert!(matches!(acted, Ok(Outcome::Stored { .. })), "{acted:?}");
+    }
     rooms::leave(&here.node, guest, here.general).await.unwrap();
     assert_eq!(
         here.post(guest, ClientId::random(), "after leaving").await,

@@ -22,6 +22,8 @@ pub(super) enum Ask {
     Hole,
     /// Events between the cursor and one that came early.
     Missing,
+    /// What is new, to be notified of.
+    Notice,
     Headers,
 }
 
@@ -113,6 +115,9 @@ impl Session {
 
     pub(super) fn page(&mut self, req: u64, page: &Page, out: &mut Vec<Effect>) {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
+        if ask == Ask::Notice {
+            return self.notice_page(page, out);
+        }
         let paged = match (self.timelines.get_mut(&room), ask) {
             (Some(timeline), Ask::First | Ask::Again(_)) => {
                 let head = timeline.head();
@@ -160,7 +165,7 @@ impl Session {
             (Paged::Stale, _) => {}
             (Paged::Rewritten, _) => self.load_again(room, ResetReason::Rewritten, out),
         }
-        self.introduce(room, [], out);
+        self.introduce_rows(room, out);
         self.fill(room, out);
     }
 

@@ -5,6 +5,7 @@ pub mod embedded;
 pub mod redis;
 mod signal;
 
+pub use crate::protocol::Pointer;
 pub use signal::{Signal, Signals};
 
 use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
@@ -129,13 +130,6 @@ pub enum SecretOp {
         expires: Option<i64>,
     },
     Delete,
-}
-
-/// A place in a lane up to which an account has read: merged by maximum, generation first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Pointer {
-    pub generation: u64,
-    pub ordinal: u64,
 }
 
 /// How durable an acknowledged entry is, in words for people.

@@ -4,7 +4,9 @@ mod times;
 
 use super::Ended;
 use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId, WorkspaceId};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, Pointer, Raise, RoomId, WorkspaceId,
+};
 use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
 use crate::server::config::Config;
 use crate::server::fold::{AccountBody, LOG_FORMAT, RoomBody, WorkspaceBody};
@@ -99,8 +101,9 @@ pub fn run(config: Config) -> Ended {
                 });
                 let unread = if room.name == UNREAD_ROOM { UNREAD as u64 } else { 0 };
                 let ordinal = read.unwrap_or(0).saturating_sub(unread);
-                let pointer = crate::server::broker::Pointer { generation: 0, ordinal };
-                let _ = crate::server::rooms::read(&node, *account, room.id, 0, pointer).await;
+                let pointer = Pointer { generation: 0, ordinal };
+                let raise = Raise { room: room.id, lane: 0, pointer };
+                let _ = crate::server::unread::raise(&node, *account, vec![raise]).await;
             }
             if n < LINKS {
                 let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;

@@ -2,13 +2,13 @@
 
 use super::{Connection, End};
 use crate::protocol::{
-    ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, RoomId, ServerFrame, bounds,
+    ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Raise, RoomId, ServerFrame, bounds,
 };
-use crate::server::broker::Pointer;
 use crate::server::directory::Action;
 use crate::server::node::ProposeError;
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
+use crate::server::unread;
 use axum::extract::ws::Message;
 use futures::FutureExt;
 use std::sync::Arc;
@@ -119,19 +119,36 @@ impl Connection {
                 };
                 self.send(&frame).await
             }
-            ClientFrame::People { ids } => {
+            ClientFrame::People { ids, handles } => {
                 let directory = self.node.directory();
-                let people = ids.into_iter().take(100).filter_map(|id| directory.person(id)).collect();
+                let people = ids.into_iter().take(100).filter_map(|id| directory.person(id));
+                let named = handles.iter().take(100).filter_map(|handle| directory.by_handle(handle));
+                let people = people.chain(named.filter_map(|account| directory.person(account.id))).collect();
                 self.send(&ServerFrame::People { people }).await
             }
-            ClientFrame::Read { room, lane, generation, ordinal } => {
-                let pointer = Pointer { generation, ordinal };
-                match rooms::read(&self.node, self.me, room, lane, pointer).await {
+            ClientFrame::Want { room, wanted } => {
+                match unread::want(&self.node, self.me, room, wanted).await {
                     Ok(()) => Ok(()),
                     Err(fault) => self.send(&refused(None, None, &fault)).await,
                 }
             }
+            ClientFrame::Mentions { req, before } => {
+                let frame = match unread::mentions(&self.node, self.me, before) {
+                    Ok(page) => ServerFrame::Mentions { req, page },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Read(raise) => self.raise(vec![raise]).await,
+            ClientFrame::ReadAll { raise } => self.raise(raise).await,
             ClientFrame::Beat { positions } => self.compare(positions).await,
+        }
+    }
+
+    async fn raise(&mut self, raise: Vec<Raise>) -> Result<(), End> {
+        match unread::raise(&self.node, self.me, raise).await {
+            Ok(()) => Ok(()),
+            Err(fault) => self.send(&refused(None, None, &fault)).await,
         }
     }
 

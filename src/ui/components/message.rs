@@ -1,6 +1,6 @@
 //! One message, or one draft on its way.
 
-use super::Avatar;
+use super::{Avatar, Named};
 use crate::client::Input;
 use crate::protocol::{AccountId, ClientId, Quote, RoomId, Row};
 use crate::text::{Block, Span, blocks};
@@ -43,7 +43,7 @@ pub fn iso(at: i64) -> String {
 }
 
 #[component]
-pub fn MessageText(text: String, state: Option<&'static str>, edited: bool) -> Element {
+pub fn MessageText(text: String, state: Option<&'static str>, edited: bool, named: Named) -> Element {
     let blocks = blocks(&text);
     let last = blocks.len().saturating_sub(1);
     rsx! {
@@ -59,6 +59,10 @@ pub fn MessageText(text: String, state: Option<&'static str>, edited: bool) -> E
                                 match span {
                                     Span::Plain(text) => rsx! { "{text}" },
                                     Span::Code(code) => rsx! { code { "{code}" } },
+                                    Span::Mention { typed, handle } => match named.class(&handle) {
+                                        Some(class) => rsx! { span { class, "{typed}" } },
+                                        None => rsx! { "{typed}" },
+                                    },
                                     Span::Link(url) => rsx! {
                                         a { href: "{url}", rel: "noopener noreferrer nofollow", target: "_blank", "{url}" }
                                     },
@@ -88,6 +92,7 @@ pub fn MessageLine(
     found: bool,
     author: String,
     quote: Option<(String, Quote)>,
+    named: Named,
     me: AccountId,
     zone: i32,
 ) -> Element {
@@ -112,6 +117,9 @@ pub fn MessageLine(
     }
     if found {
         class.push_str(" found");
+    }
+    if named.me() && by != me {
+        class.push_str(" to-me");
     }
     let labelled_by = name.is_none().then(|| format!("n-{id} t-{id}"));
     let (time, moment) = (clock(at, zone), iso(at));
@@ -139,7 +147,7 @@ pub fn MessageLine(
                     match line {
                         Line::Stored(SharedRow(row)) => rsx! {
                             if let Some(text) = &row.text {
-                                MessageText { text: text.clone(), state: None, edited: row.edited.is_some() }
+                                MessageText { text: text.clone(), state: None, edited: row.edited.is_some(), named }
                             } else {
                                 div { class: "text", p { "deleted" } }
                             }
@@ -148,7 +156,7 @@ pub fn MessageLine(
                             }
                         },
                         Line::Echo(echo) if echo.needs_author() => rsx! { Unsent { echo, time } },
-                        Line::Echo(echo) => rsx! { Pending { echo } },
+                        Line::Echo(echo) => rsx! { Pending { echo, named } },
                     }
                 }
             }
@@ -194,7 +202,7 @@ fn Reactions(row: SharedRow, me: AccountId) -> Element {
 
 /// On its way. What waits can be taken back into the composer.
 #[component]
-fn Pending(echo: Echo) -> Element {
+fn Pending(echo: Echo, named: Named) -> Element {
     let store = use_store();
     let id = echo.draft.id;
     let state = match echo.state {
@@ -204,7 +212,7 @@ fn Pending(echo: Echo) -> Element {
     };
     let waits = echo.state == EchoState::Waiting;
     rsx! {
-        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: false }
+        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: false, named }
         if waits {
             button {
                 class: "link take-back",
@@ -234,7 +242,7 @@ fn Unsent(echo: Echo, time: String) -> Element {
     };
     rsx! {
         div { class: if send.is_some() { "card unsent question" } else { "card unsent" },
-            MessageText { text: text.clone(), state: None, edited: false }
+            MessageText { text: text.clone(), state: None, edited: false, named: Named::default() }
             p { class: "reason", "{reason}" }
             div { class: "actions-row",
                 if let Some(send) = send {

@@ -3,16 +3,24 @@
 mod avatar;
 mod chip;
 mod composer;
+mod first_unread;
+mod marked;
 mod message;
+mod named;
+mod notices;
 mod sidebar;
 mod timeline;
 
 pub use avatar::Avatar;
 pub use chip::Chip;
 pub use composer::Composer;
-pub use message::{Line, MessageLine, SharedRow, clock};
+pub use first_unread::FirstUnread;
+pub use marked::MarkedBar;
+pub use message::{Line, MessageLine, MessageText, SharedRow, clock, iso};
+pub use named::Named;
+pub use notices::{NoticeSettings, OfferNotices, WantedChoice};
 pub use sidebar::Sidebar;
-pub use timeline::TimelineList;
+pub use timeline::{TimelineList, day_in_words};
 
 use dioxus::prelude::*;
 

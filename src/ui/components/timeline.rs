@@ -1,7 +1,7 @@
 //! The list of a room: days, rows, holes, echoes.
 
 use super::message::{Line, MessageLine, SharedRow, clock};
-use super::{counted, filling};
+use super::{FirstUnread, Named, counted, filling};
 use crate::client::{Input, Session};
 use crate::protocol::{AccountId, Quote, RoomId};
 use crate::timeline::{Item, items};
@@ -26,7 +26,7 @@ pub fn date_of(days: i64) -> (i64, i64, i64) {
 }
 
 /// A day in words, as "Tuesday 24 November 2026".
-fn day_in_words(days: i64) -> String {
+pub fn day_in_words(days: i64) -> String {
     const WEEKDAYS: [&str; 7] =
         ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     const MONTHS: [&str; 12] = [
@@ -181,6 +181,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                     key: "{key}",
                                     author: name_of(&state, row.author),
                                     quote,
+                                    named: Named::of(&state, row.text.as_deref()),
                                     found: found == Some(row.ordinal),
                                     line: Line::Stored(SharedRow(row)),
                                     room,
@@ -195,6 +196,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 key: "{key}",
                                 author: state.me.name.clone(),
                                 quote: None::<(String, Quote)>,
+                                named: Named::of(&state, Some(&echo.draft.text)),
                                 found: false,
                                 line: Line::Echo(echo),
                                 room,
@@ -236,6 +238,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                 }
             }
         }
+        FirstUnread { session, room }
         if !at_newest || below > 0 {
             a { class: "newest", href: "/r/{room}",
                 onclick: move |event: MouseEvent| {

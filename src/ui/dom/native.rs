@@ -12,5 +12,6 @@ pub fn composer_set(_: &str) {}
 pub fn to_bottom() {}
 pub fn title(_: &str) {}
 pub fn copy(_: &str) {}
+pub fn ask_to_notify() {}
 pub fn set_theme(_: &str) {}
 pub fn announce(_: &str) {}

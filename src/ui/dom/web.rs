@@ -33,7 +33,11 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn title(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn total(mentions: u32, rooms: u32);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn copy(text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
+        pub fn ask_to_notify();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn set_theme(theme: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -61,6 +65,9 @@ fn input_of(kind: &str, text: &str) -> Option<Input> {
         "pinned" => Input::Pinned(true),
         "unpinned" => Input::Pinned(false),
         "attending" => Input::Attending(!text.is_empty()),
+        "new-above" => Input::NewLine { above: true },
+        "new-seen" => Input::NewLine { above: false },
+        "mark-unread" => Input::MarkUnread(text.parse().ok()?),
         "visible" => Input::Seen(text.parse().ok()?),
         "signed-in" => Input::SignedIn,
         "input" => {
@@ -109,6 +116,16 @@ pub fn to_bottom() {
 
 pub fn title(text: &str) {
     script::title(text);
+}
+
+/// Asks the person whether this browser may notify; only within a click.
+pub fn ask_to_notify() {
+    script::ask_to_notify();
+}
+
+/// How much waits, for the title and the favicon: mentions, and rooms with something unread.
+pub fn total(mentions: u32, rooms: u32) {
+    script::total(mentions, rooms);
 }
 
 pub fn copy(text: &str) {

@@ -190,6 +190,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         me: Some(me),
         rooms: vec![info],
         page,
+        mentions: None,
         found: None,
         people: Vec::new(),
         zone: 0,
