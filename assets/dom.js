@@ -181,6 +181,7 @@
   if (theme) keep("theme", theme[1]);
 
   const beck = {
+    emit,
     attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
     live() { root.dataset.live = "1"; attend(); },
     address(path) { history.replaceState(history.state, "", path); },

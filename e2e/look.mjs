@@ -37,11 +37,27 @@ const STATES = [
   { name: "unread", server: "demo", login: true, path: at => at.unread },
   { name: "checked", server: "demo", login: true, path: at => at.bigRoom, act: async page => { await page.locator(".chip").click(); await page.getByText("Check from #1").click(); await page.getByText("links agree").waitFor(); } },
   { name: "room-menu", server: "demo", login: true, path: at => at.room, act: page => page.locator(".room-menu summary").click() },
+  { name: "actions", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".row[data-ordinal] .text").last().hover(); await page.locator(".actions").waitFor(); } },
+  { name: "message-menu", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "menu"); await page.locator(".menu.floating").waitFor(); } },
+  { name: "picker", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "pick"); await page.locator(".picker").waitFor(); } },
+  { name: "editing", server: "demo", login: true, path: at => at.room, act: async page => { await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box").waitFor(); } },
+  { name: "edit-not-saved", server: "demo", login: true, path: at => at.room, wire: { ack: refuse, event: frame => (frame.event.header.kind === "act" ? null : frame) }, act: async page => { await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box textarea").fill(`Words that came too late ${Date.now() % 10_000}`); await page.getByRole("button", { name: "Save" }).click(); await page.locator(".card.unsent").waitFor(); } },
+  { name: "history", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator("button.edited").last().click(); await page.locator(".history li").nth(1).waitFor(); } },
+  { name: "replying", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "reply"); await page.locator(".answers").waitFor(); } },
+  { name: "delete-question", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "delete"); await page.locator(".question, .erased .link").first().waitFor(); } },
+  { name: "pins", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel("Pinned messages").click(); await page.locator(".pins-panel li").first().waitFor(); } },
   { name: "permalink", server: "demo", login: true, path: at => `${at.room}/450` },
   { name: "not-found", server: "demo", login: true, path: "/no/such/page", allow: /status of 404/ },
 ];
 const THEMES = ["light", "dark"];
 
+/** As if a person asked for it at the last message but two. */
+function gesture(page, kind) {
+  return page.evaluate(kind => {
+    const rows = document.querySelectorAll(".timeline > .row[data-ordinal]:not(.erased)");
+    globalThis.beck.emit(kind, rows[rows.length - 3].dataset.ordinal);
+  }, kind);
+}
 function once(change) {
   let done = false;
   return frame => (done ? frame : ((done = true), change(frame)));

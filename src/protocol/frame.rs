@@ -2,7 +2,7 @@
 
 use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
-use super::event::{ActValue, Event, Page, PageAt};
+use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::position::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -28,14 +28,8 @@ pub enum ClientFrame {
     },
     /// Propose a message. Answered by `ack` or `error` with the same id.
     Post(Draft),
-    /// Propose an act on a message.
-    Act {
-        id: ClientId,
-        room: RoomId,
-        target: ClientId,
-        slot: String,
-        value: ActValue,
-    },
+    /// Propose an act on a message. Answered as `post` is.
+    Act(ActDraft),
     /// Take back a draft that was not stored yet.
     Void {
         id: ClientId,
@@ -71,6 +65,17 @@ pub enum ClientFrame {
         after: u64,
         to: u64,
     },
+    /// The texts that a message had. Answered by `history` or `error`.
+    History {
+        req: u64,
+        room: RoomId,
+        target: ClientId,
+    },
+    /// The room's pinned messages. Answered by `pins` or `error`.
+    Pins {
+        req: u64,
+        room: RoomId,
+    },
     /// Names and handles of accounts, 100 at most. Answered by `people`.
     People {
         ids: Vec<AccountId>,
@@ -104,6 +109,17 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
     pub text: String,
+}
+
+/// An act as its author proposes it: one slot of one message and the slot's whole new value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActDraft {
+    pub id: ClientId,
+    pub room: RoomId,
+    /// The message that it changes.
+    pub target: ClientId,
+    pub slot: String,
+    pub value: ActValue,
 }
 
 /// From server to client.
@@ -157,6 +173,18 @@ pub enum ServerFrame {
         room: RoomId,
         headers: Vec<(Header, Hash)>,
     },
+    /// Oldest first, 50 at most: the first one and the newest of the others.
+    History {
+        req: u64,
+        room: RoomId,
+        versions: Vec<Version>,
+    },
+    /// Newest first, 100 at most.
+    Pins {
+        req: u64,
+        room: RoomId,
+        rows: Vec<Arc<Row>>,
+    },
     People {
         people: Vec<Person>,
     },
@@ -192,6 +220,14 @@ pub enum ServerFrame {
     },
     #[serde(other)]
     Unknown,
+}
+
+/// A text that a message had, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Milliseconds since 1970, UTC.
+    pub at: i64,
+    pub text: String,
 }
 
 /// Why a room must be loaded again.

@@ -13,7 +13,7 @@ pub mod position;
 pub use entry::{Digest, Header, Kind, Slot, Token};
 pub use error::{CloseCode, ErrorCode, Refusal};
 pub use event::{ActBody, ActValue, Event, EventBody, MessageBody, Page, PageAt, Quote, Row, Tombstone};
-pub use frame::{ClientFrame, Outcome, ServerFrame};
+pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
 pub use position::{Hash, Position};
 

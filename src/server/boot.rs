@@ -91,6 +91,8 @@ pub async fn boot(
             }
             let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
             authors.extend(page.quotes.values().map(|quote| quote.author));
+            authors.extend(page.rows.iter().flat_map(|row| row.reactions.values().flatten()));
+            authors.extend(page.rows.iter().filter_map(|row| row.pinned));
             authors.sort_unstable();
             authors.dedup();
             authors.retain(|author| *author != me);

@@ -5,10 +5,10 @@ use super::directory::Action;
 use super::fold::RoomBody;
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
-use crate::protocol::frame::{Badge, Draft, RoomInfo, RoomKind};
+use crate::protocol::frame::{ActDraft, Badge, Draft, RoomInfo, RoomKind, Version};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
-    Refusal, RoomId, Slot, Token, bounds,
+    Refusal, RoomId, Row, Slot, Token, bounds,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -127,19 +127,22 @@ pub fn post(
 pub fn act(
     node: &Arc<Node>,
     by: AccountId,
-    (id, room, target): (ClientId, RoomId, ClientId),
-    slot: &str,
-    value: ActValue,
+    act: ActDraft,
 ) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
+    let ActDraft { id, room, target, slot, value } = act;
     let proposed = (|| {
         if !node.directory().can(by, Action::See, room) {
             return Err(RoomError::NotFound);
         }
-        let value = match (Slot::parse(slot), value) {
+        let value = match (Slot::parse(&slot), value) {
             (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
             (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+            (Some(Slot::Deleted), ActValue::Restored { restored }) => {
+                ActValue::Restored { restored: bounds::message_text(&restored)? }
+            }
             (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-            (Some(Slot::React { emoji, .. }), ActValue::On(on)) if emoji.len() <= bounds::EMOJI_BYTES => {
+            (Some(Slot::React { emoji, .. }), ActValue::On(on)) => {
+                bounds::emoji(&emoji)?;
                 ActValue::On(on)
             }
             _ => return Err(RoomError::Refused(Refusal::Malformed)),
@@ -147,7 +150,7 @@ pub fn act(
         let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
             .room(room)
             .target(token(&target.to_string())?)
-            .slot(token(slot)?);
+            .slot(token(&slot)?);
         Ok(node.propose(proposal))
     })();
     async move { Ok(proposed?.await?) }
@@ -182,6 +185,27 @@ pub fn page(
         return Err(RoomError::Behind);
     }
     Ok(page)
+}
+
+/// The texts that a message of a room had, oldest first; none of a deleted one.
+pub fn history(
+    node: &Node,
+    by: AccountId,
+    room: RoomId,
+    target: ClientId,
+) -> Result<Vec<Version>, RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    Ok(node.state.read(|state| state.history(room, target))?)
+}
+
+/// The pinned messages of a room, newest first.
+pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    Ok(node.state.read(|state| state.pins(room))?)
 }
 
 fn pointer_key(room: RoomId, lane: u64) -> String {

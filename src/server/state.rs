@@ -5,6 +5,7 @@
 
 mod directory;
 mod drafts;
+mod history;
 mod pages;
 mod rooms;
 
@@ -19,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
@@ -39,9 +40,10 @@ const SCHEMA: &str = "
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
         PRIMARY KEY(room, seq)) WITHOUT ROWID;
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
-        author TEXT NOT NULL, deleted INTEGER NOT NULL, row TEXT NOT NULL,
+        author TEXT NOT NULL, deleted INTEGER NOT NULL, pinned INTEGER NOT NULL, row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
     CREATE UNIQUE INDEX rows_by_id ON rows(id);
+    CREATE INDEX rows_pinned ON rows(room, ordinal) WHERE pinned AND lane = 0;
     CREATE TABLE acts(target BLOB NOT NULL, room INTEGER NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY(target, room, seq)) WITHOUT ROWID;
     CREATE TABLE to_erase(id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";

@@ -1,5 +1,7 @@
 //! A message's text as blocks: fenced code, paragraphs, inline code, bare links. One pass, no backtracking.
 
+pub mod emoji;
+
 /// A block of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {

@@ -3,7 +3,7 @@
 use crate::support::backend::{Backend, on_every_backend};
 use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
 use beck::protocol::frame::Draft;
-use beck::protocol::{AccountId, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
+use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
 use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
 use beck::server::fold::{LOG_FORMAT, WorkspaceBody};
 use beck::server::node::Node;
@@ -159,8 +159,8 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
     let posted = format!("{}{first}", "long ".repeat(3_000));
     here.post(here.owner, id, &posted).await;
     let act = |slot: &'static str, value| {
-        let ids = (ClientId::random(), here.general, id);
-        rooms::act(&here.node, here.owner, ids, slot, value)
+        let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
+        rooms::act(&here.node, here.owner, ActDraft { id: own, room, target: id, slot, value })
     };
     act("text", ActValue::Text(edited.into())).await.unwrap();
     act("deleted", ActValue::On(true)).await.unwrap();
@@ -232,10 +232,9 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         ids.push(id);
         here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n}")).await;
         let target = ids[n / 2];
-        let react = format!("react:🌊:{guest}");
-        let ids = (ClientId::random(), here.general, target);
-        let acted = rooms::act(&here.node, guest, ids, &react, ActValue::On(n % 3 == 0)).await;
-        assert!(acted.is_ok());
+        let (slot, value) = (format!("react:🌊:{guest}"), ActValue::On(n % 3 == 0));
+        let act = ActDraft { id: ClientId::random(), room: here.general, target, slot, value };
+        assert!(rooms::act(&here.node, guest, act).await.is_ok());
     }
     let thread = Draft {
         id: ClientId::random(),

@@ -2,7 +2,7 @@
 
 use super::{Device, Socket, SocketEvent};
 use crate::client::engine::Intents;
-use crate::client::outbox::Kept;
+use crate::client::outbox::{Kept, Proposed};
 use crate::client::session::{Effect, Input, Probe};
 use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, RoomId};
@@ -77,7 +77,11 @@ fn kept_under(prefix: &str) -> Vec<(String, String)> {
 
 fn parse_kept(json: &str) -> Option<Kept> {
     // Written by the first version: the draft and its time.
-    let first = || serde_json::from_str(json).ok().map(|(draft, at): (Draft, i64)| Kept::new(draft, at));
+    let first = || {
+        serde_json::from_str(json)
+            .ok()
+            .map(|(draft, at): (Draft, i64)| Kept::new(Proposed::Message(draft), at))
+    };
     serde_json::from_str(json).ok().or_else(first)
 }
 

@@ -1,5 +1,6 @@
 //! The socket's life: opening, closing, coming back, signs of life.
 
+use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
 use crate::protocol::{ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame, bounds};
 use crate::timeline::Timeline;
@@ -165,6 +166,16 @@ impl Session {
                 if let Some(id) = id {
                     self.send_failed(id, code, message, out);
                 }
+            }
+            ServerFrame::History { req, versions, .. } => {
+                if let Some((_, Ask::History(of))) = self.asks.remove(&req) {
+                    self.history = Some((of, versions));
+                }
+            }
+            ServerFrame::Pins { req, room, rows } => {
+                self.asks.remove(&req);
+                self.introduce(room, rows.iter().map(|row| row.author), out);
+                self.pins.insert(room, rows);
             }
             ServerFrame::People { people } => {
                 self.people.extend(people.into_iter().map(|person| (person.id, person)));

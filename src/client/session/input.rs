@@ -1,7 +1,7 @@
 //! What happens to a session, and what it asks its driver to do.
 
 use crate::client::outbox::Kept;
-use crate::protocol::frame::Draft;
+use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{ClientFrame, ClientId, RoomId, ServerFrame};
 use std::collections::HashMap;
 
@@ -42,6 +42,8 @@ pub enum Input {
     LookAway,
     /// Written and sent by the person.
     Write(Draft),
+    /// Done to a message by the person.
+    Act(ActDraft),
     /// Text that stands in the composer of a room and was not sent.
     Typed(RoomId, String),
     /// What earlier pages and other tabs left in the outbox.
@@ -80,6 +82,10 @@ pub enum Input {
     Seen(u64),
     /// Recompute every link of the looked-at room.
     Check,
+    /// The texts that a message of the looked-at room had.
+    History(ClientId),
+    /// The pinned messages of the looked-at room.
+    Pins,
 }
 
 /// What to do.

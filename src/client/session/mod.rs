@@ -15,10 +15,11 @@ pub use input::{Effect, Input, Probe};
 
 use super::outbox::Outbox;
 use crate::api::Boot;
-use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{AccountId, RoomId, ServerFrame};
+use crate::protocol::frame::{Person, RoomInfo, Version};
+use crate::protocol::{AccountId, ClientId, RoomId, Row, ServerFrame};
 use crate::timeline::{Mark, MarkKind, Timeline};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use window::Ask;
 
 /// Whether what is shown follows the server.
@@ -57,6 +58,12 @@ pub struct Session {
     pub typed: HashMap<RoomId, String>,
     /// Drafts are kept in this tab only: the browser keeps nothing, or has no room.
     pub not_kept: bool,
+    /// The texts that a message had, as last asked for.
+    pub history: Option<(ClientId, Vec<Version>)>,
+    /// Pinned messages of the rooms that they were asked for, newest first.
+    pub pins: HashMap<RoomId, Vec<Arc<Row>>>,
+    /// What was not carried out, and why.
+    pub notice: Option<String>,
     pub check: Option<Check>,
     /// Where each room stood when it was subscribed and how far it had to come, until it has.
     catching: HashMap<RoomId, (u64, u64)>,
@@ -102,6 +109,9 @@ impl Session {
             outbox: Outbox::default(),
             typed: HashMap::new(),
             not_kept: false,
+            history: None,
+            pins: HashMap::new(),
+            notice: None,
             check: None,
             catching: HashMap::new(),
             asks: BTreeMap::new(),
@@ -187,6 +197,7 @@ impl Session {
             Input::Look { room, at } => self.look(room, at, &mut out),
             Input::LookAway => self.look_away(&mut out),
             Input::Write(draft) => self.write(draft, &mut out),
+            Input::Act(act) => self.act(act, &mut out),
             Input::Typed(room, text) => self.type_in(room, text, &mut out),
             Input::Restore(kept) => {
                 kept.into_iter().for_each(|kept| self.put(kept));
@@ -203,7 +214,10 @@ impl Session {
             }
             Input::Gone(id) => {
                 self.outbox.remove(id);
-                self.timelines.values_mut().for_each(|timeline| timeline.drop_echo(id));
+                for timeline in self.timelines.values_mut() {
+                    timeline.drop_echo(id);
+                    timeline.drop_act(id);
+                }
                 self.send_outbox(&mut out);
             }
             Input::Sender(sender) => {
@@ -224,6 +238,8 @@ impl Session {
             }
             Input::Seen(ordinal) => self.saw(ordinal, &mut out),
             Input::Check => self.begin_check(&mut out),
+            Input::History(of) => self.ask_history(of, &mut out),
+            Input::Pins => self.ask_pins(&mut out),
         }
         if out.iter().any(|effect| matches!(effect, Effect::Send(_))) {
             self.said_at = now;

@@ -3,7 +3,7 @@
 use super::window::{Ask, cut};
 use super::{Effect, Session, Status};
 use crate::protocol::frame::{ResetReason, RoomInfo};
-use crate::protocol::{AccountId, ClientFrame, Event, EventBody, PageAt, RoomId};
+use crate::protocol::{AccountId, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId};
 use crate::timeline::{Applied, Mark, MarkKind, Timeline};
 use std::sync::Arc;
 
@@ -70,6 +70,23 @@ impl Session {
         }
     }
 
+    pub(super) fn ask_history(&mut self, of: ClientId, out: &mut Vec<Effect>) {
+        self.history = None;
+        if let Some(room) = self.looking_at
+            && let Some(req) = self.request(room, Ask::History(of))
+        {
+            out.push(Effect::Send(ClientFrame::History { req, room, target: of }));
+        }
+    }
+
+    pub(super) fn ask_pins(&mut self, out: &mut Vec<Effect>) {
+        if let Some(room) = self.looking_at
+            && let Some(req) = self.request(room, Ask::Pins)
+        {
+            out.push(Effect::Send(ClientFrame::Pins { req, room }));
+        }
+    }
+
     pub(super) fn saw(&mut self, ordinal: u64, out: &mut Vec<Effect>) {
         let Some(room) = self.looking_at else { return };
         let seen = self.seen.entry(room).or_default();
@@ -90,6 +107,10 @@ impl Session {
             Applied::Advanced => {
                 cut(timeline, !scrolled_up);
                 self.caught_up(room);
+                // Pinned, deleted or edited: a list that was loaded says so.
+                if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {
+                    self.ask_pins(out);
+                }
                 self.introduce(room, [event.header.author], out);
                 if let Some(ordinal) = event.ordinal.filter(|_| !mine && event.lane == 0 && looked_at) {
                     self.announce(event, out);
@@ -148,7 +169,11 @@ impl Session {
         let rows = self.timelines.get(&room);
         let mut ids: Vec<_> = also.into_iter().collect();
         if ids.is_empty() {
-            ids.extend(rows.into_iter().flat_map(Timeline::rows).map(|row| row.author));
+            for row in rows.into_iter().flat_map(Timeline::rows) {
+                ids.push(row.author);
+                ids.extend(row.pinned);
+                ids.extend(row.reactions.values().flatten());
+            }
         }
         ids.retain(|id| !self.people.contains_key(id));
         ids.sort_unstable();

@@ -3,7 +3,7 @@
 use super::{Effect, Session, Status};
 use crate::client::outbox::Kept;
 use crate::protocol::frame::ResetReason;
-use crate::protocol::{ClientFrame, ErrorCode, Page, PageAt, RoomId, bounds};
+use crate::protocol::{ClientFrame, ClientId, ErrorCode, Page, PageAt, RoomId, bounds};
 use crate::timeline::{Mark, MarkKind, Paged, Timeline};
 
 /// Rows that a room's window keeps; it grows to half as many again before it is cut.
@@ -23,6 +23,8 @@ pub(super) enum Ask {
     /// Events between the cursor and one that came early.
     Missing,
     Headers,
+    History(ClientId),
+    Pins,
 }
 
 impl Session {
@@ -54,6 +56,7 @@ impl Session {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
+            Ask::History(_) | Ask::Pins => self.notice = Some(message.to_owned()),
             // What is still wanted is asked for again at the next tick.
             Ask::First | Ask::Again(_) if code.try_again() => self.ask(room, ask, PageAt::Newest, out),
             _ => {}

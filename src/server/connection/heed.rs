@@ -75,8 +75,9 @@ impl Connection {
                 self.answer_with(id, posted);
                 Ok(())
             }
-            ClientFrame::Act { id, room, target, slot, value } => {
-                let acted = rooms::act(&self.node, self.me, (id, room, target), &slot, value);
+            ClientFrame::Act(act) => {
+                let id = act.id;
+                let acted = rooms::act(&self.node, self.me, act);
                 self.answer_with(id, acted);
                 Ok(())
             }
@@ -115,6 +116,20 @@ impl Connection {
                             events.into_iter().map(|event| (event.header.clone(), event.chain)).collect();
                         ServerFrame::Headers { req, room, headers }
                     }
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::History { req, room, target } => {
+                let frame = match rooms::history(&self.node, self.me, room, target) {
+                    Ok(versions) => ServerFrame::History { req, room, versions },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Pins { req, room } => {
+                let frame = match rooms::pins(&self.node, self.me, room) {
+                    Ok(rows) => ServerFrame::Pins { req, room, rows },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
                 self.send(&frame).await

@@ -62,8 +62,8 @@ impl Fold {
 
     fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
         let json = serde_json::to_string(row).map_err(ReadError::from)?;
-        let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, row)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, pinned, row)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         self.db.prepare_cached(sql)?.execute(params![
             head.n,
             row.lane as i64,
@@ -71,6 +71,7 @@ impl Fold {
             row.id.as_bytes(),
             row.author.as_str(),
             row.deleted.is_some(),
+            row.pinned.is_some() && row.deleted.is_none(),
             json
         ])?;
         Ok(())

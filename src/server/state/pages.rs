@@ -81,6 +81,21 @@ impl Reader<'_> {
         Ok(Page { room, lane, as_of, head: newest, rows, quotes })
     }
 
+    /// The pinned messages of a room's own lane, newest first, 100 at most.
+    pub fn pins(&self, room: RoomId) -> Result<Vec<Arc<Row>>, ReadError> {
+        let head = self.room_head(room)?;
+        let sql =
+            "SELECT row FROM rows WHERE room = ?1 AND lane = 0 AND pinned ORDER BY ordinal DESC LIMIT ?2";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query(params![head.n, bounds::PAGE_ROWS as i64])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            out.push(Arc::new(serde_json::from_str(json)?));
+        }
+        Ok(out)
+    }
+
     /// Messages of a lane above an ordinal, by others, not deleted: exact to 99, 100 means more.
     pub fn badge(&self, room: RoomId, lane: u64, me: AccountId, above: u64) -> Result<Badge, ReadError> {
         let head = self.room_head(room)?;

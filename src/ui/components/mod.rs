@@ -1,16 +1,24 @@
 //! Parts of views: props in, events out.
 
+mod actions;
 mod avatar;
 mod chip;
 mod composer;
+mod edit;
 mod message;
+mod picker;
+mod pins;
+mod reactions;
 mod sidebar;
 mod timeline;
 
+pub use actions::{Actions, Over};
 pub use avatar::Avatar;
 pub use chip::Chip;
 pub use composer::Composer;
 pub use message::{Line, MessageLine, SharedRow, clock};
+pub use picker::Picker;
+pub use pins::Pins;
 pub use sidebar::Sidebar;
 pub use timeline::TimelineList;
 

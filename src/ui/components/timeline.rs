@@ -1,10 +1,12 @@
 //! The list of a room: days, rows, holes, echoes.
 
-use super::message::{Line, MessageLine, SharedRow, clock};
+use super::Actions;
+use super::message::{Doing, Line, MessageLine, SharedRow, clock};
 use super::{counted, filling};
 use crate::client::{Input, Session};
-use crate::protocol::{AccountId, Quote, RoomId};
+use crate::protocol::{AccountId, RoomId};
 use crate::timeline::{Item, items};
+use crate::ui::acting::Acting;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -120,6 +122,12 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
     let store = use_store();
     let zone = store.boot.zone;
     let state = session.read();
+    // What is under the pointer is no matter of the list.
+    let acting = use_memo(move || {
+        let acting = store.acting.read();
+        Acting { active: None, open: None, ..acting.clone() }
+    });
+    let acting = acting.read();
     let name = state.room(room).map(|room| room.name.clone()).unwrap_or_default();
     let Some(timeline) = state.timelines.get(&room) else {
         return rsx! {
@@ -173,12 +181,22 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 li { key: "{key}", class: "hole", id: "hole-{key}", p { "{words}" } }
                             }
                         }
-                        Item::Row { row, first } => {
-                            let quoted = row.quote.and_then(|id| timeline.quote(id).cloned());
+                        Item::Row { row, first, edit } => {
+                            let quoted = row.quote.and_then(|id| timeline.quote(id));
                             let quote = quoted.map(|quote| (name_of(&state, quote.author), quote));
+                            let editing = acting.editing.as_ref().filter(|(id, _)| *id == row.id);
+                            let doing = Doing {
+                                editing: editing.map(|(_, text)| text.clone()),
+                                edit,
+                                history: acting.history == Some(row.id),
+                                deleted: acting.deleted.get(&row.id).cloned(),
+                                pinned: row.pinned.map(|by| name_of(&state, by)),
+                            };
                             rsx! {
                                 MessageLine {
                                     key: "{key}",
+                                    session,
+                                    doing,
                                     author: name_of(&state, row.author),
                                     quote,
                                     found: found == Some(row.ordinal),
@@ -193,8 +211,10 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                         Item::Echo { echo, first } => rsx! {
                             MessageLine {
                                 key: "{key}",
+                                session,
+                                doing: Doing::default(),
                                 author: state.me.name.clone(),
-                                quote: None::<(String, Quote)>,
+                                quote: echo.draft.quote.and_then(|id| timeline.quote(id)).map(|quote| (name_of(&state, quote.author), quote)),
                                 found: false,
                                 line: Line::Echo(echo),
                                 room,
@@ -235,6 +255,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                     }
                 }
             }
+            Actions { session, room }
         }
         if !at_newest || below > 0 {
             a { class: "newest", href: "/r/{room}",

@@ -2,6 +2,8 @@
 
 use crate::client::Input;
 use crate::client::engine::Intents;
+use crate::ui::acting::Gesture;
+use futures::channel::mpsc::UnboundedSender;
 use wasm_bindgen::prelude::*;
 
 /// Lines that stay in the live region.
@@ -37,20 +39,53 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn set_theme(theme: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn place(ordinal: f64);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn opened(open: bool);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn edit_begin(text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn edit_text() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn composer_focus();
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn copy_link(path: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn used(emoji: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn recent() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn panic();
     }
 }
 
 /// Events of the page become inputs of the engine. They go through its channel: no signal is written here.
-pub fn attach(intents: Intents) {
+pub fn attach(intents: Intents, gestures: UnboundedSender<Gesture>) {
     let callback = Closure::new(move |kind: String, text: String| {
         if let Some(input) = input_of(&kind, &text) {
             intents.send(input);
+        } else if let Some(gesture) = gesture_of(&kind, &text) {
+            let _ = gestures.unbounded_send(gesture);
         }
     });
     script::attach(&callback);
     // The page holds it for as long as it lives.
     callback.forget();
+}
+
+fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
+    let ordinal = text.parse().ok();
+    Some(match kind {
+        "active" => Gesture::Active(ordinal),
+        "menu" => Gesture::Menu(ordinal?),
+        "pick" => Gesture::Pick(ordinal?),
+        "reply" => Gesture::Reply(ordinal?),
+        "edit" => Gesture::Edit(ordinal?),
+        "delete" => Gesture::Delete(ordinal?),
+        "edit-last" => Gesture::EditLast,
+        "close" => Gesture::Close,
+        _ => return None,
+    })
 }
 
 fn input_of(kind: &str, text: &str) -> Option<Input> {
@@ -117,6 +152,44 @@ pub fn copy(text: &str) {
 
 pub fn set_theme(theme: &str) {
     script::set_theme(theme);
+}
+
+/// Puts the bar of actions at a row, once it is drawn.
+pub fn place(ordinal: Option<u64>) {
+    script::place(ordinal.map_or(0.0, |ordinal| ordinal as f64));
+}
+
+/// Something was drawn over the list, or is gone: it is placed and takes the focus, or gives it back.
+pub fn opened(open: bool) {
+    script::opened(open);
+}
+
+/// Fills the box in which a message is edited, and puts the caret at its end.
+pub fn edit_begin(text: &str) {
+    script::edit_begin(text);
+}
+
+pub fn edit_text() -> String {
+    script::edit_text()
+}
+
+pub fn composer_focus() {
+    script::composer_focus();
+}
+
+/// Copies the whole address of a path of this server.
+pub fn copy_link(path: &str) {
+    script::copy_link(path);
+}
+
+/// Remembers that an emoji was used, in this browser.
+pub fn used(emoji: &str) {
+    script::used(emoji);
+}
+
+/// Emoji that were used here, the last one first.
+pub fn recent() -> Vec<String> {
+    script::recent().split(' ').filter(|emoji| !emoji.is_empty()).map(str::to_owned).collect()
 }
 
 /// A polite line for a screen reader, outside the list. Lines that come together are all there to be read.

@@ -4,7 +4,7 @@ use super::inside::Inside;
 use super::{Nothing, SignIn};
 use crate::client::{Input, Session, Status};
 use crate::protocol::RoomId;
-use crate::ui::components::{Chip, Composer, TimelineList};
+use crate::ui::components::{Chip, Composer, Over, Pins, TimelineList};
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
@@ -83,6 +83,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     p { class: "topic", "{info.topic}" }
                     if info.joined {
                         Chip { session, room }
+                        Pins { session, room }
                         details { class: "room-menu pop",
                             summary { class: "icon-button", "aria-label": "More about {info.name}",
                                 Icon { class: "icon", width: 18, height: 18, icon: LdEllipsis }
@@ -116,6 +117,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     }
                     if info.joined {
                         TimelineList { session, room, found }
+                        Over { session, room }
                     } else {
                         div { class: "scroll",
                             ol { class: "timeline",
