@@ -22,6 +22,10 @@
     addEventListener("focus", () => hold(true));
   };
 
+  // Notifications of this tab, by tag: one per message over all tabs, since only the sending tab notifies.
+  const can = "Notification" in window, notices = new Map(), asked = "beck:never-ask";
+  let permit = () => {}, open = () => {};
+
   window.beckDevice = {
     start(account, callback) {
       const queue = [];
@@ -34,6 +38,28 @@
         if (e.newValue === null) tell("gone", rest, ""); else tell("kept", rest, e.newValue);
       });
       lead(`beck:sender:${account}`, tell);
+      permit = () => {
+        let never = null;
+        try { never = localStorage.getItem(asked); } catch { /* this browser keeps nothing */ }
+        const may = can ? Notification.permission : "";
+        tell("permission", "", never && may === "default" ? "later" : may);
+      };
+      permit();
+      navigator.permissions?.query({ name: "notifications" }).then(state => { state.onchange = permit; }, () => {});
+      open = (room, ordinal) => tell("open", room, String(ordinal));
+    },
+    ask_to_notify() { if (can) Notification.requestPermission().then(permit); },
+    never_ask() { try { localStorage.setItem(asked, "1"); } catch { /* asked again next time */ } permit(); },
+    notify(room, ordinal, title, body) {
+      try {
+        const tag = `${room}:${ordinal}`, notice = new Notification(title, { body, tag, icon: "/favicon.ico" });
+        notices.set(tag, notice);
+        notice.onclick = () => { focus(); notice.close(); open(room, ordinal); };
+        notice.onclose = () => { if (notices.get(tag) === notice) notices.delete(tag); };
+      } catch { /* a phone's browser, which wants a service worker for it */ }
+    },
+    close_notices(room, to) {
+      for (const [tag, notice] of notices) { const [of, ordinal] = tag.split(":"); if (of === room && Number(ordinal) <= to) { notices.delete(tag); notice.close(); } }
     },
     // A hidden page draws nothing and still has a title and notifications to keep.
     picture() { return new Promise(done => { requestAnimationFrame(done); setTimeout(done, 100); }); },

@@ -10,7 +10,7 @@
   const emit = (kind, text = "") => { kept.push([kind, text]); if (kept.length > 64) kept.shift(); queueMicrotask(flush); };
 
   // The timeline. scrollTop is 0 at the newest message and negative above it.
-  let scroll = null, list = null, anchors = [], known = 0, pinned = null, last = null, roving = null, raised = 0, timer = 0;
+  let scroll = null, list = null, anchors = [], known = 0, pinned = null, last = null, roving = null, raised = 0, timer = 0, newLine = null;
   const since = new Map(), asked = {};
   const rowAt = (i, step) => { let li; while ((li = list.children[i]) && !li.dataset.ordinal) i += step; return li ?? null; };
   const newest = () => rowAt(list.children.length - 1, -1);
@@ -51,6 +51,8 @@
       ask("older", first, first && top(first) > view.top - NEAR, moved);
       ask("newer", end, end && end.getBoundingClientRect().bottom < view.bottom + NEAR, moved);
     }
+    const line = doc.getElementById("new"), where = !line || top(line) > view.bottom ? null : top(line) < view.top ? "new-above" : "new-seen";
+    if (where && where !== newLine) emit(newLine = where);
     const now = scroll.scrollTop > -PINNED && !more("newer");
     if (now !== pinned) { pinned = now; emit(now ? "pinned" : "unpinned"); }
     look();
@@ -76,7 +78,7 @@
     if (to !== roving) { if (roving) roving.tabIndex = -1; roving = to; if (to) to.tabIndex = 0; }
   };
   const focusRow = el => { if (roving && roving !== el) roving.tabIndex = -1; roving = el; el.tabIndex = 0; el.focus({ preventScroll: true }); };
-  const enter = () => { since.clear(); pinned = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
+  const enter = () => { since.clear(); pinned = newLine = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
   const arrive = () => { list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" }); enter(); };
   // The list is adopted while the page is parsed: the row that its address names may come later.
   doc.addEventListener("DOMContentLoaded", () => { if (list) arrive(); });
@@ -121,6 +123,9 @@
     } else if (e.key === "Escape") {
       const pop = doc.querySelector("details.pop[open]");
       if (pop) { pop.open = false; pop.querySelector("summary").focus(); } else if (el.closest(".timeline")) beck.composer_focus();
+    } else if (el.matches(".message") && e.key === "u" && !(e.ctrlKey || e.metaKey || e.altKey)) {
+      const n = el.parentNode.dataset.ordinal;
+      if (n) { e.preventDefault(); emit("mark-unread", n); }
     } else if (el.matches(".message") && ["ArrowUp", "ArrowDown", "Home", "End"].includes(e.key) && !(e.ctrlKey || e.metaKey || e.altKey || e.shiftKey)) {
       const all = [...list.querySelectorAll(".row > article")], i = all.indexOf(el), to = all[{ ArrowUp: i - 1, ArrowDown: i + 1, Home: 0, End: all.length - 1 }[e.key]];
       e.preventDefault();
@@ -180,10 +185,20 @@
   const theme = doc.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
   if (theme) keep("theme", theme[1]);
 
+  // Title and favicon: how often one is named; or a dot, if something is unread at all.
+  let title = "", waiting = [0, 0];
+  const label = () => {
+    const [mentions, rooms] = waiting, mark = mentions ? `(${mentions}) ` : rooms ? "\u2022 " : "";
+    if (title) doc.title = mark + title;
+    const link = doc.querySelector('link[rel~="icon"][type="image/svg+xml"]'), href = `/favicon${mentions ? "-mention" : rooms ? "-unread" : ""}.svg`;
+    if (link && link.getAttribute("href") !== href) link.setAttribute("href", href);
+  };
+
   const beck = {
+    emit,
     attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
     live() { root.dataset.live = "1"; attend(); },
-    address(path) { history.replaceState(history.state, "", path); },
+    address(path) { doc.cookie = `done=; path=${path}; max-age=0`; history.replaceState(history.state, "", path); },
     signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
     composer_set(text, force) {
@@ -209,11 +224,8 @@
       el.animate([{ ...wash, offset: 0 }, { ...wash, offset: .9 }, { offset: 1 }], 1400);
       return true;
     },
-    title(text) { doc.title = text; },
-    favicon(mention) {
-      const link = doc.querySelector('link[rel~="icon"][type="image/svg+xml"]'), href = mention ? "/favicon-mention.svg" : "/favicon.svg";
-      if (link && link.getAttribute("href") !== href) link.setAttribute("href", href);
-    },
+    title(text) { title = text; label(); },
+    total(mentions, rooms) { waiting = [mentions, rooms]; label(); },
     async copy(text) {
       try { await navigator.clipboard.writeText(text); return true; } catch { /* not a secure page, or not allowed */ }
       const el = doc.createElement("textarea"), back = doc.activeElement;

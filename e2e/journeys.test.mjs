@@ -195,15 +195,15 @@ test("without scripts: sign in, read, leaf through a big room, write", async t =
   assert.deepEqual(newest, run(9951, 10_000));
   assert((await texts(page)).at(-1).startsWith("deploy 10000 of web"));
   await page.getByRole("link", { name: "Older", exact: true }).click();
-  await row(page, "deploy 9950 of web").waitFor();
+  await page.locator("#m-9950").waitFor();
   assert.deepEqual(await ordinals(), run(9901, 9950));
   await page.getByRole("link", { name: "Older", exact: true }).click();
-  await row(page, "deploy 9900 of web").waitFor();
+  await page.locator("#m-9900").waitFor();
   await page.getByRole("link", { name: "Newer", exact: true }).click();
-  await row(page, "deploy 9901 of web").waitFor();
+  await page.locator("#m-9901").waitFor();
   assert.deepEqual(await ordinals(), run(9901, 9950));
   await page.getByRole("link", { name: "Newest", exact: true }).click();
-  await row(page, "deploy 10000 of web").waitFor();
+  await page.locator("#m-10000").waitFor();
 
   await box(page).fill("Written by hand,\nwithout a script.");
   await page.getByRole("button", { name: "Send" }).click();

@@ -35,13 +35,35 @@ const STATES = [
   { name: "stopped", server: "demo", login: true, path: at => at.room, act: page => page.evaluate(() => globalThis.beck.panic()) },
   { name: "new-below", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await page.locator(".scroll").evaluate(el => (el.scrollTop = -900)); await page.waitForTimeout(300); for (const n of [1, 2, 3]) await post(at, `Fresh ${n}`); await page.getByText("3 new").waitFor(); } },
   { name: "unread", server: "demo", login: true, path: at => at.unread },
+  { name: "waiting", server: "demo", login: true, path: "/unread", act: async (page, at) => { await named(at); await page.locator(".mention-line").nth(2).waitFor(); } },
+  { name: "all-read", server: "demo", login: true, path: "/unread", act: async (page, at) => { await named(at); await page.waitForTimeout(1000); await page.getByRole("button", { name: "Mark all as read" }).click(); await page.locator(".marked p").waitFor(); await page.mouse.move(0, 0); } },
+  { name: "mentioned", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await post(at, "@lena, have you seen this? @tomas and I are not sure, and @nobody is a name that none has."); await page.locator(".to-me").first().waitFor(); } },
+  { name: "first-unread", server: "demo", login: true, path: at => at.room, act: async (page, at) => { for (let n = 1; n <= 40; n++) await post({ ...at, room: at.unread }, `Finding ${n}`); await page.goto(at.server.url + at.unread); await live(page); await page.locator(".first-unread").waitFor(); } },
+  { name: "offer", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await page.addInitScript(() => { globalThis.Notification = class { static permission = "default"; }; }); await page.reload(); await live(page); await page.locator(".own-state.online").waitFor({ state: "attached" }); await post({ ...at, room: at.unread }, "@lena, this one is for you"); await page.locator(".offer p").waitFor(); } },
+  { name: "settings", server: "demo", login: true, path: "/account" },
   { name: "checked", server: "demo", login: true, path: at => at.bigRoom, act: async page => { await page.locator(".chip").click(); await page.getByText("Check from #1").click(); await page.getByText("links agree").waitFor(); } },
   { name: "room-menu", server: "demo", login: true, path: at => at.room, act: page => page.locator(".room-menu summary").click() },
+  { name: "actions", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".row[data-ordinal] .text").last().hover(); await page.locator(".actions").waitFor(); } },
+  { name: "message-menu", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "menu"); await page.locator(".menu.floating").waitFor(); } },
+  { name: "picker", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "pick"); await page.locator(".picker").waitFor(); } },
+  { name: "editing", server: "demo", login: true, path: at => at.room, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box").waitFor(); } },
+  { name: "edit-not-saved", server: "demo", login: true, path: at => at.room, wire: { ack: refuse, event: frame => (frame.event.header.kind === "act" ? null : frame) }, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box textarea").fill(`Words that came too late ${Date.now() % 10_000}`); await page.getByRole("button", { name: "Save" }).click(); await page.locator(".card.unsent").waitFor(); } },
+  { name: "history", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator("button.edited").last().click(); await page.locator(".history li").nth(1).waitFor(); } },
+  { name: "replying", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "reply"); await page.locator(".answers").waitFor(); } },
+  { name: "delete-question", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "delete"); await page.locator(".question, .erased .link").first().waitFor(); } },
+  { name: "pins", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel("Pinned messages").click(); await page.locator(".pins-panel li").first().waitFor(); } },
   { name: "permalink", server: "demo", login: true, path: at => `${at.room}/450` },
   { name: "not-found", server: "demo", login: true, path: "/no/such/page", allow: /status of 404/ },
 ];
 const THEMES = ["light", "dark"];
 
+/** As if a person asked for it at the last message but two. */
+function gesture(page, kind) {
+  return page.evaluate(kind => {
+    const rows = document.querySelectorAll(".timeline > .row[data-ordinal]:not(.erased)");
+    globalThis.beck.emit(kind, rows[rows.length - 3].dataset.ordinal);
+  }, kind);
+}
 function once(change) {
   let done = false;
   return frame => (done ? frame : ((done = true), change(frame)));
@@ -91,6 +113,11 @@ async function post(at, text) {
   const hex = crypto.randomUUID().replaceAll("-", "");
   const client_id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
   await at.server.request(`${at.room}/post`, { cookie: at.other, fields: { text, client_id } });
+}
+/** Another person names the one who looks, in two rooms. */
+async function named(at) {
+  for (const text of ["@lena, can you take this one?", "It works again.\n\n@room: please reload, the old page keeps the old socket."]) await post({ ...at, room: at.unread }, text);
+  await post({ ...at, room: at.bigRoom }, "Thanks @lena! `@lena` in code is nobody's name.");
 }
 /** Changes what the server sends: by kind of frame, to another frame or to none; or closes with a code. */
 async function rewire(page, wire) {

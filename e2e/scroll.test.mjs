@@ -33,7 +33,7 @@ async function scrollBy(page, dy) {
 }
 
 /**
- * Marks the first row that is seen whole, and looks where its text is painted after every frame from now on; answers
+ * Marks the first row whose text is seen whole, and looks where its text is painted after every frame from now on; answers
  * with a function that tells { ordinal, frames, moved: the farthest in px, gone }.
  */
 async function mark(page) {
@@ -42,7 +42,9 @@ async function mark(page) {
     const el = document.querySelector(".scroll");
     const view = el.getBoundingClientRect();
     const rows = [...document.querySelectorAll(".timeline > .row[data-ordinal]")];
-    const li = rows.find(li => li.getBoundingClientRect().top >= view.top && li.getBoundingClientRect().bottom <= view.bottom);
+    // Of two that stand in view one moves when the upper one's lines break elsewhere: the first text that begins in it stays.
+    const seen = rect => rect.top >= view.top && rect.bottom <= view.bottom;
+    const li = rows.find(li => seen(li.querySelector(".text").getBoundingClientRect()));
     const text = li.querySelector(".text");
     const top = text.getBoundingClientRect().top;
     const about = () => {

@@ -1,7 +1,7 @@
 //! Server functions: signatures in protocol types; the bodies are one line into `crate::server`.
 
 use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{ClientId, Page, RoomId};
+use crate::protocol::{ClientId, Mentions, Page, RoomId};
 use dioxus::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct Boot {
     pub rooms: Vec<RoomInfo>,
     /// The asked room's rows.
     pub page: Option<Page>,
+    /// What names me, where the page asked for it.
+    pub mentions: Option<Mentions>,
     /// The room and ordinal of a permalink.
     pub found: Option<(RoomId, u64)>,
     /// Authors of the page, and I.

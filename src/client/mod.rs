@@ -6,4 +6,4 @@ pub mod platform;
 pub mod session;
 
 pub use outbox::{Kept, KeptState};
-pub use session::{Effect, Input, Probe, Session, Status};
+pub use session::{Effect, Input, MarkedAs, Notice, Permission, Probe, Session, Status};

@@ -3,8 +3,8 @@
 //! Within a room drafts go out one by one, in the order of writing. Which tab of a browser sends does not matter for
 //! what is stored: a draft keeps its id, and the log takes an id once.
 
-use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, RoomId};
+use crate::protocol::frame::{ActDraft, Draft};
+use crate::protocol::{ActValue, ClientId, RoomId};
 use crate::timeline::EchoState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -17,10 +17,45 @@ pub const KEEP_STORED_MS: i64 = 60 * 60 * 1000;
 /// Acknowledged drafts whose outcome is looked up at once.
 const LOOKED_UP_AT_ONCE: usize = 20;
 
+/// What is proposed: a message, or an act on one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Proposed {
+    Message(Draft),
+    Act(ActDraft),
+}
+
+impl Proposed {
+    pub fn id(&self) -> ClientId {
+        match self {
+            Proposed::Message(draft) => draft.id,
+            Proposed::Act(act) => act.id,
+        }
+    }
+
+    pub fn room(&self) -> RoomId {
+        match self {
+            Proposed::Message(draft) => draft.room,
+            Proposed::Act(act) => act.room,
+        }
+    }
+
+    /// The text that would be lost with it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Proposed::Message(draft) => Some(&draft.text),
+            Proposed::Act(act) => match &act.value {
+                ActValue::Text(text) => Some(text),
+                _ => None,
+            },
+        }
+    }
+}
+
 /// A draft as it is kept over reloads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    pub draft: Draft,
+    pub draft: Proposed,
     /// When it was written, by this device's clock.
     pub at: i64,
     /// It was sent at least once: it may be stored, and only an entry can take it back.
@@ -50,12 +85,16 @@ pub enum KeptState {
 }
 
 impl Kept {
-    pub fn new(draft: Draft, at: i64) -> Kept {
+    pub fn new(draft: Proposed, at: i64) -> Kept {
         Kept { draft, at, tried: false, state: KeptState::Waiting }
     }
 
     pub fn id(&self) -> ClientId {
-        self.draft.id
+        self.draft.id()
+    }
+
+    pub fn room(&self) -> RoomId {
+        self.draft.room()
     }
 
     pub fn is_stored(&self) -> bool {
@@ -79,13 +118,22 @@ impl Kept {
 /// What goes out next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Out {
-    Post(Draft),
+    Propose(Proposed),
     /// What became of it?
     Outcome(ClientId),
     Void {
         void: ClientId,
         target: ClientId,
     },
+}
+
+/// Who waits for whom: messages of a room keep their order, and so do the values of one slot. Acts on other messages
+/// are no part of either: nobody's reaction waits for a message that was not sent.
+fn line(draft: &Proposed) -> (RoomId, Option<(ClientId, String)>) {
+    match draft {
+        Proposed::Message(draft) => (draft.room, None),
+        Proposed::Act(act) => (act.room, Some((act.target, act.slot.clone()))),
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -105,7 +153,7 @@ impl Outbox {
     }
 
     pub fn in_room(&self, room: RoomId) -> impl Iterator<Item = &Kept> {
-        self.entries.iter().filter(move |kept| kept.draft.room == room)
+        self.entries.iter().filter(move |kept| kept.room() == room)
     }
 
     /// Drafts that have no outcome.
@@ -185,11 +233,25 @@ impl Outbox {
         self.under_way.drain().collect()
     }
 
-    /// What goes out now: for each room the first draft without an outcome, unless its frame is under way or it waits for
-    /// its author; and what is to be looked up. Also gives the drafts that changed by it and are to be kept.
+    /// An act of this slot of this message that was never sent, or in vain: a later one takes its place.
+    pub fn unsent_act(&self, target: ClientId, slot: &str) -> Option<ClientId> {
+        let unsent = |kept: &&Kept| {
+            let unsent = match kept.state {
+                KeptState::Waiting => !kept.tried,
+                KeptState::NotSent { .. } => true,
+                _ => false,
+            };
+            unsent && matches!(&kept.draft, Proposed::Act(act) if act.target == target && act.slot == slot)
+        };
+        self.entries.iter().find(unsent).map(Kept::id)
+    }
+
+    /// What goes out now: for each room the first message without an outcome, for each slot of a message the first such
+    /// act, unless its frame is under way or it waits for its author; and what is to be looked up. Also gives the drafts
+    /// that changed by it and are to be kept.
     pub fn next(&mut self, now: i64) -> (Vec<Out>, Vec<Kept>) {
         let (mut out, mut changed) = (Vec::new(), Vec::new());
-        let mut rooms = HashSet::new();
+        let mut lines = HashSet::new();
         let looked_up = self.doubted.intersection(&self.under_way).count();
         let doubted =
             self.entries.iter().filter(|kept| kept.is_stored() && self.doubted.contains(&kept.id()));
@@ -199,10 +261,11 @@ impl Outbox {
         out.extend(doubted.into_iter().map(Out::Outcome));
         for kept in &mut self.entries {
             let id = kept.id();
-            if kept.is_stored() || !rooms.insert(kept.draft.room) || self.under_way.contains(&id) {
+            if kept.is_stored() || !lines.insert(line(&kept.draft)) || self.under_way.contains(&id) {
                 continue;
             }
-            let old = now.saturating_sub(kept.at) > ASK_AFTER_MS && !self.confirmed.contains(&id);
+            let message = matches!(kept.draft, Proposed::Message(_));
+            let old = message && now.saturating_sub(kept.at) > ASK_AFTER_MS && !self.confirmed.contains(&id);
             let next = match &kept.state {
                 KeptState::Waiting if old => {
                     kept.state = KeptState::Asking;
@@ -214,7 +277,7 @@ impl Outbox {
                         kept.tried = true;
                         changed.push(kept.clone());
                     }
-                    Out::Post(kept.draft.clone())
+                    Out::Propose(kept.draft.clone())
                 }
                 KeptState::Asking => Out::Outcome(id),
                 KeptState::TakingBack { void, .. } => Out::Void { void: *void, target: id },

@@ -26,8 +26,14 @@ pub const HEADERS_AT_ONCE: u64 = 1_000;
 pub const OPEN_ROOMS: usize = 32;
 /// Both sides send something at least this often, in milliseconds.
 pub const HEARTBEAT_MS: u32 = 25_000;
+/// Read pointers that one frame raises at most.
+pub const RAISE_AT_ONCE: usize = 500;
+/// Mentions of one page of them.
+pub const MENTIONS: usize = 30;
 /// An unread count is exact up to here.
 pub const UNREAD_EXACT: u32 = 99;
+/// Texts of one message that its history shows.
+pub const VERSIONS: usize = 50;
 /// Bytes of one reaction's emoji.
 pub const EMOJI_BYTES: usize = 32;
 
@@ -42,8 +48,12 @@ pub enum Unfit {
     Short { at_least: usize },
     #[error("That has a character that cannot be shown. Remove it and try again.")]
     Control,
-    #[error("Use only a to z, 0 to 9, dot, dash and underscore, and begin with a letter or digit.")]
+    #[error("React with one emoji.")]
+    Emoji,
+    #[error("Use only a to z, 0 to 9, dot, dash and underscore, and begin and end with a letter or digit.")]
     Handle,
+    #[error("That handle names everybody in a room. Choose another one.")]
+    Reserved,
 }
 
 /// A limit with its unit.
@@ -60,6 +70,20 @@ impl fmt::Display for Limit {
             Limit::Bytes(n) => write!(f, "{} KB", n / 1024),
         }
     }
+}
+
+/// A reaction: one emoji, and nothing that could pass for words.
+pub fn emoji(text: &str) -> Result<&str, Unfit> {
+    let picture = |c: char| {
+        matches!(c, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2194}'..='\u{21ff}'
+            | '\u{231a}'..='\u{23ff}' | '\u{25aa}'..='\u{27bf}' | '\u{2934}'..='\u{2935}' | '\u{2b05}'..='\u{2b55}'
+            | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
+    };
+    // Joiner, emoji presentation, and the tags of flags: they only stand after a picture.
+    let binds = |c: char| matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}');
+    let keycap = matches!(text.strip_suffix("\u{fe0f}\u{20e3}"), Some(key) if key.len() == 1 && "0123456789#*".contains(key));
+    let pictures = text.chars().next().is_some_and(picture) && text.chars().all(|c| picture(c) || binds(c));
+    if text.len() <= EMOJI_BYTES && (keycap || pictures) { Ok(text) } else { Err(Unfit::Emoji) }
 }
 
 /// Directional overrides and isolates, and marks that let one name pass for another.
@@ -106,6 +130,9 @@ pub fn topic(typed: &str) -> Result<String, Unfit> {
     line(typed, 0, TOPIC_CHARS)
 }
 
+/// The handle that names everybody in the room; no account can have it.
+pub const ROOM_HANDLE: &str = "room";
+
 /// A handle: `a-z 0-9 . _ -`, capitals become small letters, a leading `@` goes.
 pub fn handle(typed: &str) -> Result<String, Unfit> {
     let text = typed.trim().trim_start_matches('@').to_ascii_lowercase();
@@ -118,7 +145,13 @@ pub fn handle(typed: &str) -> Result<String, Unfit> {
         _ => {}
     }
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let fits = text.starts_with(plain) && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'));
+    if text == ROOM_HANDLE {
+        return Err(Unfit::Reserved);
+    }
+    // What ends a sentence cannot end a handle: a text would not tell whether it belongs to it.
+    let fits = text.starts_with(plain)
+        && text.ends_with(plain)
+        && text.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'));
     if fits { Ok(text) } else { Err(Unfit::Handle) }
 }
 

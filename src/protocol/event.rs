@@ -142,10 +142,15 @@ impl Row {
             Some(EventBody::Act(body)) => Some(&body.value),
             _ => None,
         };
+        self.set(slot, value, event.header.author, event.header.at);
+    }
+
+    /// Gives a slot its value. One of a form that the slot does not have changes nothing.
+    pub fn set(&mut self, slot: Slot, value: Option<&ActValue>, by: AccountId, at: i64) {
         match (slot, value) {
             // The text of an act can be erased only with the whole message: it was deleted then.
             (Slot::Text, value) if self.deleted.is_none() => {
-                self.edited = Some(event.header.at);
+                self.edited = Some(at);
                 self.text = match value {
                     Some(ActValue::Text(text)) => Some(text.clone()),
                     _ => None,
@@ -153,7 +158,7 @@ impl Row {
             }
             (Slot::Deleted, Some(ActValue::On(true))) => {
                 self.text = None;
-                self.deleted = Some(Tombstone { by: event.header.author, at: event.header.at });
+                self.deleted = Some(Tombstone { by, at });
             }
             (Slot::Deleted, Some(ActValue::Restored { restored })) => {
                 self.text = Some(restored.clone());
@@ -165,7 +170,7 @@ impl Row {
                 self.deleted = None;
             }
             (Slot::Pin, Some(ActValue::On(on))) => {
-                self.pinned = on.then_some(event.header.author);
+                self.pinned = on.then_some(by);
             }
             (Slot::React { emoji, account }, Some(ActValue::On(on))) => {
                 if *on {

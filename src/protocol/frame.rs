@@ -2,9 +2,10 @@
 
 use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
-use super::event::{ActValue, Event, Page, PageAt};
+use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::position::{Hash, Position};
+use super::unread::{Badge, Mentions, Raise, Wanted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,14 +29,8 @@ pub enum ClientFrame {
     },
     /// Propose a message. Answered by `ack` or `error` with the same id.
     Post(Draft),
-    /// Propose an act on a message.
-    Act {
-        id: ClientId,
-        room: RoomId,
-        target: ClientId,
-        slot: String,
-        value: ActValue,
-    },
+    /// Propose an act on a message. Answered as `post` is.
+    Act(ActDraft),
     /// Take back a draft that was not stored yet.
     Void {
         id: ClientId,
@@ -71,18 +66,40 @@ pub enum ClientFrame {
         after: u64,
         to: u64,
     },
-    /// Names and handles of accounts, 100 at most. Answered by `people`.
-    People {
-        ids: Vec<AccountId>,
-    },
-    /// The newest message of a lane that was seen. Merged by maximum, generation first.
-    Read {
+    /// The texts that a message had. Answered by `history` or `error`.
+    History {
+        req: u64,
         room: RoomId,
+        target: ClientId,
+    },
+    /// The room's pinned messages. Answered by `pins` or `error`.
+    Pins {
+        req: u64,
+        room: RoomId,
+    },
+    /// Names and handles of accounts, by id and by handle, 100 of each at most. Answered by `people`.
+    People {
         #[serde(default)]
-        lane: u64,
-        #[serde(default)]
-        generation: u64,
-        ordinal: u64,
+        ids: Vec<AccountId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        handles: Vec<String>,
+    },
+    /// The newest message of a lane that was seen, or a mark. Answered by `badge`.
+    Read(Raise),
+    /// As many `read` at once, 500 at most.
+    ReadAll {
+        raise: Vec<Raise>,
+    },
+    /// What I want to hear of a room. Answered by `badge`.
+    Want {
+        room: RoomId,
+        wanted: Wanted,
+    },
+    /// Messages that name me, newest first, before a number of the log. Answered by `mentions` or `error`.
+    Mentions {
+        req: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
     },
     /// A sign of life, at least every 25 s, with the position of each open room.
     Beat {
@@ -104,6 +121,17 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
     pub text: String,
+}
+
+/// An act as its author proposes it: one slot of one message and the slot's whole new value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActDraft {
+    pub id: ClientId,
+    pub room: RoomId,
+    /// The message that it changes.
+    pub target: ClientId,
+    pub slot: String,
+    pub value: ActValue,
 }
 
 /// From server to client.
@@ -157,6 +185,18 @@ pub enum ServerFrame {
         room: RoomId,
         headers: Vec<(Header, Hash)>,
     },
+    /// Oldest first, 50 at most: the first one and the newest of the others.
+    History {
+        req: u64,
+        room: RoomId,
+        versions: Vec<Version>,
+    },
+    /// Newest first, 100 at most.
+    Pins {
+        req: u64,
+        room: RoomId,
+        rows: Vec<Arc<Row>>,
+    },
     People {
         people: Vec<Person>,
     },
@@ -171,6 +211,11 @@ pub enum ServerFrame {
     Badge {
         room: RoomId,
         badge: Badge,
+    },
+    Mentions {
+        req: u64,
+        #[serde(flatten)]
+        page: Mentions,
     },
     /// A sign of life, with the head of each open room.
     Beat {
@@ -192,6 +237,14 @@ pub enum ServerFrame {
     },
     #[serde(other)]
     Unknown,
+}
+
+/// A text that a message had, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Milliseconds since 1970, UTC.
+    pub at: i64,
+    pub text: String,
 }
 
 /// Why a room must be loaded again.
@@ -222,17 +275,6 @@ pub enum Outcome {
     },
     /// Nothing changed, and a retry changes nothing.
     Refused { why: Refusal },
-}
-
-/// What is unread in one lane, for one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Badge {
-    /// Exact to 99; 100 means more.
-    pub unread: u32,
-    pub mentions: u32,
-    /// The newest ordinal that was read.
-    #[serde(default)]
-    pub read: u64,
 }
 
 /// An account as others see it.

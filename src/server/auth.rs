@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 
 /// A login ends after so long without a new sign-in, in milliseconds.
 pub(super) const LOGIN_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// The secret that is there before there is a workspace.
+pub const SETUP_SECRET: &str = "setup";
 /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 2;
 
@@ -19,8 +21,8 @@ pub struct Auth {
     hashing: Semaphore,
     by_address: Mutex<Throttle<IpAddr>>,
     by_handle: Mutex<Throttle<String>>,
-    /// Asked for at the first run where the page can be reached from other machines.
-    pub setup_code: Option<String>,
+    /// The first run is asked for a code: its page can be reached from other machines.
+    pub asks_code: bool,
 }
 
 /// 256 random bits as 64 hex characters.
@@ -53,7 +55,7 @@ impl Auth {
             hashing: Semaphore::new(HASHES_AT_ONCE),
             by_address: Mutex::new(Throttle::new(attempts, 50_000)),
             by_handle: Mutex::new(Throttle::new(Rate { burst: 10.0, per_second: 0.1 }, 50_000)),
-            setup_code: (!config.address.ip().is_loopback()).then(|| new_token()[..8].to_owned()),
+            asks_code: !config.address.ip().is_loopback(),
         }
     }
 
@@ -131,14 +133,32 @@ impl Node {
         }
     }
 
-    /// The token of the link by which people join; made at the first use.
-    pub async fn join_token(&self) -> Result<String, BrokerError> {
-        if let Some(secret) = self.broker.secret("join".into(), SecretOp::Get).await? {
+    /// A secret as it stands, or made now.
+    async fn standing(&self, key: &str, value: &str) -> Result<String, BrokerError> {
+        if let Some(secret) = self.broker.secret(key.into(), SecretOp::Get).await? {
             return Ok(secret.value);
         }
-        let op = SecretOp::Put { value: new_token(), if_version: 0, expires: None };
-        let stands = self.broker.secret("join".into(), op).await?;
+        let op = SecretOp::Put { value: value.to_owned(), if_version: 0, expires: None };
+        let stands = self.broker.secret(key.into(), op).await?;
         stands.map(|secret| secret.value).ok_or(BrokerError::Refused("Try again.".into()))
+    }
+
+    /// The token of the link by which people join; made at the first use.
+    pub async fn join_token(&self) -> Result<String, BrokerError> {
+        self.standing("join", &new_token()).await
+    }
+
+    /// The code that the first run is asked for, the same on every server; `None` where none is asked for.
+    pub async fn setup_code(&self) -> Result<Option<String>, BrokerError> {
+        if !self.auth.asks_code {
+            return Ok(None);
+        }
+        self.standing(SETUP_SECRET, &new_token()[..8]).await.map(Some)
+    }
+
+    /// The first run is over: its code is of no more use.
+    pub async fn drop_setup_code(&self) {
+        let _ = self.broker.secret(SETUP_SECRET.into(), SecretOp::Delete).await;
     }
 
     pub async fn is_join_token(&self, token: &str) -> bool {

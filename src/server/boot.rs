@@ -1,18 +1,29 @@
 //! The one loader's body: everything that the asked page shows.
 
-use super::directory::Action;
+use super::directory::{Action, Directory};
 use super::node::Node;
-use super::{accounts, auth, forms, rooms};
+use super::rooms::RoomError;
+use super::{accounts, auth, forms, rooms, unread};
 use crate::api::{Boot, Notice};
-use crate::protocol::{ClientId, PageAt, RoomId, bounds};
+use crate::protocol::frame::Person;
+use crate::protocol::{AccountId, ClientId, PageAt, RoomId, Row, bounds};
+use crate::text::mentions;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use dioxus::prelude::HttpError;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A page's path, as far as it changes what is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    Room { id: RoomId, at: PageAt },
+    Room {
+        id: RoomId,
+        at: PageAt,
+    },
+    /// What names me, before a number of the log.
+    Mentions {
+        before: Option<u64>,
+    },
     Page,
     Unknown,
 }
@@ -22,6 +33,10 @@ impl Asked {
         let parts: Vec<_> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
             [""] | ["setup" | "sign-in" | "rooms" | "account"] | ["join", _] | ["api", ..] => Asked::Page,
+            ["unread"] => Asked::Mentions { before: None },
+            ["unread", "before", g] => {
+                g.parse().map_or(Asked::Unknown, |g| Asked::Mentions { before: Some(g) })
+            }
             ["r", id] => id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: PageAt::Newest }),
             ["r", id, at] => Asked::rows(id, at, PageAt::Around),
             ["r", id, "before", at] => Asked::rows(id, at, PageAt::Before),
@@ -45,12 +60,11 @@ pub async fn boot(
     notice: Option<Notice>,
 ) -> Result<Boot, HttpError> {
     let me = node.signed_in(headers).await;
-    if let (Some(me), Asked::Room { id, .. }) = (me, Asked::of(uri.path()))
-        && !node.directory().can(me, Action::Read, id)
-    {
-        // Another server may have made the room just now. If it cannot be asked, what is here counts.
-        let _ = node.catch_up().await;
-    }
+    let asked = Asked::of(uri.path());
+    let readable = match (me, asked) {
+        (Some(me), Asked::Room { id, .. }) => node.can(me, Action::Read, id).await,
+        _ => false,
+    };
     let directory = node.directory();
     let cookie = |name| auth::cookie(headers, name);
     let zone = cookie("zone").and_then(|zone| zone.parse().ok()).filter(|zone| (-900..=900).contains(zone));
@@ -60,42 +74,37 @@ pub async fn boot(
         me: me.and_then(|me| directory.person(me)),
         rooms: Vec::new(),
         page: None,
+        mentions: None,
         found: None,
         people: Vec::new(),
         zone: zone.unwrap_or(0),
         theme: theme.to_owned(),
         client_id: ClientId::random(),
         join_link: None,
-        asks_code: node.auth.setup_code.is_some() && accounts::needs_setup(node),
+        asks_code: node.auth.asks_code && accounts::needs_setup(node),
         notice: notice.or_else(|| forms::done(uri, headers)),
     };
-    let asked = Asked::of(uri.path());
     if let Some(me) = me {
         boot.rooms = directory.visible_rooms(me);
-        let badges = rooms::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
+        let badges = unread::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
         let badges = badges.unwrap_or_default();
         for room in &mut boot.rooms {
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }
         boot.people.extend(directory.person(me));
-        if let Asked::Room { id, at } = asked
-            && directory.can(me, Action::Read, id)
-        {
+        if let (Asked::Room { id, at }, true) = (asked, readable) {
             let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
-            let page = page.map_err(|fault| HttpError {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                message: Some(fault.to_string()),
-            })?;
+            let page = page.map_err(unavailable)?;
             if let PageAt::Around(ordinal) = at {
                 boot.found = Some((id, ordinal));
             }
-            let mut authors: Vec<_> = page.rows.iter().map(|row| row.author).collect();
-            authors.extend(page.quotes.values().map(|quote| quote.author));
-            authors.sort_unstable();
-            authors.dedup();
-            authors.retain(|author| *author != me);
-            boot.people.extend(authors.into_iter().filter_map(|author| directory.person(author)));
+            boot.people = people(&directory, me, &page.rows, page.quotes.values().map(|quote| quote.author));
             boot.page = Some(page);
+        }
+        if let Asked::Mentions { before } = asked {
+            let page = unread::mentions(node, me, before).map_err(unavailable)?;
+            boot.people = people(&directory, me, page.mentions.iter().map(|mention| &mention.row), []);
+            boot.mentions = Some(page);
         }
         if directory.accounts.len() == 1
             && let Ok(token) = node.join_token().await
@@ -105,13 +114,35 @@ pub async fn boot(
     }
     let gone = match asked {
         Asked::Room { id, .. } => me.is_some_and(|me| !directory.can(me, Action::See, id)),
-        Asked::Page => false,
+        Asked::Page | Asked::Mentions { .. } => false,
         Asked::Unknown => true,
     };
     if gone {
         dioxus::fullstack::FullstackContext::commit_http_status(StatusCode::NOT_FOUND, None);
     }
     Ok(boot)
+}
+
+fn unavailable(fault: RoomError) -> HttpError {
+    HttpError { status: StatusCode::SERVICE_UNAVAILABLE, message: Some(fault.to_string()) }
+}
+
+/// I, the authors of these rows and of what they quote, and those whom they name.
+fn people<'a>(
+    directory: &Directory,
+    me: AccountId,
+    rows: impl IntoIterator<Item = &'a Arc<Row>>,
+    quoted: impl IntoIterator<Item = AccountId>,
+) -> Vec<Person> {
+    let mut ids: BTreeSet<_> = quoted.into_iter().collect();
+    for row in rows {
+        ids.insert(row.author);
+        ids.extend(row.reactions.values().flatten().chain(&row.pinned));
+        let named = mentions(row.text.as_deref().unwrap_or(""));
+        ids.extend(named.iter().filter_map(|handle| directory.handles.get(handle)));
+    }
+    ids.remove(&me);
+    [me].into_iter().chain(ids).filter_map(|id| directory.person(id)).collect()
 }
 
 /// The address that people type: PUBLIC_URL, or what this request used.

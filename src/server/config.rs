@@ -2,6 +2,7 @@
 //! variable and what it should be; values that may be secret are never repeated.
 
 use super::broker::redis::RedisSettings;
+use super::proxies::Network;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,6 +17,8 @@ pub struct Config {
     pub public_url: Option<Origin>,
     /// Further origins that pages may come from.
     pub allowed_origins: Vec<Origin>,
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
     /// Whether the start prints a QR code; without a word, in a terminal.
     pub qr: Option<bool>,
     pub log_filter: String,
@@ -116,6 +119,14 @@ impl Config {
             "must be addresses such as https://chat.example.org, with commas between them",
             |text| text.split(',').filter(|part| !part.trim().is_empty()).map(Origin::parse).collect(),
         );
+        let trusted_proxies = reader.read(
+            "TRUSTED_PROXIES",
+            "must be addresses or networks such as 10.0.0.0/8, with commas between them",
+            |text| {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                parts.map(|part| part.parse().ok()).collect()
+            },
+        );
         let qr = reader.read("QR", "must be auto, yes or no", |text| match text {
             "auto" => Some(None),
             "yes" => Some(Some(true)),
@@ -141,6 +152,7 @@ impl Config {
             data_dir: data_dir.unwrap_or_else(|| PathBuf::from("data")),
             public_url,
             allowed_origins: allowed_origins.unwrap_or_default(),
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
             qr: qr.flatten(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             log_json: log_json.unwrap_or(false),
@@ -150,12 +162,13 @@ impl Config {
 }
 
 /// Every variable that Beck reads.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "IP",
     "PORT",
     "DATA_DIR",
     "PUBLIC_URL",
     "ALLOWED_ORIGINS",
+    "TRUSTED_PROXIES",
     "QR",
     "LOG",
     "LOG_FORMAT",

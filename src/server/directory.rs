@@ -1,7 +1,7 @@
 //! Who and what there is: accounts, rooms, memberships. Made by the fold, held in memory, never written elsewhere.
 
-use crate::protocol::frame::{Badge, Person, Role, RoomInfo, RoomKind};
-use crate::protocol::{AccountId, RoomId, WorkspaceId};
+use crate::protocol::frame::{Person, Role, RoomInfo, RoomKind};
+use crate::protocol::{AccountId, Badge, RoomId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 

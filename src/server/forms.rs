@@ -41,10 +41,11 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
     response
 }
 
-/// Tells the page that a form leads to what was done. A word in its address could be written by anybody into a link.
+/// Tells the page that a form leads to what was done. A word in its address could be written by anybody into a link. The
+/// page takes it away once it is live.
 pub fn done_cookie(config: &Config, what: &str, path: &str) -> String {
     let secure = if auth::secure(config) { "; Secure" } else { "" };
-    format!("done={what}; Path={path}; Max-Age=10; HttpOnly; SameSite=Lax{secure}")
+    format!("done={what}; Path={path}; Max-Age=10; SameSite=Lax{secure}")
 }
 
 /// What the form that led to a page has done.

@@ -7,7 +7,7 @@ pub use mailbox::{Inbox, Mailbox};
 
 use super::directory::Directory;
 use super::fold::Folded;
-use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame};
+use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot};
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,7 +139,7 @@ impl HubRoom {
         for reader in ring.readers.iter().filter_map(Weak::upgrade) {
             reader.notify.notify_one();
         }
-        if event.ordinal.is_some() {
+        if counts(event) {
             ring.watchers.retain(|watcher| watcher.strong_count() > 0);
             for watcher in ring.watchers.iter().filter_map(Weak::upgrade) {
                 watcher.tell(|inbox| {
@@ -148,6 +148,12 @@ impl HubRoom {
             }
         }
     }
+}
+
+/// Whether an event can change what is unread: a message, or an act that writes or deletes its text.
+fn counts(event: &Event) -> bool {
+    let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
+    event.ordinal.is_some() || matches!(slot, Some(Slot::Text | Slot::Deleted))
 }
 
 fn same(weak: &Weak<Mailbox>, mailbox: &Arc<Mailbox>) -> bool {

@@ -28,11 +28,7 @@ impl Node {
         };
         let Ok(login) = serde_json::from_str::<Login>(&secret.value) else { return Ok(None) };
         let is_known = || self.directory().accounts.contains_key(&login.account);
-        let known = is_known() || {
-            // Another server may have made the account just now.
-            self.catch_up().await?;
-            is_known()
-        };
+        let known = self.sure(|known| !known, is_known).await?;
         let good = known && login.generation >= self.generation(login.account).await?;
         Ok(good.then_some(login))
     }

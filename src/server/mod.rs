@@ -17,12 +17,14 @@ pub mod node;
 pub mod origin;
 pub mod pages;
 pub mod passwords;
+pub mod proxies;
 pub mod rooms;
 pub mod router;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
 pub mod throttle;
+pub mod unread;
 pub mod websocket;
 
 /// Runs the command line; gives the exit code.

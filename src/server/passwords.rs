@@ -41,7 +41,8 @@ fn matches(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-fn key(account: AccountId) -> String {
+/// The secret that holds the password of an account.
+pub(super) fn password_key(account: AccountId) -> String {
     format!("password:{account}")
 }
 
@@ -55,7 +56,7 @@ fn lost() -> BrokerError {
 impl Node {
     /// The password as it is kept, and its version; version 0 if there is none.
     async fn password(&self, account: AccountId) -> Result<(Password, u64), BrokerError> {
-        let Some(secret) = self.broker.secret(key(account), SecretOp::Get).await? else {
+        let Some(secret) = self.broker.secret(password_key(account), SecretOp::Get).await? else {
             return Ok((Password::default(), 0));
         };
         // The first version kept the hash alone.
@@ -73,7 +74,7 @@ impl Node {
     ) -> Result<bool, BrokerError> {
         let value = serde_json::json!(password).to_string();
         let op = SecretOp::Put { value: value.clone(), if_version, expires: None };
-        let stands = self.broker.secret(key(account), op).await?;
+        let stands = self.broker.secret(password_key(account), op).await?;
         Ok(stands.is_some_and(|Secret { value: now, .. }| now == value))
     }
 
@@ -140,12 +141,13 @@ impl Node {
     }
 
     pub async fn drop_password(&self, account: AccountId) {
-        let _ = self.broker.secret(key(account), SecretOp::Delete).await;
+        let _ = self.broker.secret(password_key(account), SecretOp::Delete).await;
     }
 
     /// The login that a handle and password are good for. An unknown handle takes as long as a wrong password.
     pub async fn check_password(&self, handle: &str, password: &str) -> Result<Option<Login>, BrokerError> {
-        let account = self.directory().by_handle(handle).map(|account| account.id);
+        let account = || self.directory().by_handle(handle).map(|account| account.id);
+        let account = self.sure(Option::is_none, account).await?;
         // Hash and generation are of one moment: who knew only the old password gets a login that has ended.
         let (kept, version) = match account {
             Some(account) => self.password(account).await?,

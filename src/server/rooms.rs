@@ -1,17 +1,18 @@
-//! Use cases of rooms: make, join, leave, post, act, read.
+//! Use cases of rooms: make, join, leave, post, act, look at.
 
-use super::broker::{BrokerError, Pointer, Proposal, Signal};
+use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
 use super::fold::RoomBody;
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
-use crate::protocol::frame::{Badge, Draft, RoomInfo, RoomKind};
+use super::unread;
+use crate::protocol::frame::{ActDraft, Draft, RoomInfo, RoomKind, Version};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
-    Refusal, RoomId, Slot, Token, bounds,
+    Refusal, RoomId, Row, Slot, Token, bounds,
 };
-use std::collections::HashMap;
-use std::hash::{Hash as _, Hasher as _};
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use std::sync::Arc;
 
 /// Why something about a room was not done. The text says what to do.
@@ -85,18 +86,11 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), R
         return Ok(());
     }
     let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    let done = accepted(node, proposal.target(token(by.as_str())?)).await;
-    match done {
+    match accepted(node, proposal.target(token(by.as_str())?)).await {
         // Another tab was faster.
-        Err(RoomError::Refused(Refusal::Taken)) => {}
-        other => other?,
+        Err(RoomError::Refused(Refusal::Taken)) => Ok(()),
+        done => done,
     }
-    // Joining sets the pointer to the head: what was said before is not unread.
-    let head = node.state.read(|state| {
-        let head = state.room_head(room)?;
-        state.lane_head(&head, 0)
-    })?;
-    read(node, by, room, 0, Pointer { generation: 0, ordinal: head }).await
 }
 
 pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
@@ -104,54 +98,57 @@ pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), 
     accepted(node, proposal.target(token(by.as_str())?)).await
 }
 
-/// Proposes a message. The place in the order is taken by the call, not by the first poll.
-pub fn post(
-    node: &Arc<Node>,
-    by: AccountId,
-    draft: Draft,
-) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
-    let proposed = (|| {
-        if !node.directory().can(by, Action::See, draft.room) {
-            return Err(RoomError::NotFound);
-        }
-        let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
-        let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
-        if let Some(thread) = draft.thread {
-            proposal = proposal.target(token(&thread.to_string())?);
-        }
-        Ok(node.propose(proposal))
-    })();
-    async move { Ok(proposed?.await?) }
+/// What waits for the outcome of a proposal that has its place in the order.
+pub type Proposed = BoxFuture<'static, Result<Outcome, RoomError>>;
+
+/// Proposes a message and waits for its outcome.
+pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outcome, RoomError> {
+    propose_post(node, by, draft).await?.await
 }
 
-/// Proposes an act on a message; what only its author may do is decided by the fold.
-pub fn act(
-    node: &Arc<Node>,
-    by: AccountId,
-    (id, room, target): (ClientId, RoomId, ClientId),
-    slot: &str,
-    value: ActValue,
-) -> impl Future<Output = Result<Outcome, RoomError>> + Send + use<> {
-    let proposed = (|| {
-        if !node.directory().can(by, Action::See, room) {
-            return Err(RoomError::NotFound);
+/// Proposes a message. It has its place in the order once this returns.
+pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, RoomError> {
+    if !node.can(by, Action::See, draft.room).await {
+        return Err(RoomError::NotFound);
+    }
+    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
+    let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
+    if let Some(thread) = draft.thread {
+        proposal = proposal.target(token(&thread.to_string())?);
+    }
+    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
+}
+
+/// Proposes an act on a message and waits for its outcome.
+pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outcome, RoomError> {
+    propose_act(node, by, act).await?.await
+}
+
+/// Proposes an act on a message; what only its author may do is decided by the fold. It has its place in the order
+/// once this returns.
+pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, RoomError> {
+    let ActDraft { id, room, target, slot, value } = act;
+    if !node.can(by, Action::See, room).await {
+        return Err(RoomError::NotFound);
+    }
+    let value = match (Slot::parse(&slot), value) {
+        (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
+        (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+        (Some(Slot::Deleted), ActValue::Restored { restored }) => {
+            ActValue::Restored { restored: bounds::message_text(&restored)? }
         }
-        let value = match (Slot::parse(slot), value) {
-            (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
-            (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
-            (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-            (Some(Slot::React { emoji, .. }), ActValue::On(on)) if emoji.len() <= bounds::EMOJI_BYTES => {
-                ActValue::On(on)
-            }
-            _ => return Err(RoomError::Refused(Refusal::Malformed)),
-        };
-        let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
-            .room(room)
-            .target(token(&target.to_string())?)
-            .slot(token(slot)?);
-        Ok(node.propose(proposal))
-    })();
-    async move { Ok(proposed?.await?) }
+        (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
+        (Some(Slot::React { emoji, .. }), ActValue::On(on)) => {
+            bounds::emoji(&emoji)?;
+            ActValue::On(on)
+        }
+        _ => return Err(RoomError::Refused(Refusal::Malformed)),
+    };
+    let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
+        .room(room)
+        .target(token(&target.to_string())?)
+        .slot(token(&slot)?);
+    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
 }
 
 /// Proposes to take back a draft that may not have been stored.
@@ -185,57 +182,31 @@ pub fn page(
     Ok(page)
 }
 
-fn pointer_key(room: RoomId, lane: u64) -> String {
-    format!("read:{room}:{lane}")
-}
-
-/// Raises a read pointer; the account's other connections hear of it.
-pub async fn read(
+/// The texts that a message of a room had, oldest first; none of a deleted one.
+pub fn history(
     node: &Node,
     by: AccountId,
     room: RoomId,
-    lane: u64,
-    pointer: Pointer,
-) -> Result<(), RoomError> {
+    target: ClientId,
+) -> Result<Vec<Version>, RoomError> {
     if !node.directory().can(by, Action::Read, room) {
         return Err(RoomError::NotFound);
     }
-    let key = pointer_key(room, lane);
-    node.broker.registers(by, vec![(key.clone(), pointer)]).await?;
-    node.broker.signals().send(Signal::Register { account: by, key });
-    Ok(())
+    Ok(node.state.read(|state| state.history(room, target))?)
 }
 
-/// A number that changes when any read pointer of an account does.
-pub async fn pointers(node: &Node, by: AccountId) -> Result<u64, BrokerError> {
-    let mut pointers = node.broker.registers(by, Vec::new()).await?;
-    pointers.sort_unstable();
-    let mut hash = std::hash::DefaultHasher::new();
-    for (key, Pointer { generation, ordinal }) in pointers {
-        (key, generation, ordinal).hash(&mut hash);
+/// The pinned messages of a room, newest first.
+pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
     }
-    Ok(hash.finish())
-}
-
-/// What is unread in each of these rooms.
-pub async fn badges(
-    node: &Node,
-    by: AccountId,
-    rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<HashMap<RoomId, Badge>, RoomError> {
-    let pointers: HashMap<_, _> = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
-    let mut badges = HashMap::new();
-    for room in rooms {
-        let above = pointers.get(&pointer_key(room, 0)).map_or(0, |pointer| pointer.ordinal);
-        badges.insert(room, node.state.read(|state| state.badge(room, 0, by, above))?);
-    }
-    Ok(badges)
+    Ok(node.state.read(|state| state.pins(room))?)
 }
 
 /// The rooms that an account is in, with their badges.
 pub async fn mine(node: &Node, by: AccountId) -> Result<Vec<RoomInfo>, RoomError> {
     let mut rooms = node.directory().rooms_of(by);
-    let badges = badges(node, by, rooms.iter().map(|room| room.id)).await?;
+    let badges = unread::badges(node, by, rooms.iter().map(|room| room.id)).await?;
     for room in &mut rooms {
         room.badge = badges.get(&room.id).copied().unwrap_or_default();
     }

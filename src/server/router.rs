@@ -2,7 +2,7 @@
 
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
-use super::{auth, pages, websocket};
+use super::{auth, pages, proxies, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -41,6 +41,8 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/join/{token}", page_and(post(forms::accounts::join)))
         .route("/enter/{token}", get(forms::accounts::enter))
         .route("/rooms", page_and(post(forms::rooms::create_room)))
+        .route("/unread/read", post(forms::rooms::read))
+        .route("/r/{room}/want", post(forms::rooms::want))
         .route("/r/{room}/post", post(forms::rooms::post))
         .route("/r/{room}/join", post(forms::rooms::join_room))
         .route("/r/{room}/leave", post(forms::rooms::leave_room))
@@ -50,6 +52,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .layer(from_fn_with_state(node.clone(), lead))
         .layer(from_fn_with_state(node.clone(), opened))
         .layer(from_fn_with_state(node.clone(), forms::same_origin))
+        .layer(from_fn_with_state(node.clone(), proxies::forwarded))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
         .layer(from_fn(pages::secure))
@@ -112,11 +115,14 @@ async fn lead(
     }
     let path = request.uri().path();
     let is_door = path == "/setup" || path == "/sign-in" || path.starts_with("/join/");
-    let is_inside = matches!(path, "/" | "/rooms" | "/account") || path.starts_with("/r/");
+    let is_inside = matches!(path, "/" | "/rooms" | "/account" | "/unread")
+        || path.starts_with("/unread/")
+        || path.starts_with("/r/");
     if !is_door && !is_inside {
         return next.run(request).await;
     }
-    if super::accounts::needs_setup(&node) {
+    let needs_setup = || super::accounts::needs_setup(&node);
+    if node.sure(|needs| *needs, needs_setup).await.unwrap_or(false) {
         return if path == "/setup" {
             next.run(request).await
         } else {

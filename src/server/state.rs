@@ -5,12 +5,15 @@
 
 mod directory;
 mod drafts;
+mod history;
 mod pages;
 mod rooms;
+mod unread;
 
 pub use drafts::KnownDraft;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
+pub use unread::Membership;
 
 use crate::protocol::{ClientId, Hash};
 use rusqlite::{Connection, OptionalExtension};
@@ -19,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
@@ -29,7 +32,8 @@ const SCHEMA: &str = "
         WITHOUT ROWID;
     CREATE TABLE rooms(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
         topic TEXT NOT NULL, archived INTEGER NOT NULL, seq INTEGER NOT NULL, chain TEXT NOT NULL);
-    CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
+    CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, joined INTEGER NOT NULL,
+        since INTEGER NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
     CREATE TABLE lanes(room INTEGER NOT NULL, lane INTEGER NOT NULL, head INTEGER NOT NULL,
         PRIMARY KEY(room, lane)) WITHOUT ROWID;
     CREATE TABLE drafts(id BLOB PRIMARY KEY, author TEXT NOT NULL, g INTEGER NOT NULL, refused TEXT,
@@ -39,11 +43,17 @@ const SCHEMA: &str = "
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
         PRIMARY KEY(room, seq)) WITHOUT ROWID;
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
-        author TEXT NOT NULL, deleted INTEGER NOT NULL, row TEXT NOT NULL,
+        author TEXT NOT NULL, deleted INTEGER NOT NULL, pinned INTEGER NOT NULL, row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
     CREATE UNIQUE INDEX rows_by_id ON rows(id);
+    CREATE INDEX rows_pinned ON rows(room, ordinal) WHERE pinned AND lane = 0;
     CREATE TABLE acts(target BLOB NOT NULL, room INTEGER NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY(target, room, seq)) WITHOUT ROWID;
+    CREATE TABLE mentions(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        account TEXT NOT NULL, author TEXT NOT NULL, g INTEGER NOT NULL,
+        PRIMARY KEY(room, lane, ordinal, account)) WITHOUT ROWID;
+    CREATE INDEX mentions_of ON mentions(account, g);
+    CREATE INDEX mentions_in ON mentions(room, lane, account, ordinal);
     CREATE TABLE to_erase(id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// The file and its readers.

@@ -1,4 +1,10 @@
-//! A message's text as blocks: fenced code, paragraphs, inline code, bare links. One pass, no backtracking.
+//! A message's text as blocks: fenced code, paragraphs, inline code, bare links, mentions. One pass, no backtracking.
+
+mod mention;
+
+pub use mention::mentions;
+
+pub mod emoji;
 
 /// A block of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +20,12 @@ pub enum Span {
     Code(String),
     /// `http` and `https` only.
     Link(String),
+    /// What may be a mention, as it was typed, `@` included; its handle in small letters. Whether anybody has it the
+    /// text does not tell.
+    Mention {
+        typed: String,
+        handle: String,
+    },
 }
 
 const FENCE: &str = "```";
@@ -50,10 +62,11 @@ fn spans(text: &str) -> Vec<Span> {
     let mut rest = text;
     let mut plain = String::new();
     while !rest.is_empty() {
-        let next = rest.find(['`', 'h']).unwrap_or(rest.len());
+        let next = rest.find(['`', 'h', '@']).unwrap_or(rest.len());
         plain.push_str(&rest[..next]);
         rest = &rest[next..];
-        let found = inline_code(rest).or_else(|| link(rest, &plain));
+        let found =
+            inline_code(rest).or_else(|| link(rest, &plain)).or_else(|| mention::mention(rest, &plain));
         match found {
             Some((span, length)) => {
                 if !plain.is_empty() {

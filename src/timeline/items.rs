@@ -1,6 +1,6 @@
 //! The lines of the room view: rows with day dividers, groups, holes and echoes between them.
 
-use super::{Echo, Timeline};
+use super::{ActEcho, Echo, Timeline};
 use crate::protocol::{AccountId, Row};
 use std::sync::Arc;
 
@@ -33,9 +33,12 @@ pub enum Item {
     /// A day begins; days since 1970 in the reader's zone.
     Day(i64),
     Row {
+        /// With what was done to it here.
         row: Arc<Row>,
         /// Whether it begins a group: avatar and name are shown.
         first: bool,
+        /// An edit of it that is not stored yet.
+        edit: Option<ActEcho>,
     },
     /// What is below was not read when the room was entered; when the first of it was written.
     New {
@@ -121,7 +124,8 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
             before.author == row.author && close(before.at, row.at) && row.quote.is_none()
         });
         let first = new_day || marked || hole.is_some() || !continues;
-        items.push(Item::Row { row: row.clone(), first });
+        let edit = timeline.edit_of(row.id).cloned();
+        items.push(Item::Row { row: timeline.shown(row), first, edit });
         before = Some(row);
     }
     // What is not stored yet stands below everything that is, and events come before it.

@@ -3,13 +3,15 @@
 //! Pure: no clock, no socket, no store. [`Timeline::apply`] moves the cursor only to the next event whose
 //! chain continues the cursor's; anything else is old, ahead or rewritten, and says so.
 
+mod acts;
 mod echo;
 mod items;
 
+pub use acts::{ActEcho, ActState};
 pub use echo::{Echo, EchoState};
 pub use items::{Item, Mark, MarkKind, items};
 
-use crate::protocol::{ClientId, Event, Hash, Outcome, Page, Position, Quote, Row};
+use crate::protocol::{ClientId, Event, Hash, Kind, Outcome, Page, Position, Quote, Row};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -57,6 +59,7 @@ pub struct Timeline {
     /// Positions of pages that are ahead of the cursor: it must pass through each of them.
     promised: BTreeMap<u64, Hash>,
     echoes: Vec<Echo>,
+    acts: Vec<ActEcho>,
 }
 
 impl Timeline {
@@ -73,6 +76,7 @@ impl Timeline {
             recent: VecDeque::from([(page.as_of.seq, page.as_of.chain)]),
             promised: BTreeMap::new(),
             echoes: Vec::new(),
+            acts: Vec::new(),
         };
         timeline.take_rows(page);
         timeline
@@ -80,8 +84,10 @@ impl Timeline {
 
     /// Begins again with a page after a reset. What is being sent stays.
     pub fn reset(&mut self, page: &Page) {
-        let echoes = std::mem::take(&mut self.echoes);
+        let (echoes, acts) = (std::mem::take(&mut self.echoes), std::mem::take(&mut self.acts));
         *self = Timeline::from_page(page);
+        // The ack of an act names a place in a log that may be gone; what it did is in the page, or is done again.
+        self.acts = acts.into_iter().filter(|echo| !matches!(echo.state, ActState::Stored { .. })).collect();
         self.echoes = echoes;
         for echo in &mut self.echoes {
             echo.forget_ack();
@@ -107,8 +113,13 @@ impl Timeline {
         self.rows.get(self.ordinals.get(&id)?)
     }
 
-    pub fn quote(&self, id: ClientId) -> Option<&Quote> {
-        self.quotes.get(&id)
+    pub fn row_at(&self, ordinal: u64) -> Option<&Arc<Row>> {
+        self.rows.get(&ordinal)
+    }
+
+    /// A message as others quote it, if it is known here.
+    pub fn quote(&self, id: ClientId) -> Option<Quote> {
+        self.quotes.get(&id).cloned().or_else(|| self.row(id).map(|row| quote_of(row)))
     }
 
     pub fn echoes(&self) -> &[Echo] {
@@ -172,6 +183,7 @@ impl Timeline {
             }
         }
         self.settle_echoes();
+        self.settle_acts();
         Applied::Advanced
     }
 
@@ -184,6 +196,9 @@ impl Timeline {
         }
         self.cursor.seq = event.seq;
         self.cursor.chain = chain;
+        if event.header.kind == Kind::Act {
+            self.drop_act(event.header.client_id);
+        }
         self.recent.push_back((event.seq, chain));
         if self.recent.len() > RECENT_CHAINS {
             self.recent.pop_front();
@@ -196,7 +211,7 @@ impl Timeline {
             && let Ok(target) = target.as_str().parse()
             && let Some(ordinal) = self.ordinals.get(&target)
             && let Some(row) = self.rows.get_mut(ordinal)
-            && event.header.kind == crate::protocol::Kind::Act
+            && event.header.kind == Kind::Act
             && event.seq > row.version
         {
             Arc::make_mut(row).write(event);

@@ -1,5 +1,6 @@
 //! What people see: routes, views, components. Props in, intents out; nothing here touches a socket.
 
+pub mod acting;
 pub mod components;
 pub mod dom;
 pub mod route;
@@ -18,7 +19,7 @@ pub fn launch() {
     dioxus::launch(App);
 }
 
-const STYLES: [Asset; 13] = [
+const STYLES: [Asset; 15] = [
     asset!("/assets/css/fonts.css"),
     asset!("/assets/css/base.css"),
     asset!("/assets/css/layout.css"),
@@ -28,12 +29,15 @@ const STYLES: [Asset; 13] = [
     asset!("/assets/css/chip.css"),
     asset!("/assets/css/timeline.css"),
     asset!("/assets/css/row.css"),
+    asset!("/assets/css/acts.css"),
     asset!("/assets/css/composer.css"),
     asset!("/assets/css/card.css"),
     asset!("/assets/css/form.css"),
     asset!("/assets/css/bar.css"),
+    asset!("/assets/css/unread.css"),
 ];
-const SCRIPTS: [Asset; 2] = [asset!("/assets/dom.js"), asset!("/assets/device.js")];
+const SCRIPTS: [Asset; 3] =
+    [asset!("/assets/dom.js"), asset!("/assets/acts.js"), asset!("/assets/device.js")];
 
 /// The root: one loader, then every view reads the store.
 #[component]

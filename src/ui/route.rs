@@ -1,7 +1,8 @@
 //! The addresses of the pages.
 
 use super::views::{
-    Account, Home, Join, NotFound, RoomAfter, RoomAt, RoomBefore, RoomPage, Rooms, SetUp, SignIn,
+    Account, Home, Join, NotFound, RoomAfter, RoomAt, RoomBefore, RoomPage, Rooms, SetUp, SignIn, Unread,
+    UnreadBefore,
 };
 use dioxus::prelude::*;
 
@@ -18,6 +19,10 @@ pub enum Route {
     Join { token: String },
     #[route("/rooms")]
     Rooms {},
+    #[route("/unread")]
+    Unread {},
+    #[route("/unread/before/:g")]
+    UnreadBefore { g: String },
     #[route("/account")]
     Account {},
     #[route("/r/:room")]

@@ -1,9 +1,11 @@
 //! The one UI state: the boot data, and the session that the engine alone writes.
 
+use super::acting::Acting;
 use crate::api::{Boot, Notice};
 use crate::client::engine::Intents;
 use crate::client::{Input, Session};
 use dioxus::prelude::*;
+use futures::StreamExt as _;
 use futures::channel::mpsc;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +16,7 @@ pub struct Store {
     pub boot: Rc<Boot>,
     pub session: Option<Signal<Session>>,
     pub intents: Intents,
+    pub acting: Signal<Acting>,
     /// What became of the form that led to the page, until a view shows it.
     notice: Rc<Cell<Option<Notice>>>,
 }
@@ -28,15 +31,32 @@ pub fn provide(boot: &Boot) {
             super::dom::address(&notice.path);
         }
         let notice = Rc::new(Cell::new(boot.notice.clone()));
-        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send), notice };
+        let acting = Signal::new(Acting::default());
+        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send), acting, notice };
         (store, Rc::new(Cell::new(Some(receive))))
+    });
+    // They come while Rust may be at work: a task of ours takes them.
+    let (gesture, gestures) = use_hook(|| {
+        let (send, receive) = mpsc::unbounded();
+        (send, Rc::new(Cell::new(Some(receive))))
     });
     use_context_provider(|| store.clone());
     let intents = store.intents.clone();
     // Neither runs on the server.
     use_effect(move || {
-        super::dom::attach(intents.clone());
+        super::dom::attach(intents.clone(), gesture.clone());
         super::dom::live();
+    });
+    let watched = store.clone();
+    use_future(move || {
+        let (mut acting, session, intents) = (watched.acting, watched.session, watched.intents.clone());
+        let gestures = gestures.take();
+        async move {
+            let (Some(session), Some(mut gestures)) = (session, gestures) else { return };
+            while let Some(gesture) = gestures.next().await {
+                acting.write().take(gesture, &session.peek(), &intents);
+            }
+        }
     });
     use_future(move || {
         let (session, waiting, intents) = (store.session, waiting.take(), store.intents.clone());

@@ -24,13 +24,20 @@ fn every_bad_variable_is_named_with_what_it_should_be() {
         ("PORT", "99999"),
         ("PUBLIC_URL", "chat.example.org/path"),
         ("ALLOWED_ORIGINS", "https://a.example, ftp://b.example"),
+        ("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/40"),
         ("QR", "maybe"),
         ("LOG_FORMAT", "xml"),
     ])
     .unwrap_err();
-    for name in
-        ["IP must", "PORT must", "PUBLIC_URL must", "ALLOWED_ORIGINS must", "QR must", "LOG_FORMAT must"]
-    {
+    for name in [
+        "IP must",
+        "PORT must",
+        "PUBLIC_URL must",
+        "ALLOWED_ORIGINS must",
+        "TRUSTED_PROXIES must",
+        "QR must",
+        "LOG_FORMAT must",
+    ] {
         assert!(fault.contains(name), "{name} is missing in: {fault}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::backend::{Backend, on_every_backend};
 use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
 use beck::protocol::frame::Draft;
-use beck::protocol::{AccountId, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
+use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
 use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
 use beck::server::fold::{LOG_FORMAT, WorkspaceBody};
 use beck::server::node::Node;
@@ -159,8 +159,8 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
     let posted = format!("{}{first}", "long ".repeat(3_000));
     here.post(here.owner, id, &posted).await;
     let act = |slot: &'static str, value| {
-        let ids = (ClientId::random(), here.general, id);
-        rooms::act(&here.node, here.owner, ids, slot, value)
+        let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
+        rooms::act(&here.node, here.owner, ActDraft { id: own, room, target: id, slot, value })
     };
     act("text", ActValue::Text(edited.into())).await.unwrap();
     act("deleted", ActValue::On(true)).await.unwrap();
@@ -230,12 +230,11 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
     for n in 0..30 {
         let id = ClientId::random();
         ids.push(id);
-        here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n}")).await;
+        here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n} @guest @room")).await;
         let target = ids[n / 2];
-        let react = format!("react:🌊:{guest}");
-        let ids = (ClientId::random(), here.general, target);
-        let acted = rooms::act(&here.node, guest, ids, &react, ActValue::On(n % 3 == 0)).await;
-        assert!(acted.is_ok());
+        let (slot, value) = (format!("react:🌊:{guest}"), ActValue::On(n % 3 == 0));
+        let act = ActDraft { id: ClientId::random(), room: here.general, target, slot, value };
+        assert!(rooms::act(&here.node, guest, act).await.is_ok());
     }
     let thread = Draft {
         id: ClientId::random(),
@@ -248,6 +247,16 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         rooms::post(&here.node, guest, thread).await.unwrap(),
         Outcome::Stored { ordinal: Some(1), .. }
     ));
+    for (id, slot, value) in [
+        (ids[0], "text", ActValue::Text("nobody".into())),
+        (ids[2], "text", ActValue::Text("@olive".into())),
+        (ids[4], "deleted", ActValue::On(true)),
+    ] {
+        let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
+        let act = ActDraft { id: own, room, target: id, slot, value };
+        let acted = rooms::act(&here.node, here.owner, act).await;
+        assert!(matches!(acted, Ok(Outcome::Stored { .. })), "{acted:?}");
+    }
     rooms::leave(&here.node, guest, here.general).await.unwrap();
     assert_eq!(
         here.post(guest, ClientId::random(), "after leaving").await,
@@ -277,15 +286,24 @@ async fn following_tells_a_foreign_place(backend: &Backend) {
     let foreign = "0123456789abcdef".parse().unwrap();
     // A number in the middle, the end, and one that the log never reached.
     for g in [1, 3, 7] {
-        let told = log.follow(Head { g, link: foreign }, 9).await;
-        assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+        for limit in [9, 0] {
+            let told = log.follow(Head { g, link: foreign }, limit).await;
+            assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+        }
+    }
+    // With a limit of 0 it only compares, and never waits.
+    for entry in &entries {
+        assert_eq!(log.follow(Head { g: entry.header.g, link: entry.link }, 0).await.unwrap(), []);
     }
     // Another one that opens the log later, and has read nothing yet, tells the same.
     drop(log);
     let again = backend.log().await;
-    for g in [1, 3, 7] {
-        let told = again.follow(Head { g, link: foreign }, 9).await;
+    for (g, limit) in [(1, 9), (3, 9), (7, 9), (1, 0), (3, 0), (7, 0)] {
+        let told = again.follow(Head { g, link: foreign }, limit).await;
         assert!(matches!(told, Err(BrokerError::Rewritten(_))), "{g}: {told:?}");
+    }
+    for entry in &entries {
+        assert_eq!(again.follow(Head { g: entry.header.g, link: entry.link }, 0).await.unwrap(), []);
     }
     let start = Head::default();
     assert_eq!(again.follow(start, 2).await.unwrap(), entries[..2]);

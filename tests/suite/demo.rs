@@ -65,7 +65,7 @@ async fn the_demo_looks_as_if_people_had_worked_in_it_for_a_month() {
 
     for messages in rooms.values() {
         let days: HashSet<_> = messages.iter().map(|entry| entry.header.at / DAY).collect();
-        assert!(days.len() >= 15, "a room has messages on {} days", days.len());
+        assert!(days.len() >= 10, "a room has messages on {} days", days.len());
         let together = messages.windows(2).filter(|pair| {
             let pause = pair[1].header.at - pair[0].header.at;
             pair[0].header.author == pair[1].header.author && pause < 5 * MINUTE
@@ -112,9 +112,9 @@ async fn both_links_show_three_unread_messages_in_incidents() {
         let entered = client.get(format!("{}/enter/{token}", server.base)).send().await.unwrap();
         let cookie = entered.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         let (_, _, page) = server.page("/rooms", &cookie).await;
-        let labels: Vec<_> =
-            page.split("aria-label=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        let unread: Vec<_> = labels.into_iter().filter(|label| label.ends_with(" unread")).collect();
+        // Said to a screen reader beside the number.
+        let said = page.split('>').filter_map(|rest| rest.split('<').next());
+        let unread: Vec<_> = said.filter(|said| said.ends_with(" unread")).collect();
         assert_eq!(unread, ["3 unread"]);
     }
 }

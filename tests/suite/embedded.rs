@@ -2,7 +2,7 @@
 
 use crate::conformance::workspace;
 use crate::support::{assert_linked, read_all, room_proposal, set_up, set_up_on};
-use beck::protocol::{AccountId, ActValue, ClientId, Kind, Outcome, PageAt};
+use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt};
 use beck::server::broker::embedded::{Embedded, Fault, OpenError};
 use beck::server::broker::{Broker, BrokerError, Proposal};
 use beck::server::rooms;
@@ -103,8 +103,9 @@ async fn make_the_data_folder() {
         (ids[2], "deleted", ActValue::On(true)),
         (ids[3], react.as_str(), ActValue::On(true)),
     ] {
-        let ids = (ClientId::random(), here.general, id);
-        rooms::act(&here.node, here.owner, ids, slot, value).await.unwrap();
+        let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
+        let act = ActDraft { id: own, room, target: id, slot, value };
+        rooms::act(&here.node, here.owner, act).await.unwrap();
     }
     here.node.erase(ids[2]).await.unwrap();
     drop(here);

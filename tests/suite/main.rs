@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod acts;
 mod addresses;
+mod behind;
 mod cluster;
 mod compression;
 mod config;
@@ -12,10 +14,18 @@ mod demo;
 mod disk;
 mod drain;
 mod embedded;
+mod first_run;
 mod kill;
 mod layering;
 mod leave;
+mod memory;
+mod moving;
+mod notices;
+mod place;
+mod proxies;
+mod reading;
 mod refusals;
+mod restore;
 mod resume;
 mod retry;
 mod servers;
@@ -25,4 +35,5 @@ mod store;
 mod support;
 mod text;
 mod timeline;
+mod unread;
 mod unready;

@@ -285,16 +285,23 @@ async fn an_emptied_store_makes_servers_unready_and_never_a_new_workspace() {
 
 /// Why a server does not start; it must say so in one sentence.
 pub fn refusal(folder: &TempDir, settings: &[(&str, &str)]) -> String {
-    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_beck"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_beck"))
         .env_clear()
         .env("DATA_DIR", folder.path())
         .env("PORT", "0")
         .env("LOG", "off")
         .envs(settings.iter().copied())
         .current_dir(folder.path())
-        .output()
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
         .unwrap();
-    assert!(!ended.status.success(), "it starts: {}", String::from_utf8_lossy(&ended.stdout));
+    let said = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap())).next();
+    if said.is_some() {
+        child.kill().unwrap();
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert!(said.is_none() && !ended.status.success(), "it starts: {said:?}");
     let why = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(why.trim().lines().count(), 1, "{why}");
     why

@@ -4,8 +4,8 @@ use crate::support::boot;
 use beck::client::{Effect, Input, Session, Status};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
-    AccountId, ClientFrame, ClientId, ErrorCode, Hash, Outcome, Page, PageAt, Position, Refusal, RoomId, Row,
-    ServerFrame, WorkspaceId,
+    AccountId, ClientFrame, ClientId, ErrorCode, Hash, Outcome, Page, PageAt, Pointer, Position, Raise,
+    Refusal, RoomId, Row, ServerFrame, WorkspaceId,
 };
 use beck::timeline::EchoState;
 use std::collections::BTreeMap;
@@ -498,7 +498,8 @@ fn a_server_that_goes_says_when_to_come_back_and_what_was_read_meanwhile_is_told
     here.handle(Input::Opened);
     let effects = here.welcome();
     let room = here.room;
-    assert!(sent(&effects).contains(&&ClientFrame::Read { room, lane: 0, generation: 0, ordinal: 7 }));
+    let read = ClientFrame::Read(Raise { room, lane: 0, pointer: Pointer { generation: 0, ordinal: 7 } });
+    assert!(sent(&effects).contains(&&read));
 }
 
 #[test]
@@ -533,7 +534,7 @@ fn a_connection_that_is_taken_and_not_answered_is_given_up() {
         here.handle(Input::Opened);
         here.welcome();
         let effects = here.handle(Input::Wake);
-        assert_eq!(sent(&effects), [&ClientFrame::People { ids: Vec::new() }]);
+        assert_eq!(sent(&effects), [&ClientFrame::People { ids: Vec::new(), handles: Vec::new() }]);
         if answered {
             here.handle(Input::Frame(ServerFrame::People { people: Vec::new() }));
         }

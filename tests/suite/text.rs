@@ -1,7 +1,7 @@
 //! Message text: what is markup, what stays text, and that the worst text costs no more than its length.
 
 use beck::protocol::bounds::{self, Unfit};
-use beck::text::{Block, Span, blocks};
+use beck::text::{Block, Span, blocks, mentions};
 use proptest::prelude::*;
 
 fn plain(text: &str) -> Span {
@@ -45,15 +45,39 @@ fn what_people_type_is_made_fit_or_refused_with_a_reason() {
     assert_eq!(bounds::name("  Anna   Lena ").unwrap(), "Anna Lena");
     assert_eq!(bounds::name("a\u{202e}bc"), Err(Unfit::Control));
     assert_eq!(bounds::handle("@Anna.L").unwrap(), "anna.l");
-    for bad in ["a b", "änn", ".a", "a/b", "a:*"] {
+    assert_eq!(bounds::handle("@Room"), Err(Unfit::Reserved));
+    for bad in ["a b", "änn", ".a", "a/b", "a:*", "a.", "ann_"] {
         assert_eq!(bounds::handle(bad), Err(Unfit::Handle), "{bad}");
     }
     assert_eq!(bounds::password("short"), Err(Unfit::Short { at_least: 10 }));
 }
 
+#[test]
+fn mentions_stand_outside_code_links_and_addresses() {
+    let cases: [(&str, &[&str]); 14] = [
+        ("@ann", &["ann"]),
+        ("hello @Ann, and @bob.b.", &["ann", "bob.b"]),
+        ("(@ann) *@bob* @ann", &["ann", "bob"]),
+        ("に@misakiさん", &["misaki"]),
+        ("@a @abcdefghijklmnopqrstuvwxyz", &[]),
+        ("mail ann@example.org or x+@ann or a_@ann", &[]),
+        ("@ann@example.org", &[]),
+        ("@anné and é@ann", &[]),
+        ("`@ann` and `x @bob y`", &[]),
+        ("```\n@ann\n```\n@bob", &["bob"]),
+        ("https://example.org/@ann and example.org/@ann", &[]),
+        ("@-ann @.ann @", &[]),
+        ("@room", &["room"]),
+        ("@ann's and @bob-", &["ann", "bob"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(mentions(text).into_iter().collect::<Vec<_>>(), expected, "{text}");
+    }
+}
+
 proptest! {
     #[test]
-    fn no_text_is_lost_and_none_panics(text in "[a-z`h:/\\n .()]{0,200}|\\PC{0,80}") {
+    fn no_text_is_lost_and_none_panics(text in "[a-z`h:/\\n .()@A-Z_-]{0,200}|\\PC{0,80}") {
         let mut kept = String::new();
         for block in blocks(&text) {
             match block {
@@ -61,6 +85,7 @@ proptest! {
                 Block::Paragraph(spans) => for span in spans {
                     match span {
                         Span::Plain(text) | Span::Code(text) | Span::Link(text) => kept.push_str(&text),
+                        Span::Mention { typed, .. } => kept.push_str(&typed),
                     }
                 },
             }

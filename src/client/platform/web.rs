@@ -2,8 +2,8 @@
 
 use super::{Device, Socket, SocketEvent};
 use crate::client::engine::Intents;
-use crate::client::outbox::Kept;
-use crate::client::session::{Effect, Input, Probe};
+use crate::client::outbox::{Kept, Proposed};
+use crate::client::session::{Effect, Input, Notice, Permission, Probe};
 use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, RoomId};
 use crate::ui::dom;
@@ -27,6 +27,12 @@ mod script {
         pub async fn picture();
         #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
         pub async fn probe() -> JsValue;
+        #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
+        pub fn notify(room: &str, ordinal: f64, title: &str, body: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
+        pub fn close_notices(room: &str, to: f64);
+        #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
+        pub fn never_ask();
     }
 }
 
@@ -77,7 +83,11 @@ fn kept_under(prefix: &str) -> Vec<(String, String)> {
 
 fn parse_kept(json: &str) -> Option<Kept> {
     // Written by the first version: the draft and its time.
-    let first = || serde_json::from_str(json).ok().map(|(draft, at): (Draft, i64)| Kept::new(draft, at));
+    let first = || {
+        serde_json::from_str(json)
+            .ok()
+            .map(|(draft, at): (Draft, i64)| Kept::new(Proposed::Message(draft), at))
+    };
     serde_json::from_str(json).ok().or_else(first)
 }
 
@@ -85,6 +95,13 @@ fn told(kind: &str, rest: &str, value: &str) -> Option<Input> {
     match kind {
         "sender" => Some(Input::Sender(!value.is_empty())),
         "kept" => parse_kept(value).map(Input::Shared),
+        "permission" => Some(Input::Permission(match value {
+            "default" => Permission::Ask,
+            "granted" => Permission::Granted,
+            "denied" => Permission::Denied,
+            _ => Permission::Unsupported,
+        })),
+        "open" => Some(Input::Open { room: rest.parse().ok()?, ordinal: value.parse().ok()? }),
         "gone" => rest.parse().ok().map(|id: ClientId| Input::Gone(id)),
         _ => None,
     }
@@ -155,6 +172,12 @@ impl Device for WebDevice {
             }),
             Effect::Compose(room, text) => dom::compose(&room.to_string(), &text),
             Effect::Announce(text) => dom::announce(&text),
+            Effect::Notify(Notice { room, ordinal, title, body }) => {
+                script::notify(room.as_str(), ordinal as f64, &title, &body);
+            }
+            Effect::CloseNotices { room, to } => script::close_notices(room.as_str(), to as f64),
+            Effect::NeverAsk => script::never_ask(),
+            Effect::Total { mentions, rooms } => dom::total(mentions, rooms),
             Effect::Show(ordinal) => wasm_bindgen_futures::spawn_local(async move {
                 script::picture().await;
                 dom::to_ordinal(ordinal);

@@ -1,5 +1,6 @@
 //! The socket's life: opening, closing, coming back, signs of life.
 
+use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
 use crate::protocol::{ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame, bounds};
 use crate::timeline::Timeline;
@@ -25,6 +26,8 @@ impl Session {
         }
         self.awaits_since = None;
         self.asks.clear();
+        self.mentions_asked = None;
+        self.asked_handles.clear();
         self.catching.clear();
         self.stop_check("The connection was lost.");
         self.offline_since.get_or_insert(self.now);
@@ -76,7 +79,7 @@ impl Session {
             // Younger ones are asked for something that is answered at once; the tick looks whether it was.
             Status::Live => {
                 self.awaits_since.get_or_insert(self.now);
-                out.push(Effect::Send(ClientFrame::People { ids: Vec::new() }));
+                out.push(Effect::Send(ClientFrame::People { ids: Vec::new(), handles: Vec::new() }));
             }
             _ => {}
         }
@@ -84,6 +87,8 @@ impl Session {
 
     pub(super) fn tick(&mut self, out: &mut Vec<Effect>) {
         self.purge(out);
+        self.forget_old_mark();
+        self.tell(out);
         if self.awaits_since.take_if(|since| self.now - *since >= ANSWER_MS).is_some() {
             out.push(Effect::Disconnect);
             return;
@@ -101,6 +106,7 @@ impl Session {
         }
         // What was told to come again later.
         self.send_outbox(out);
+        self.say_unsaid(out);
         if let Some(room) = self.looking_at {
             self.fill(room, out);
         }
@@ -125,23 +131,18 @@ impl Session {
                 self.offline_since = None;
                 self.probe = None;
                 self.workspace = name;
-                self.people.insert(me.id, me.clone());
+                self.know(me.clone());
                 self.me = me;
                 for room in &mut self.rooms {
                     room.joined = rooms.iter().any(|mine| mine.id == room.id);
                 }
-                for room in rooms {
-                    // What was read while there was no connection.
-                    let seen = self.seen.get(&room.id).copied().filter(|seen| *seen > room.badge.read);
-                    if let Some(ordinal) = seen {
-                        let (room, lane, generation) = (room.id, 0, 0);
-                        out.push(Effect::Send(ClientFrame::Read { room, lane, generation, ordinal }));
-                    }
-                    self.put_room(room);
-                }
+                rooms.into_iter().for_each(|room| self.put_room(room, true));
+                self.say_unsaid(out);
+                self.notice_backlog(out);
                 if let Some(room) = self.looking_at {
                     self.follow(room, out);
                 }
+                self.refresh_mentions(out);
                 self.ask_wanted(out);
                 self.outbox.doubt_newest();
                 self.send_outbox(out);
@@ -161,28 +162,38 @@ impl Session {
             ServerFrame::Ack { id, outcome } => self.acked(id, outcome, out),
             ServerFrame::Error { id, req, code, message } => {
                 if let Some(req) = req {
+                    self.mentions_asked.take_if(|(asked, _)| *asked == req);
                     self.ask_failed(req, code, &message, out);
                 }
                 if let Some(id) = id {
                     self.send_failed(id, code, message, out);
                 }
             }
-            ServerFrame::People { people } => {
-                self.people.extend(people.into_iter().map(|person| (person.id, person)));
+            ServerFrame::History { req, versions, .. } => {
+                if let Some((_, Ask::History(of))) = self.asks.remove(&req) {
+                    self.history = Some((of, versions));
+                }
             }
-            ServerFrame::Room { room } => self.put_room(room),
+            ServerFrame::Pins { req, room, rows } => {
+                self.asks.remove(&req);
+                self.introduce(rows.iter().map(|row| (row.author, row.text.as_deref())), out);
+                self.pins.insert(room, rows);
+            }
+            ServerFrame::People { people } => {
+                people.into_iter().for_each(|person| self.know(person));
+                self.tell(out);
+            }
+            ServerFrame::Room { room } => self.put_room(room, false),
             ServerFrame::Left { room } => {
                 self.timelines.remove(&room);
                 self.marks.remove(&room);
+                self.forget_reading(room);
                 if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
                     room.joined = false;
                 }
             }
-            ServerFrame::Badge { room, badge } => {
-                if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
-                    room.badge = badge;
-                }
-            }
+            ServerFrame::Badge { room, badge } => self.badge_came(room, badge, out),
+            ServerFrame::Mentions { req, page } => self.mentions_came(req, page, out),
             ServerFrame::Beat { positions, .. } => self.compare(positions, out),
             ServerFrame::Moving { after_ms } => {
                 self.tries = 0;

@@ -1,8 +1,8 @@
 //! What happens to a session, and what it asks its driver to do.
 
 use crate::client::outbox::Kept;
-use crate::protocol::frame::Draft;
-use crate::protocol::{ClientFrame, ClientId, RoomId, ServerFrame};
+use crate::protocol::frame::{ActDraft, Draft};
+use crate::protocol::{ClientFrame, ClientId, RoomId, ServerFrame, Wanted};
 use std::collections::HashMap;
 
 /// What a request outside the socket found, after the socket could not be opened.
@@ -12,6 +12,26 @@ pub enum Probe {
     SignedIn,
     SignedOut,
     Unreachable,
+}
+
+/// Whether this browser may notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// It was not asked yet.
+    Ask,
+    Granted,
+    Denied,
+    /// It cannot, or it is not known yet.
+    Unsupported,
+}
+
+/// A notification of one message, or of several whose last one it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub room: RoomId,
+    pub ordinal: u64,
+    pub title: String,
+    pub body: String,
 }
 
 /// What happened.
@@ -40,8 +60,14 @@ pub enum Input {
     },
     /// Nothing is looked at.
     LookAway,
+    /// The list of what names me is looked at.
+    LookAtMentions,
+    /// What stands below the loaded part of that list.
+    OlderMentions,
     /// Written and sent by the person.
     Write(Draft),
+    /// Done to a message by the person.
+    Act(ActDraft),
     /// Text that stands in the composer of a room and was not sent.
     Typed(RoomId, String),
     /// What earlier pages and other tabs left in the outbox.
@@ -78,8 +104,36 @@ pub enum Input {
     Pinned(bool),
     /// This ordinal of the looked-at room was seen.
     Seen(u64),
+    /// The line above what is new is on the screen, or stands above it.
+    NewLine {
+        above: bool,
+    },
+    /// What one wants to hear of a room.
+    Want(RoomId, Wanted),
+    /// Whether this browser may notify.
+    Permission(Permission),
+    /// Nobody wants to be asked again whether this browser may notify.
+    NeverAsk,
+    /// A notification was clicked.
+    Open {
+        room: RoomId,
+        ordinal: u64,
+    },
+    /// What stands from this ordinal on in the looked-at room is to be unread.
+    MarkUnread(u64),
+    /// All that is known of a room is to be read.
+    MarkRead(RoomId),
+    MarkAllRead,
+    /// Takes the last of these marks back.
+    UndoMark,
+    /// The last mark stands.
+    DropUndo,
     /// Recompute every link of the looked-at room.
     Check,
+    /// The texts that a message of the looked-at room had.
+    History(ClientId),
+    /// The pinned messages of the looked-at room.
+    Pins,
 }
 
 /// What to do.
@@ -102,6 +156,19 @@ pub enum Effect {
     Offer(RoomId, String),
     /// Put a text into the composer, before what stands there.
     Compose(RoomId, String),
+    /// Say in the title and the favicon how much waits: mentions, and rooms with something unread.
+    Total {
+        mentions: u32,
+        rooms: u32,
+    },
+    Notify(Notice),
+    /// Close what was notified of a room up to an ordinal: it was read, here or elsewhere.
+    CloseNotices {
+        room: RoomId,
+        to: u64,
+    },
+    /// Keep that nobody wants to be asked about notifications.
+    NeverAsk,
     /// Bring a row into view.
     Show(u64),
     /// Say a foreign message to a screen reader.

@@ -6,19 +6,26 @@
 mod check;
 mod connection;
 mod input;
+mod mentions;
+mod notices;
+mod reading;
 mod rooms;
 mod sending;
 mod window;
 
 pub use check::{Check, CheckState};
-pub use input::{Effect, Input, Probe};
+pub use input::{Effect, Input, Notice, Permission, Probe};
+pub use reading::{Marked, MarkedAs};
 
 use super::outbox::Outbox;
 use crate::api::Boot;
-use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{AccountId, RoomId, ServerFrame};
-use crate::timeline::{Mark, MarkKind, Timeline};
-use std::collections::{BTreeMap, HashMap};
+use crate::protocol::frame::{Person, RoomInfo, Version};
+use crate::protocol::{AccountId, ClientId, Mentions, Pointer, RoomId, Row, ServerFrame};
+use crate::timeline::{Mark, Timeline};
+use notices::Notices;
+use reading::Entered;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use window::Ask;
 
 /// Whether what is shown follows the server.
@@ -43,6 +50,7 @@ pub struct Session {
     pub workspace: String,
     pub rooms: Vec<RoomInfo>,
     pub people: HashMap<AccountId, Person>,
+    pub handles: HashMap<String, AccountId>,
     pub timelines: HashMap<RoomId, Timeline>,
     pub status: Status,
     /// When the connection was lost, by this device's clock.
@@ -57,7 +65,17 @@ pub struct Session {
     pub typed: HashMap<RoomId, String>,
     /// Drafts are kept in this tab only: the browser keeps nothing, or has no room.
     pub not_kept: bool,
+    /// The texts that a message had, as last asked for.
+    pub history: Option<(ClientId, Vec<Version>)>,
+    /// Pinned messages of the rooms that they were asked for, newest first.
+    pub pins: HashMap<RoomId, Vec<Arc<Row>>>,
+    /// What was not carried out, and why.
+    pub notice: Option<String>,
     pub check: Option<Check>,
+    /// Messages that name me, as far as they are loaded.
+    pub mentions: Option<Mentions>,
+    /// The last mark, while it can be taken back.
+    pub marked: Option<Marked>,
     /// Where each room stood when it was subscribed and how far it had to come, until it has.
     catching: HashMap<RoomId, (u64, u64)>,
     asks: BTreeMap<u64, (RoomId, Ask)>,
@@ -80,8 +98,23 @@ pub struct Session {
     unpinned_at: Option<u64>,
     /// A row to show as soon as it is loaded.
     go_to: Option<u64>,
+    /// The newest ordinal that was seen here, by room.
     seen: HashMap<RoomId, u64>,
-    lagging: std::collections::HashSet<RoomId>,
+    /// Read pointers that the server may not have got.
+    unsaid: HashMap<RoomId, Pointer>,
+    /// The looked-at room was marked as unread: what is on the screen does not count as read until one comes back.
+    held: Option<RoomId>,
+    entered: Option<Entered>,
+    pub notices: Notices,
+    /// What the title and the favicon say.
+    shown_total: (u32, u32),
+    /// The list of mentions is looked at.
+    at_mentions: bool,
+    /// The page of mentions that is asked for: its request, and what it is before.
+    mentions_asked: Option<(u64, Option<u64>)>,
+    /// Handles that were asked for on this connection.
+    asked_handles: HashSet<String>,
+    lagging: HashSet<RoomId>,
 }
 
 impl Session {
@@ -92,7 +125,8 @@ impl Session {
             me,
             workspace: boot.workspace.clone(),
             rooms: boot.rooms.clone(),
-            people: boot.people.iter().map(|person| (person.id, person.clone())).collect(),
+            people: HashMap::new(),
+            handles: HashMap::new(),
             timelines: HashMap::new(),
             status: Status::Starting,
             offline_since: None,
@@ -102,7 +136,12 @@ impl Session {
             outbox: Outbox::default(),
             typed: HashMap::new(),
             not_kept: false,
+            history: None,
+            pins: HashMap::new(),
+            notice: None,
             check: None,
+            mentions: boot.mentions.clone(),
+            marked: None,
             catching: HashMap::new(),
             asks: BTreeMap::new(),
             wanted: Vec::new(),
@@ -119,14 +158,28 @@ impl Session {
             unpinned_at: None,
             go_to: None,
             seen: HashMap::new(),
-            lagging: std::collections::HashSet::new(),
+            unsaid: HashMap::new(),
+            held: None,
+            entered: None,
+            notices: Notices::default(),
+            shown_total: (0, 0),
+            at_mentions: boot.mentions.is_some(),
+            mentions_asked: None,
+            asked_handles: HashSet::new(),
+            lagging: HashSet::new(),
         };
+        boot.people.iter().for_each(|person| session.know(person.clone()));
         if let Some(page) = &boot.page {
             session.timelines.insert(page.room, Timeline::from_page(page));
             session.looking_at = Some(page.room);
             session.mark_unread(page.room);
         }
         Some(session)
+    }
+
+    pub(super) fn know(&mut self, person: Person) {
+        self.handles.insert(person.handle.clone(), person.id);
+        self.people.insert(person.id, person);
     }
 
     pub fn room(&self, id: RoomId) -> Option<&RoomInfo> {
@@ -187,6 +240,7 @@ impl Session {
             Input::Look { room, at } => self.look(room, at, &mut out),
             Input::LookAway => self.look_away(&mut out),
             Input::Write(draft) => self.write(draft, &mut out),
+            Input::Act(act) => self.act(act, &mut out),
             Input::Typed(room, text) => self.type_in(room, text, &mut out),
             Input::Restore(kept) => {
                 kept.into_iter().for_each(|kept| self.put(kept));
@@ -203,7 +257,10 @@ impl Session {
             }
             Input::Gone(id) => {
                 self.outbox.remove(id);
-                self.timelines.values_mut().for_each(|timeline| timeline.drop_echo(id));
+                for timeline in self.timelines.values_mut() {
+                    timeline.drop_echo(id);
+                    timeline.drop_act(id);
+                }
                 self.send_outbox(&mut out);
             }
             Input::Sender(sender) => {
@@ -223,7 +280,28 @@ impl Session {
                 self.unpinned_at = if pinned { None } else { self.unpinned_at.or(head) };
             }
             Input::Seen(ordinal) => self.saw(ordinal, &mut out),
+            Input::LookAtMentions => self.look_at_mentions(&mut out),
+            Input::OlderMentions => self.older_mentions(&mut out),
+            Input::Want(room, wanted) => self.want_of(room, wanted, &mut out),
+            Input::Permission(permission) => self.notices.permission = permission,
+            Input::NeverAsk => self.never_ask(&mut out),
+            Input::Open { room, ordinal } => self.open(room, ordinal),
+            Input::NewLine { above } => self.new_line(above),
+            Input::MarkUnread(ordinal) => self.mark_unread_from(ordinal, &mut out),
+            Input::MarkRead(room) => self.mark_read(vec![room], &mut out),
+            Input::MarkAllRead => {
+                let rooms = self.rooms.iter().map(|room| room.id).collect();
+                self.mark_read(rooms, &mut out);
+            }
+            Input::UndoMark => self.undo_mark(&mut out),
+            Input::DropUndo => self.marked = None,
             Input::Check => self.begin_check(&mut out),
+            Input::History(of) => self.ask_history(of, &mut out),
+            Input::Pins => self.ask_pins(&mut out),
+        }
+        let total = self.total();
+        if std::mem::replace(&mut self.shown_total, total) != total {
+            out.push(Effect::Total { mentions: total.0, rooms: total.1 });
         }
         if out.iter().any(|effect| matches!(effect, Effect::Send(_))) {
             self.said_at = now;
@@ -235,17 +313,6 @@ impl Session {
         let marks = self.marks.entry(room).or_default();
         marks.retain(|other| std::mem::discriminant(&other.what) != std::mem::discriminant(&mark.what));
         marks.push(mark);
-    }
-
-    /// The line above what is unread, as it is when the room is entered.
-    fn mark_unread(&mut self, room: RoomId) {
-        let badge = self.room(room).map(|info| info.badge).unwrap_or_default();
-        if let Some(marks) = self.marks.get_mut(&room) {
-            marks.retain(|mark| !matches!(mark.what, MarkKind::New | MarkKind::CaughtUp { .. }));
-        }
-        if badge.unread > 0 {
-            self.put_mark(room, Mark { after: badge.read, what: MarkKind::New });
-        }
     }
 
     /// What was left in the composer of the looked-at room.

@@ -3,12 +3,26 @@
 use super::window::{Ask, cut};
 use super::{Effect, Session, Status};
 use crate::protocol::frame::{ResetReason, RoomInfo};
-use crate::protocol::{AccountId, ClientFrame, Event, EventBody, PageAt, RoomId};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId,
+};
+use crate::text::mentions;
 use crate::timeline::{Applied, Mark, MarkKind, Timeline};
 use std::sync::Arc;
 
 /// Rooms whose rows are kept when one looks at another.
 const KEPT_ROOMS: usize = 8;
+
+/// The text that an event writes.
+fn text_of(event: &Event) -> Option<&str> {
+    match event.body.as_ref()? {
+        EventBody::Message(body) => Some(&body.text),
+        EventBody::Act(ActBody { value: ActValue::Text(text) | ActValue::Restored { restored: text } }) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
 
 impl Session {
     pub(super) fn look(&mut self, room: RoomId, at: Option<u64>, out: &mut Vec<Effect>) {
@@ -19,6 +33,7 @@ impl Session {
             return;
         }
         self.unfollow(out);
+        self.at_mentions = false;
         self.looking_at = Some(room);
         self.go_to = at;
         self.offer(out);
@@ -41,6 +56,7 @@ impl Session {
     /// The room that was looked at is no longer followed; its rows stay for when one comes back.
     fn unfollow(&mut self, out: &mut Vec<Effect>) {
         (self.unpinned_at, self.left_at, self.go_to, self.check) = (None, None, None, None);
+        (self.held, self.entered) = (None, None);
         self.wanted.clear();
         if let Some(room) = self.looking_at
             && self.status == Status::Live
@@ -70,14 +86,20 @@ impl Session {
         }
     }
 
-    pub(super) fn saw(&mut self, ordinal: u64, out: &mut Vec<Effect>) {
-        let Some(room) = self.looking_at else { return };
-        let seen = self.seen.entry(room).or_default();
-        if ordinal > *seen {
-            *seen = ordinal;
-            if self.status == Status::Live {
-                out.push(Effect::Send(ClientFrame::Read { room, lane: 0, generation: 0, ordinal }));
-            }
+    pub(super) fn ask_history(&mut self, of: ClientId, out: &mut Vec<Effect>) {
+        self.history = None;
+        if let Some(room) = self.looking_at
+            && let Some(req) = self.request(room, Ask::History(of))
+        {
+            out.push(Effect::Send(ClientFrame::History { req, room, target: of }));
+        }
+    }
+
+    pub(super) fn ask_pins(&mut self, out: &mut Vec<Effect>) {
+        if let Some(room) = self.looking_at
+            && let Some(req) = self.request(room, Ask::Pins)
+        {
+            out.push(Effect::Send(ClientFrame::Pins { req, room }));
         }
     }
 
@@ -90,7 +112,11 @@ impl Session {
             Applied::Advanced => {
                 cut(timeline, !scrolled_up);
                 self.caught_up(room);
-                self.introduce(room, [event.header.author], out);
+                // Pinned, deleted or edited: a list that was loaded says so.
+                if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {
+                    self.ask_pins(out);
+                }
+                self.introduce([(event.header.author, text_of(event))], out);
                 if let Some(ordinal) = event.ordinal.filter(|_| !mine && event.lane == 0 && looked_at) {
                     self.announce(event, out);
                     if let Some(after) = self.left_at.take_if(|left_at| *left_at < ordinal) {
@@ -113,11 +139,17 @@ impl Session {
         }
     }
 
-    pub(super) fn put_room(&mut self, room: RoomInfo) {
-        let joined = self.looking_at == Some(room.id)
-            && room.joined
-            && self.room(room.id).is_some_and(|known| !known.joined);
+    /// A room as the server has it; its badge counts if it is the one of a welcome, else it comes by itself.
+    pub(super) fn put_room(&mut self, mut room: RoomInfo, with_badge: bool) {
         let id = room.id;
+        let was_in = self.room(id).is_some_and(|known| known.joined);
+        if !was_in {
+            self.forget_reading(id);
+        }
+        if !with_badge && was_in {
+            room.badge = self.room(id).map(|known| known.badge).unwrap_or_default();
+        }
+        let joined = self.looking_at == Some(id) && room.joined && self.room(id).is_some() && !was_in;
         match self.rooms.iter_mut().find(|known| known.id == room.id) {
             Some(known) => *known = room,
             None => {
@@ -138,24 +170,35 @@ impl Session {
         }
     }
 
-    /// Asks who authors are whose names are not known yet.
-    pub(super) fn introduce(
-        &self,
-        room: RoomId,
-        also: impl IntoIterator<Item = AccountId>,
+    /// Asks who authors are, and who is named, where that is not known yet.
+    pub(super) fn introduce<'a>(
+        &mut self,
+        said: impl IntoIterator<Item = (AccountId, Option<&'a str>)>,
         out: &mut Vec<Effect>,
     ) {
-        let rows = self.timelines.get(&room);
-        let mut ids: Vec<_> = also.into_iter().collect();
-        if ids.is_empty() {
-            ids.extend(rows.into_iter().flat_map(Timeline::rows).map(|row| row.author));
+        let (mut ids, mut handles) = (Vec::new(), Vec::new());
+        for (author, text) in said {
+            if !self.people.contains_key(&author) && !ids.contains(&author) {
+                ids.push(author);
+            }
+            for handle in mentions(text.unwrap_or("")) {
+                if !self.handles.contains_key(&handle) && self.asked_handles.insert(handle.clone()) {
+                    handles.push(handle);
+                }
+            }
         }
-        ids.retain(|id| !self.people.contains_key(id));
-        ids.sort_unstable();
-        ids.dedup();
-        if !ids.is_empty() {
+        if !ids.is_empty() || !handles.is_empty() {
             ids.truncate(100);
-            out.push(Effect::Send(ClientFrame::People { ids }));
+            handles.truncate(100);
+            out.push(Effect::Send(ClientFrame::People { ids, handles }));
         }
+    }
+
+    /// As [`Session::introduce`], for the loaded rows of a room.
+    pub(super) fn introduce_rows(&mut self, room: RoomId, out: &mut Vec<Effect>) {
+        let rows: Vec<_> = self.timelines.get(&room).into_iter().flat_map(Timeline::rows).cloned().collect();
+        let said = rows.iter().map(|row| (row.author, row.text.as_deref()));
+        let others = rows.iter().flat_map(|row| row.reactions.values().flatten().chain(&row.pinned));
+        self.introduce(said.chain(others.map(|id| (*id, None))), out);
     }
 }

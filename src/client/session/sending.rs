@@ -2,10 +2,10 @@
 
 use super::window::Ask;
 use super::{Effect, Session, Status};
-use crate::client::outbox::{Kept, KeptState, Out};
-use crate::protocol::frame::Draft;
+use crate::client::outbox::{Kept, KeptState, Out, Proposed};
+use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{ClientFrame, ClientId, ErrorCode, Outcome, Refusal, RoomId};
-use crate::timeline::Echo;
+use crate::timeline::{ActEcho, ActState, Echo};
 
 impl Session {
     pub(super) fn write(&mut self, draft: Draft, out: &mut Vec<Effect>) {
@@ -14,6 +14,19 @@ impl Session {
         if self.looking_at == Some(draft.room) {
             self.want(Ask::Jump, out);
         }
+        self.propose(Proposed::Message(draft), out);
+    }
+
+    /// Changes a message. What it was to become before, and was never sent, is no longer wanted.
+    pub(super) fn act(&mut self, act: ActDraft, out: &mut Vec<Effect>) {
+        if let Some(unsent) = self.outbox.unsent_act(act.target, &act.slot) {
+            self.drop_draft(unsent, out);
+        }
+        self.propose(Proposed::Act(act), out);
+    }
+
+    fn propose(&mut self, draft: Proposed, out: &mut Vec<Effect>) {
+        self.notice = None;
         let kept = Kept::new(draft, self.now);
         out.push(Effect::Keep(kept.clone()));
         self.put(kept);
@@ -33,7 +46,7 @@ impl Session {
 
     /// Takes a draft into the outbox and shows it.
     pub(super) fn put(&mut self, kept: Kept) {
-        let (id, room) = (kept.id(), kept.draft.room);
+        let (id, room) = (kept.id(), kept.room());
         self.outbox.put(kept);
         if let Some(kept) = self.outbox.get(id)
             && let KeptState::Stored { seq, .. } = kept.state
@@ -47,10 +60,22 @@ impl Session {
     /// Brings a draft's line in its room up to date.
     pub(super) fn show_echo(&mut self, id: ClientId) {
         let Some(kept) = self.outbox.get(id) else { return };
-        let Some(timeline) = self.timelines.get_mut(&kept.draft.room) else { return };
-        if let Some(state) = kept.shown(self.outbox.is_under_way(id)) {
-            timeline.echo(Echo { draft: kept.draft.clone(), at: kept.at, state: state.clone() });
-            timeline.mark(id, state);
+        let Some(timeline) = self.timelines.get_mut(&kept.room()) else { return };
+        match &kept.draft {
+            Proposed::Message(draft) => {
+                if let Some(state) = kept.shown(self.outbox.is_under_way(id)) {
+                    timeline.echo(Echo { draft: draft.clone(), at: kept.at, state: state.clone() });
+                    timeline.mark(id, state);
+                }
+            }
+            Proposed::Act(act) => {
+                let state = match &kept.state {
+                    KeptState::Stored { seq, .. } => ActState::Stored { seq: *seq },
+                    KeptState::NotSent { why } => ActState::Failed { why: why.clone() },
+                    _ => ActState::Waiting,
+                };
+                timeline.echo_act(ActEcho { act: act.clone(), by: self.me.id, at: kept.at, state });
+            }
         }
     }
 
@@ -84,12 +109,13 @@ impl Session {
         out.extend(changed.into_iter().map(Effect::Keep));
         for next in next {
             let id = match &next {
-                Out::Post(draft) => draft.id,
+                Out::Propose(draft) => draft.id(),
                 Out::Outcome(id) | Out::Void { target: id, .. } => *id,
             };
             self.show_echo(id);
             out.push(Effect::Send(match next {
-                Out::Post(draft) => ClientFrame::Post(draft),
+                Out::Propose(Proposed::Message(draft)) => ClientFrame::Post(draft),
+                Out::Propose(Proposed::Act(act)) => ClientFrame::Act(act),
                 Out::Outcome(id) => ClientFrame::Outcome { id },
                 Out::Void { void, target } => ClientFrame::Void { id: void, target },
             }));
@@ -111,11 +137,19 @@ impl Session {
         self.send_outbox(out);
     }
 
-    fn taken_back(&mut self, id: ClientId, edit: bool, out: &mut Vec<Effect>) {
-        let Some(kept) = self.outbox.remove(id) else { return };
-        self.timelines.values_mut().for_each(|timeline| timeline.drop_echo(id));
+    fn drop_draft(&mut self, id: ClientId, out: &mut Vec<Effect>) -> Option<Kept> {
+        let kept = self.outbox.remove(id)?;
+        for timeline in self.timelines.values_mut() {
+            timeline.drop_echo(id);
+            timeline.drop_act(id);
+        }
         out.push(Effect::Forget(id));
-        let Draft { room, text, .. } = kept.draft;
+        Some(kept)
+    }
+
+    fn taken_back(&mut self, id: ClientId, edit: bool, out: &mut Vec<Effect>) {
+        let Some(kept) = self.drop_draft(id, out) else { return };
+        let Proposed::Message(Draft { room, text, .. }) = kept.draft else { return };
         if edit && self.looking_at == Some(room) {
             out.push(Effect::Compose(room, text));
         } else if edit {
@@ -150,7 +184,7 @@ impl Session {
         match (outcome, &kept.state) {
             (Outcome::Stored { .. }, KeptState::Stored { .. } | KeptState::TakingBack { .. }) => {}
             (Outcome::Stored { seq, .. }, _) => {
-                let room = kept.draft.room;
+                let room = kept.room();
                 self.set(id, KeptState::Stored { seq: seq.unwrap_or(0), at: self.now }, out);
                 if let Some(timeline) = self.timelines.get_mut(&room) {
                     timeline.answered(id, outcome);
@@ -158,7 +192,7 @@ impl Session {
             }
             // Another tab took it back.
             (Outcome::Refused { why: Refusal::Void }, _) => self.taken_back(id, false, out),
-            (Outcome::Refused { why }, _) => self.set(id, KeptState::NotSent { why: why.to_string() }, out),
+            (Outcome::Refused { why }, _) => self.not_done(id, why.to_string(), out),
         }
         self.send_outbox(out);
     }
@@ -176,8 +210,9 @@ impl Session {
         let state = match (code, &kept.state) {
             (ErrorCode::NotFound, KeptState::Asking) => KeptState::Question,
             (ErrorCode::NotFound, KeptState::Stored { .. }) => {
-                let room = kept.draft.room;
-                self.set(id, KeptState::Lost, out);
+                let (room, message) = (kept.room(), matches!(kept.draft, Proposed::Message(_)));
+                // An act is harmless to do again; a message is asked about.
+                self.set(id, if message { KeptState::Lost } else { KeptState::Waiting }, out);
                 self.order_echoes(room);
                 // Where one is gone others may be.
                 self.outbox.settled(id);
@@ -186,10 +221,22 @@ impl Session {
             }
             // The tick tries again.
             (code, _) if code.try_again() => return self.show_echo(id),
-            (_, KeptState::Waiting) => KeptState::NotSent { why: message },
+            (_, KeptState::Waiting) => return self.not_done(id, message, out),
             _ => return,
         };
         self.set(id, state, out);
+    }
+
+    /// What was not carried out: a text stays its author's; anything else is undone, and said.
+    fn not_done(&mut self, id: ClientId, why: String, out: &mut Vec<Effect>) {
+        let Some(kept) = self.outbox.get(id) else { return };
+        if kept.draft.text().is_some() {
+            self.set(id, KeptState::NotSent { why }, out);
+        } else {
+            self.drop_draft(id, out);
+            self.notice = Some(format!("Not done: {why}"));
+        }
+        self.send_outbox(out);
     }
 
     pub(super) fn purge(&mut self, out: &mut Vec<Effect>) {

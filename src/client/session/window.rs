@@ -3,7 +3,7 @@
 use super::{Effect, Session, Status};
 use crate::client::outbox::Kept;
 use crate::protocol::frame::ResetReason;
-use crate::protocol::{ClientFrame, ErrorCode, Page, PageAt, RoomId, bounds};
+use crate::protocol::{ClientFrame, ClientId, ErrorCode, Page, PageAt, RoomId, bounds};
 use crate::timeline::{Mark, MarkKind, Paged, Timeline};
 
 /// Rows that a room's window keeps; it grows to half as many again before it is cut.
@@ -22,7 +22,11 @@ pub(super) enum Ask {
     Hole,
     /// Events between the cursor and one that came early.
     Missing,
+    /// What is new, to be notified of.
+    Notice,
     Headers,
+    History(ClientId),
+    Pins,
 }
 
 impl Session {
@@ -54,6 +58,7 @@ impl Session {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
+            Ask::History(_) | Ask::Pins => self.notice = Some(message.to_owned()),
             // What is still wanted is asked for again at the next tick.
             Ask::First | Ask::Again(_) if code.try_again() => self.ask(room, ask, PageAt::Newest, out),
             _ => {}
@@ -113,6 +118,9 @@ impl Session {
 
     pub(super) fn page(&mut self, req: u64, page: &Page, out: &mut Vec<Effect>) {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
+        if ask == Ask::Notice {
+            return self.notice_page(page, out);
+        }
         let paged = match (self.timelines.get_mut(&room), ask) {
             (Some(timeline), Ask::First | Ask::Again(_)) => {
                 let head = timeline.head();
@@ -162,7 +170,7 @@ impl Session {
             (Paged::Stale, _) => {}
             (Paged::Rewritten, _) => self.load_again(room, ResetReason::Rewritten, out),
         }
-        self.introduce(room, [], out);
+        self.introduce_rows(room, out);
         self.fill(room, out);
     }
 

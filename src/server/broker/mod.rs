@@ -2,9 +2,11 @@
 //! `tests/suite/conformance.rs` holds every backend to it.
 
 pub mod embedded;
+pub mod moving;
 pub mod redis;
 mod signal;
 
+pub use crate::protocol::Pointer;
 pub use signal::{Signal, Signals};
 
 use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
@@ -131,13 +133,6 @@ pub enum SecretOp {
     Delete,
 }
 
-/// A place in a lane up to which an account has read: merged by maximum, generation first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Pointer {
-    pub generation: u64,
-    pub ordinal: u64,
-}
-
 /// How durable an acknowledged entry is, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Durability {
@@ -171,7 +166,7 @@ pub trait Broker: Send + Sync {
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
 
     /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
-    /// yet. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
+    /// yet. With a limit of 0 it does not wait: it only compares. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
     /// while it cannot be reached, also in the middle of the wait. Cancelling the wait loses nothing.
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>>;
 

@@ -8,12 +8,16 @@ mod connect;
 mod durability;
 mod entries;
 mod fault;
+mod mark;
+mod moving;
+mod place;
 mod script;
 mod settings;
 mod signals;
 mod tail;
 mod writer;
 
+pub use moving::{StoreSource, StoreTarget};
 pub use settings::{DEFAULT_PREFIX, RedisSettings};
 
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
@@ -45,8 +49,11 @@ impl Redis {
     /// Needs a tokio runtime.
     pub async fn open(settings: &RedisSettings) -> Result<Redis, String> {
         let line = Line::new(Arc::new(Connector::new(settings.clone())?));
-        let keys = Keys { log: settings.key("log"), erased: settings.key("erased") };
+        let keys = Keys::of(settings);
         let durability = durability::ask(&line).await?;
+        if let Some(says) = mark::says(&line, &keys).await.map_err(|fault| fault.to_string())? {
+            return Err(says);
+        }
         let shared = Shared::new(line, keys);
         shared.start().await.map_err(|fault| fault.to_string())?;
         let (appends, waiting) = mpsc::channel(WAITING_APPENDS);
@@ -102,6 +109,19 @@ impl Redis {
         let version = version.parse().unwrap_or(0);
         Ok((version > 0).then_some(Secret { value, version }))
     }
+}
+
+/// Numbers with leading zeros, so that texts compare as pointers do.
+fn pointer_text(pointer: Pointer) -> String {
+    format!("{:020} {:020}", pointer.generation, pointer.ordinal)
+}
+
+fn pointers(fields: Vec<(String, String)>) -> Vec<(String, Pointer)> {
+    let pointer = |text: &str| {
+        let (generation, ordinal) = text.split_once(' ')?;
+        Some(Pointer { generation: generation.parse().ok()?, ordinal: ordinal.parse().ok()? })
+    };
+    fields.into_iter().filter_map(|(name, text)| Some((name, pointer(&text)?))).collect()
 }
 
 impl Drop for Redis {
@@ -182,15 +202,11 @@ impl Broker for Redis {
             } else {
                 let mut call = REGISTERS.call(&[&key]);
                 for (name, pointer) in &raise {
-                    call.arg(name).arg(format!("{:020} {:020}", pointer.generation, pointer.ordinal));
+                    call.arg(name).arg(pointer_text(*pointer));
                 }
                 REGISTERS.run(line, &call).await.map_err(|fault| line.broker_error(fault))?
             };
-            let pointer = |text: &str| {
-                let (generation, ordinal) = text.split_once(' ')?;
-                Some(Pointer { generation: generation.parse().ok()?, ordinal: ordinal.parse().ok()? })
-            };
-            Ok(all.into_iter().filter_map(|(name, text)| Some((name, pointer(&text)?))).collect())
+            Ok(pointers(all))
         }
         .boxed()
     }

@@ -4,7 +4,9 @@ mod times;
 
 use super::Ended;
 use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId, WorkspaceId};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, Pointer, Raise, RoomId, WorkspaceId,
+};
 use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
 use crate::server::config::Config;
 use crate::server::fold::{AccountBody, LOG_FORMAT, RoomBody, WorkspaceBody};
@@ -39,6 +41,8 @@ const ROOMS: [(&str, &str, usize); 8] = [
     ("Random", "Whatever else", 200),
     ("Deploys", "One line for each deploy, by the robot's owner", 10_000),
 ];
+
+const REACTIONS: [&str; 5] = ["🌊", "👍", "🎉", "👀", "❤️"];
 
 const LINES: [&str; 24] = [
     "Failover drill went through on the second node. 50 clients, 3 kills, nothing doubled.",
@@ -99,8 +103,9 @@ pub fn run(config: Config) -> Ended {
                 });
                 let unread = if room.name == UNREAD_ROOM { UNREAD as u64 } else { 0 };
                 let ordinal = read.unwrap_or(0).saturating_sub(unread);
-                let pointer = crate::server::broker::Pointer { generation: 0, ordinal };
-                let _ = crate::server::rooms::read(&node, *account, room.id, 0, pointer).await;
+                let pointer = Pointer { generation: 0, ordinal };
+                let raise = Raise { room: room.id, lane: 0, pointer };
+                let _ = crate::server::unread::raise(&node, *account, vec![raise]).await;
             }
             if n < LINKS {
                 let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;
@@ -165,17 +170,29 @@ pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64,
             let quote = if dice.next(25) == 0 { last } else { None };
             let id = ClientId::random();
             last = Some(id);
-            let message = MessageBody { text, quote };
+            let message = MessageBody { text: text.clone(), quote };
             log.push((at, Proposal::new(author, id, Kind::Message, &message).room(room)));
-            if dice.next(12) == 0 && name != "Deploys" {
-                for account in people.iter().take(1 + dice.next(4)) {
-                    let act = ActBody { value: ActValue::On(true) };
-                    let act = Proposal::new(*account, ClientId::random(), Kind::Act, &act);
-                    let act = act.room(room).target(target(&id.to_string())?);
-                    // Never in the future: the newest message is three minutes old.
-                    let soon = at + 10_000 + dice.next(150_000) as i64;
-                    log.push((soon, act.slot(target(&format!("react:🌊:{account}"))?)));
+            if name == "Deploys" {
+                continue;
+            }
+            // Never in the future: the newest message is three minutes old.
+            let mut act = |by: AccountId, slot: &str, value: ActValue| {
+                let soon = at + 10_000 + dice.next(150_000) as i64;
+                let act = Proposal::new(by, ClientId::random(), Kind::Act, &ActBody { value }).room(room);
+                log.push((soon, act.target(target(&id.to_string())?).slot(target(slot)?)));
+                Ok::<_, BrokerError>(())
+            };
+            if n % 12 == 5 {
+                let emoji = REACTIONS[n % REACTIONS.len()];
+                for account in people.iter().take(1 + n % 4) {
+                    act(*account, &format!("react:{emoji}:{account}"), ActValue::On(true))?;
                 }
+            }
+            if n % 37 == 7 {
+                act(author, "text", ActValue::Text(format!("{text}\nLater: this holds for both nodes.")))?;
+            }
+            if n % 173 == 29 {
+                act(people[n % people.len()], "pin", ActValue::On(true))?;
             }
         }
     }

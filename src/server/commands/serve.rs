@@ -8,6 +8,7 @@ use crate::server::config::Config;
 use crate::server::node::{Node, Readiness};
 use crate::server::{accounts, addresses, router, serve};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub fn run(config: Config) -> Ended {
         let shown = node.config.public_url.as_ref().map(|url| url.as_str().to_owned());
         let host = if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
         let shown = shown.unwrap_or_else(|| format!("http://{host}:{}", address.port()));
+        // Before anybody is told that it serves: from here on a stop drains.
+        let stop = stop_signal();
         println!("Beck is ready: {shown} (data: {}; {})", folder.display(), durability.words);
         if let Some(warning) = durability.warning {
             println!("Warning: {warning}");
@@ -51,14 +54,14 @@ pub fn run(config: Config) -> Ended {
             println!("{line}");
         }
         if accounts::needs_setup(&node)
-            && let Some(code) = &node.auth.setup_code
+            && let Some(code) = node.setup_code().await.map_err(|fault| fault.to_string())?
         {
             println!("The first account needs this one-time code: {code}");
         }
         if let Readiness::Unready(why) = node.readiness() {
             println!("Not ready: {why}");
         }
-        serve::serve(node.clone(), app, listener, stop_signal()).await;
+        serve::serve(node.clone(), app, listener, stop).await;
         println!("Beck has stopped.");
         Ok(())
     }
@@ -72,18 +75,28 @@ fn public_folder() -> Option<PathBuf> {
     set.or_else(beside).filter(|folder| folder.is_dir())
 }
 
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Listens at once, not only when it is polled.
+fn stop_signal() -> impl Future<Output = ()> {
+    let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            if let Ok(mut stop) = signal(kind) {
+                let stopped = async move {
+                    let _ = stop.recv().await;
+                };
+                stops.push(stopped.boxed());
             }
-            return;
         }
     }
-    let _ = interrupt.await;
+    if stops.is_empty() {
+        let stopped = async {
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        stops.push(stopped.boxed());
+    }
+    async move {
+        let _ = futures::future::select_all(stops).await;
+    }
 }

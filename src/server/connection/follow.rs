@@ -26,11 +26,11 @@ impl Connection {
         self.mailbox.begin(id);
         let epoch = self.node.epoch();
         // Another server may have made the room just now.
-        if !self.node.directory().can(self.me, Action::Read, id) && self.node.catch_up().await.is_err() {
+        let can = || self.node.directory().can(self.me, Action::Read, id);
+        let Ok(allowed) = self.node.sure(|can| !can, can).await else {
             room.close(&self.mailbox);
             return self.send_elsewhere().await;
-        }
-        let allowed = self.node.directory().can(self.me, Action::Read, id);
+        };
         let place = || {
             self.node.state.read(|state| {
                 let head = state.room_head(id)?;
@@ -42,16 +42,13 @@ impl Connection {
                 Ok((head, reason, ahead))
             })
         };
-        let mut found = place();
-        if let (true, Ok((_, _, true))) = (allowed, &found) {
-            // It was served by another server that has read on further. Only who has read to the end may say that
-            // what somebody holds is not in the log.
-            if self.node.catch_up().await.is_err() {
-                room.close(&self.mailbox);
-                return self.send_elsewhere().await;
-            }
-            found = place();
-        }
+        // It may have been served by another server that has read on further. Only who has read to the end may say that
+        // what somebody holds is not in the log.
+        let Ok(found) = self.node.sure(|found| allowed && matches!(found, Ok((.., true))), place).await
+        else {
+            room.close(&self.mailbox);
+            return self.send_elsewhere().await;
+        };
         let place = found.map(|(head, reason, _)| (head, reason));
         let (Ok((head, reason)), Some(epoch), true) = (place, epoch, allowed) else {
             room.close(&self.mailbox);

@@ -2,13 +2,14 @@
 
 use super::{Connection, End};
 use crate::protocol::{
-    ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, RoomId, ServerFrame, bounds,
+    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Raise, RoomId, ServerFrame,
+    bounds,
 };
-use crate::server::broker::Pointer;
 use crate::server::directory::Action;
-use crate::server::node::ProposeError;
+use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
+use crate::server::unread;
 use axum::extract::ws::Message;
 use futures::FutureExt;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ impl Connection {
                 return self.send(&error_frame(text, ErrorCode::BadFrame, message)).await;
             }
         };
+        let (node, me) = (self.node.clone(), self.me);
         match frame {
             ClientFrame::Hello { .. } | ClientFrame::Unknown => Ok(()),
             ClientFrame::Subscribe { room, since } => self.subscribe(room, since).await,
@@ -74,37 +76,39 @@ impl Connection {
             }
             ClientFrame::Post(draft) => {
                 let id = draft.id;
-                let posted = rooms::post(&self.node, self.me, draft);
-                self.answer_with(id, posted);
+                let posted = rooms::propose_post(&node, me, draft).await;
+                self.answer_with(id, async move { posted?.await });
                 Ok(())
             }
-            ClientFrame::Act { id, room, target, slot, value } => {
-                let acted = rooms::act(&self.node, self.me, (id, room, target), &slot, value);
-                self.answer_with(id, acted);
+            ClientFrame::Act(act) => {
+                let id = act.id;
+                let acted = rooms::propose_act(&node, me, act).await;
+                self.answer_with(id, async move { acted?.await });
                 Ok(())
             }
             ClientFrame::Void { id, target } => {
-                let (node, me) = (self.node.clone(), self.me);
                 self.answer_with(id, async move { rooms::void(&node, me, id, target).await });
                 Ok(())
             }
             ClientFrame::Outcome { id } => {
-                let known = self.node.state.read(|state| state.draft(id));
-                let known = known.map_err(RoomError::from).and_then(|known| {
-                    let mine = known.filter(|known| known.author == self.me);
+                let known = || {
+                    let known = node.state.read(|state| state.draft(id))?;
+                    let mine = known.filter(|known| known.author == me);
                     mine.map(|known| known.outcome).ok_or(RoomError::NotFound)
-                });
-                self.send(&answer(id, known)).await
+                };
+                self.send(&answer(id, sure(&node, known).await)).await
             }
             ClientFrame::Page { req, room, lane, at, limit, at_least } => {
-                let frame = match rooms::page(&self.node, self.me, (room, lane), at, limit, at_least) {
+                let page = || rooms::page(&node, me, (room, lane), at, limit, at_least);
+                let frame = match sure(&node, page).await {
                     Ok(page) => ServerFrame::Page { req, page },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
                 self.send(&frame).await
             }
             ClientFrame::Fetch { req, room, after, to } => {
-                let frame = match self.events(room, after, to.min(after.saturating_add(500))) {
+                let to = to.min(after.saturating_add(500));
+                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
                     Ok(events) => ServerFrame::Events { req, room, events },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
@@ -112,7 +116,7 @@ impl Connection {
             }
             ClientFrame::Headers { req, room, after, to } => {
                 let to = to.min(after.saturating_add(bounds::HEADERS_AT_ONCE));
-                let frame = match self.events(room, after, to) {
+                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
                     Ok(events) => {
                         let headers =
                             events.into_iter().map(|event| (event.header.clone(), event.chain)).collect();
@@ -122,19 +126,50 @@ impl Connection {
                 };
                 self.send(&frame).await
             }
-            ClientFrame::People { ids } => {
+            ClientFrame::History { req, room, target } => {
+                let frame = match rooms::history(&self.node, self.me, room, target) {
+                    Ok(versions) => ServerFrame::History { req, room, versions },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Pins { req, room } => {
+                let frame = match rooms::pins(&self.node, self.me, room) {
+                    Ok(rows) => ServerFrame::Pins { req, room, rows },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::People { ids, handles } => {
                 let directory = self.node.directory();
-                let people = ids.into_iter().take(100).filter_map(|id| directory.person(id)).collect();
+                let people = ids.into_iter().take(100).filter_map(|id| directory.person(id));
+                let named = handles.iter().take(100).filter_map(|handle| directory.by_handle(handle));
+                let people = people.chain(named.filter_map(|account| directory.person(account.id))).collect();
                 self.send(&ServerFrame::People { people }).await
             }
-            ClientFrame::Read { room, lane, generation, ordinal } => {
-                let pointer = Pointer { generation, ordinal };
-                match rooms::read(&self.node, self.me, room, lane, pointer).await {
+            ClientFrame::Want { room, wanted } => {
+                match unread::want(&self.node, self.me, room, wanted).await {
                     Ok(()) => Ok(()),
                     Err(fault) => self.send(&refused(None, None, &fault)).await,
                 }
             }
+            ClientFrame::Mentions { req, before } => {
+                let frame = match unread::mentions(&self.node, self.me, before) {
+                    Ok(page) => ServerFrame::Mentions { req, page },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Read(raise) => self.raise(vec![raise]).await,
+            ClientFrame::ReadAll { raise } => self.raise(raise).await,
             ClientFrame::Beat { positions } => self.compare(positions).await,
+        }
+    }
+
+    async fn raise(&mut self, raise: Vec<Raise>) -> Result<(), End> {
+        match unread::raise(&self.node, self.me, raise).await {
+            Ok(()) => Ok(()),
+            Err(fault) => self.send(&refused(None, None, &fault)).await,
         }
     }
 
@@ -149,16 +184,27 @@ impl Connection {
             answered.map(move |done| answer(id, done.unwrap_or(Err(ProposeError::Unknown.into()))));
         self.answers.push_back(answered.boxed());
     }
+}
 
-    fn events(&self, room: RoomId, after: u64, to: u64) -> Result<Vec<Arc<Event>>, RoomError> {
-        if !self.node.directory().can(self.me, Action::Read, room) {
-            return Err(RoomError::NotFound);
-        }
-        Ok(self.node.state.read(|state| {
-            let head = state.room_head(room)?;
-            state.events(&head, after, to)
-        })?)
+/// "Not found" and "behind" are answers of a node that has caught up.
+async fn sure<T>(node: &Node, ask: impl Fn() -> Result<T, RoomError>) -> Result<T, RoomError> {
+    let no = |answer: &Result<T, RoomError>| matches!(answer, Err(RoomError::NotFound | RoomError::Behind));
+    node.sure(no, ask).await?
+}
+
+fn events(
+    node: &Node,
+    me: AccountId,
+    room: RoomId,
+    (after, to): (u64, u64),
+) -> Result<Vec<Arc<Event>>, RoomError> {
+    if !node.directory().can(me, Action::Read, room) {
+        return Err(RoomError::NotFound);
     }
+    Ok(node.state.read(|state| {
+        let head = state.room_head(room)?;
+        state.events(&head, after, to)
+    })?)
 }
 
 fn answer(id: ClientId, done: Result<Outcome, RoomError>) -> ServerFrame {

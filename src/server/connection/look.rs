@@ -5,7 +5,7 @@ use crate::protocol::{CloseCode, ServerFrame};
 use crate::server::directory::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
-use crate::server::rooms;
+use crate::server::unread;
 use axum::extract::ws::Utf8Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -61,7 +61,7 @@ impl Connection {
         let directory = self.node.directory();
         let mut asked = std::mem::take(&mut self.badges);
         asked.retain(|room| directory.can(self.me, Action::Read, *room));
-        let Ok(badges) = rooms::badges(&self.node, self.me, asked.iter().copied()).await else {
+        let Ok(badges) = unread::badges(&self.node, self.me, asked.iter().copied()).await else {
             // The store cannot tell now: at the next heartbeat.
             self.badges = asked;
             self.badges_due = Some(self.look_up_at);
@@ -96,7 +96,7 @@ impl Connection {
             Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
             Err(_) => return Ok(()),
         }
-        let Ok(pointers) = rooms::pointers(&self.node, self.me).await else { return Ok(()) };
+        let Ok(pointers) = unread::pointers(&self.node, self.me).await else { return Ok(()) };
         if self.pointers.replace(pointers) != Some(pointers) {
             self.badges.extend(&self.watched);
             self.badges_due = Some(Instant::now());

@@ -217,7 +217,8 @@ impl Fold {
         let (allowed, formed) = match (&slot, &value) {
             (Slot::Text, value) => (own, matches!(value, None | Some(ActValue::Text(_)))),
             (Slot::Deleted, Some(ActValue::On(true))) => (own || owner, true),
-            (Slot::Deleted, None | Some(ActValue::Restored { .. })) => (own || owner, row.deleted.is_some()),
+            // The text comes with the act: nobody else may put words into an author's mouth.
+            (Slot::Deleted, None | Some(ActValue::Restored { .. })) => (own, row.deleted.is_some()),
             (Slot::Pin, Some(ActValue::On(_))) => (true, true),
             (Slot::React { account, .. }, Some(ActValue::On(_))) => (*account == header.author, true),
             _ => (true, false),

@@ -1,9 +1,11 @@
 //! What an accepted entry becomes in its room: the next event, a row, a slot of a row; and what erasing leaves of it.
 
 use super::{Fold, FoldError};
-use crate::protocol::{ClientId, Event, Hash, Kind, RoomId, Row};
+use crate::protocol::bounds::ROOM_HANDLE;
+use crate::protocol::{ClientId, Event, Hash, Kind, RoomId, Row, Slot};
 use crate::server::broker::Entry;
 use crate::server::state::{ReadError, Reader, RoomHead, event_body};
+use crate::text;
 use rusqlite::params;
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ impl Fold {
         ])?;
         if let Some(row) = Row::of(&event) {
             self.put_row(&head, &row)?;
+            self.put_mentions(&head, &row, header.g)?;
         } else if header.kind == Kind::Act {
             self.write_slot(&head, &event)?;
         }
@@ -62,8 +65,8 @@ impl Fold {
 
     fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
         let json = serde_json::to_string(row).map_err(ReadError::from)?;
-        let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, row)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, pinned, row)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         self.db.prepare_cached(sql)?.execute(params![
             head.n,
             row.lane as i64,
@@ -71,9 +74,43 @@ impl Fold {
             row.id.as_bytes(),
             row.author.as_str(),
             row.deleted.is_some(),
+            row.pinned.is_some() && row.deleted.is_none(),
             json
         ])?;
         Ok(())
+    }
+
+    /// Keeps whom a row's text names, of those who are there when it is written. `g` is the message's.
+    fn put_mentions(&self, head: &RoomHead, row: &Row, g: u64) -> Result<(), FoldError> {
+        for handle in text::mentions(row.text.as_deref().unwrap_or("")) {
+            let account = match self.directory.handles.get(&handle) {
+                Some(account) => account.as_str(),
+                None if handle == ROOM_HANDLE => ROOM_HANDLE,
+                None => continue,
+            };
+            let sql = "INSERT INTO mentions(room, lane, ordinal, account, author, g)
+                       VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+            self.db.prepare_cached(sql)?.execute(params![
+                head.n,
+                row.lane as i64,
+                row.ordinal as i64,
+                account,
+                row.author.as_str(),
+                g as i64
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn change_mentions(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
+        self.db
+            .prepare_cached("DELETE FROM mentions WHERE room = ?1 AND lane = ?2 AND ordinal = ?3")?
+            .execute(params![head.n, row.lane as i64, row.ordinal as i64])?;
+        let g: i64 = self
+            .db
+            .prepare_cached("SELECT g FROM events WHERE room = ?1 AND seq = ?2")?
+            .query_row(params![head.n, row.seq as i64], |row| row.get(0))?;
+        self.put_mentions(head, row, g as u64)
     }
 
     fn write_slot(&self, head: &RoomHead, event: &Event) -> Result<(), FoldError> {
@@ -83,6 +120,10 @@ impl Fold {
         let had_text = row.text.is_some();
         row.write(event);
         self.put_row(head, &row)?;
+        let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
+        if matches!(slot, Some(Slot::Text | Slot::Deleted)) {
+            self.change_mentions(head, &row)?;
+        }
         self.db
             .prepare_cached("INSERT OR IGNORE INTO acts(target, room, seq) VALUES(?1, ?2, ?3)")?
             .execute(params![target.as_bytes(), head.n, event.seq as i64])?;

@@ -7,6 +7,7 @@ use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, Hash, Refusal, RoomId};
 use crate::server::broker::Entry;
 use crate::server::directory::{Action, Room};
+use crate::server::state::{ReadError, Reader};
 use rusqlite::params;
 use std::sync::Arc;
 
@@ -85,10 +86,17 @@ impl Fold {
         Ok(Accepted::changing(id))
     }
 
-    fn add_member(&mut self, room: RoomId, account: AccountId) -> rusqlite::Result<()> {
-        self.db
-            .prepare_cached("INSERT OR IGNORE INTO members(room, account) VALUES(?1, ?2)")?
-            .execute([room.as_str(), account.as_str()])?;
+    /// The entry that is being decided makes a member: what was said before it is not unread.
+    fn add_member(&mut self, room: RoomId, account: AccountId) -> Result<(), ReadError> {
+        let head = self.head(room)?;
+        let since = Reader { db: &self.db }.lane_head(&head, 0)?;
+        let sql = "INSERT OR IGNORE INTO members(room, account, joined, since) VALUES(?1, ?2, ?3, ?4)";
+        self.db.prepare_cached(sql)?.execute(params![
+            room.as_str(),
+            account.as_str(),
+            head.seq as i64 + 1,
+            since as i64
+        ])?;
         Arc::make_mut(&mut self.directory).add_member(room, account);
         Ok(())
     }

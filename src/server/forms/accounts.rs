@@ -46,9 +46,19 @@ fn with_cookie(node: &Node, token: Option<&str>, answer: impl IntoResponse) -> R
 const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
 
 pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Response {
-    let right = node.auth.setup_code.as_deref().is_none_or(|code| auth::equal(code, field(&fields, "code")));
-    if !right {
-        return again("/setup", &fields, "One-time code: that is not the one the server printed.".into());
+    if !accounts::needs_setup(&node) {
+        return again(
+            "/setup",
+            &fields,
+            "This workspace has an owner already, or is not ready. Sign in.".into(),
+        );
+    }
+    match node.setup_code().await {
+        Ok(code) if code.as_deref().is_none_or(|code| auth::equal(code, field(&fields, "code"))) => {}
+        Ok(_) => {
+            return again("/setup", &fields, "One-time code: that is not the one the server printed.".into());
+        }
+        Err(fault) => return again("/setup", &fields, fault.to_string()),
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -56,7 +66,10 @@ pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Resp
         password: field(&fields, "password"),
     };
     match accounts::set_up(&node, field(&fields, "workspace"), new).await {
-        Ok((account, room)) => signed_in_to(&node, account, &format!("/r/{room}")).await,
+        Ok((account, room)) => {
+            node.drop_setup_code().await;
+            signed_in_to(&node, account, &format!("/r/{room}")).await
+        }
         Err(fault) => again("/setup", &fields, words(&fault)),
     }
 }

@@ -1,10 +1,11 @@
-//! Forms of rooms: make, join, leave, write.
+//! Forms of rooms: make, join, leave, write, read.
 
 use super::{Fields, again, field, me};
 use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, Outcome, RoomId};
+use crate::protocol::{ClientId, Level, Outcome, Pointer, Raise, RoomId};
 use crate::server::node::Node;
 use crate::server::rooms::{self, RoomError};
+use crate::server::unread;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -49,6 +50,59 @@ pub async fn leave_room(
     Ok(match rooms::leave(&node, me, room.parse::<RoomId>().map_err(|_| no_room())?).await {
         Ok(()) => Redirect::to("/rooms").into_response(),
         Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
+    })
+}
+
+/// What one wants to hear of a room: `level` (`all`, `mentions`, `nothing`), or `muted` (`1` or empty).
+pub async fn want(
+    State(node): State<Arc<Node>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let path = format!("/r/{room}");
+    let done = async {
+        let badges = unread::badges(&node, me, [room]).await?;
+        let mut wanted = badges.get(&room).ok_or(RoomError::NotFound)?.wanted;
+        match field(&fields, "level") {
+            "all" => wanted.level = Level::All,
+            "mentions" => wanted.level = Level::Mentions,
+            "nothing" => wanted.level = Level::Nothing,
+            _ => wanted.muted = !field(&fields, "muted").is_empty(),
+        }
+        unread::want(&node, me, room, wanted).await
+    };
+    Ok(match done.await {
+        Ok(()) => Redirect::to(&path).into_response(),
+        Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
+    })
+}
+
+/// Marks rooms as read up to what the page showed: the fields are rooms and ordinals.
+pub async fn read(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let parse = |(room, ordinal): (&String, &String)| Some((room.parse().ok()?, ordinal.parse().ok()?));
+    let rooms: BTreeMap<RoomId, u64> = fields.iter().filter_map(parse).collect();
+    let badges = unread::badges(&node, me, rooms.keys().copied()).await;
+    let raised = match badges {
+        Ok(badges) => {
+            let raise = rooms.iter().filter_map(|(room, ordinal)| {
+                let generation = badges.get(room)?.generation;
+                Some(Raise { room: *room, lane: 0, pointer: Pointer { generation, ordinal: *ordinal } })
+            });
+            unread::raise(&node, me, raise.collect()).await
+        }
+        Err(fault) => Err(fault),
+    };
+    Ok(match raised {
+        Ok(()) => Redirect::to("/unread").into_response(),
+        Err(fault) => again("/unread", &BTreeMap::new(), fault.to_string()),
     })
 }
 

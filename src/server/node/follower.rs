@@ -1,12 +1,14 @@
 //! The thread that folds what the broker gives, for as long as the node lives.
 
 use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
-use crate::protocol::Hash;
+use crate::protocol::{ClientId, Hash};
+use crate::server::broker::embedded::LogCopy;
 use crate::server::broker::{BrokerError, Entry, Head, SharedBroker};
+use crate::server::directory::Directory;
 use crate::server::fold::{Fold, FoldError};
 use futures::FutureExt;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
@@ -21,6 +23,10 @@ pub(super) struct Follower {
     pub(super) fold: Fold,
     pub(super) node: std::sync::Weak<Node>,
     pub(super) broker: SharedBroker,
+    /// The copy of a store's log; none where the log itself is in the folder.
+    pub(super) copy: Option<Arc<LogCopy>>,
+    /// The copy is a beginning of the log, and has what is folded.
+    pub(super) aligned: bool,
     pub(super) commands: mpsc::UnboundedReceiver<FoldCommand>,
     pub(super) publish_folded: watch::Sender<(u64, Hash)>,
     pub(super) publish_readiness: watch::Sender<Readiness>,
@@ -49,24 +55,13 @@ impl Follower {
         let mut pause = FIRST_PAUSE;
         let mut failed = false;
         loop {
-            let (g, link) = self.fold.folded();
-            let work = runtime.block_on(async {
-                tokio::select! {
-                    entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
-                    command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+            let done = if self.aligned {
+                match self.step(failed, runtime) {
+                    Some(done) => done,
+                    None => return,
                 }
-            });
-            let done = match work {
-                Work::End => return,
-                Work::Command(FoldCommand::Erase(id, reply)) => {
-                    let _ = reply.send(self.fold.erase(id).map_err(|fault| fault.to_string()));
-                    continue;
-                }
-                Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
-                Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
-                    Err(Stopped::Rewritten(fault.to_string()))
-                }
-                Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+            } else {
+                self.align_copy(runtime).map(|()| self.aligned = true)
             };
             let done = match done {
                 Err(Stopped::Rewritten(why)) => self.begin_anew(&why, runtime),
@@ -91,43 +86,83 @@ impl Follower {
         }
     }
 
+    /// Does what comes next; `None` at the end.
+    fn step(&mut self, failed: bool, runtime: &tokio::runtime::Handle) -> Option<Result<(), Stopped>> {
+        let (g, link) = self.fold.folded();
+        let work = runtime.block_on(async {
+            tokio::select! {
+                entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
+                command = self.commands.recv() => command.map_or(Work::End, Work::Command),
+            }
+        });
+        Some(match work {
+            Work::End => return None,
+            Work::Command(FoldCommand::Erase(id, entries, reply)) => {
+                let _ = reply.send(self.erase(id, &entries));
+                Ok(())
+            }
+            Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
+            Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
+                Err(Stopped::Rewritten(fault.to_string()))
+            }
+            Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+        })
+    }
+
+    fn erase(&mut self, id: ClientId, entries: &[u64]) -> Result<(), String> {
+        if let Some(copy) = &self.copy {
+            copy.erase(entries).map_err(|fault| fault.to_string())?;
+        }
+        self.fold.erase(id).map_err(|fault| fault.to_string())
+    }
+
     /// A full batch may be one of many: then where the log ends is looked up, once a second.
-    fn look_ahead(&mut self, batch: usize, folded: u64, runtime: &tokio::runtime::Handle) {
+    fn look_ahead(&mut self, batch: usize, runtime: &tokio::runtime::Handle) {
         if batch < FOLD_ENTRIES || self.looked.elapsed() < Duration::from_secs(1) {
             return;
         }
         self.looked = Instant::now();
         if let Ok(Some(head)) = runtime.block_on(self.broker.head())
-            && head.g > folded + LAG
+            && head.g > self.fold.folded().0 + LAG
         {
             self.head = head.g;
         }
     }
 
     fn fold_entries(&mut self, entries: &[Entry], runtime: &tokio::runtime::Handle) -> Result<(), Stopped> {
+        self.copy_entries(entries, runtime)?;
         let folded = self.fold.fold(entries).map_err(|fault| match fault {
             FoldError::State(_) => Stopped::Pausing(fault.to_string()),
             FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),
             FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.to_string()),
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };
-        // The directory before the number that others wait for; both before anyone is answered.
+        self.look_ahead(entries.len(), runtime);
+        self.publish(&node, |directory| {
+            node.publish(entries, &folded, directory);
+            if entries.first().is_some_and(|first| first.header.g == 1) {
+                node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Publishes where the fold stands: the directory before the number that others wait for, both before anyone is
+    /// told, and last whether the node is ready.
+    pub(super) fn publish(
+        &self,
+        node: &Node,
+        tell: impl FnOnce(&Directory) -> Result<(), Stopped>,
+    ) -> Result<(), Stopped> {
         let (directory, at) = (self.fold.directory(), self.fold.folded());
         *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         self.publish_folded.send_replace(at);
-        node.publish(entries, &folded, &directory);
-        if entries.first().is_some_and(|first| first.header.g == 1) {
-            node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
-        }
-        self.look_ahead(entries.len(), at.0, runtime);
-        if at.0 >= self.head {
+        tell(&directory)?;
+        let (folded, head) = (at.0, self.head);
+        let next = if folded >= head { Readiness::Ready } else { Readiness::Starting { folded, head } };
+        if next == Readiness::Ready {
             node.opened.store(true, Ordering::Release);
         }
-        let next = if at.0 >= self.head {
-            Readiness::Ready
-        } else {
-            Readiness::Starting { folded: at.0, head: self.head }
-        };
         self.publish_readiness.send_if_modified(|known| std::mem::replace(known, next.clone()) != next);
         Ok(())
     }
@@ -138,11 +173,6 @@ async fn follow(broker: &SharedBroker, after: Head, failed: bool) -> Result<Vec<
     if !failed {
         return broker.follow(after, FOLD_ENTRIES).await;
     }
-    // Not only that it can be reached: it must be the same log, or the node would be ready for a moment on another.
-    let found = broker.read(after.g.max(1), 1).await?;
-    if after.g > 0 && found.first().is_none_or(|first| first.header.g != after.g || first.link != after.link)
-    {
-        return Err(BrokerError::Rewritten(format!("entry {} is not the one that was folded", after.g)));
-    }
+    broker.follow(after, 0).await?;
     broker.follow(after, FOLD_ENTRIES).now_or_never().unwrap_or_else(|| Ok(Vec::new()))
 }

@@ -2,24 +2,15 @@
 //! lost in a file, folds the log again, and sends its clients back to compare their positions.
 
 use super::follower::{Follower, Stopped};
-use super::{FOLD_ENTRIES, Node, Outcomes, Readiness, StartError, check_workspace};
+use super::{FOLD_ENTRIES, Readiness, StartError, check_workspace};
 use crate::server::broker::BrokerError;
 use crate::server::fold::{FoldError, LostEvent};
 use std::io::Write;
 use std::path::Path;
-use std::sync::PoisonError;
 use tokio::runtime::Handle;
 
 /// The file in the data folder that lost events are added to, one JSON object a line.
 const LOST_FILE: &str = "lost.jsonl";
-
-impl Node {
-    /// Nothing that is waited for can come any more: its number is another entry's now.
-    fn forget_outcomes(&self) {
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        *outcomes = Outcomes { first: self.folded() + 1, ..Outcomes::default() };
-    }
-}
 
 impl Follower {
     /// Makes the state that of the log as it is now. Until that is done the node is not ready; a log that is gone, or
@@ -36,7 +27,7 @@ impl Follower {
         node.forget_outcomes();
         let pausing = |fault: &dyn std::fmt::Display| Stopped::Pausing(fault.to_string());
         let head = runtime.block_on(self.broker.head()).map_err(|fault| pausing(&fault))?;
-        let Some(head) = head else { return Err(pausing(&StartError::LogGone(node.pin.clone()))) };
+        let Some(head) = head else { return Err(pausing(&StartError::log_gone(&node.config.data_dir))) };
         runtime.block_on(check_workspace(&self.broker, &node.pin)).map_err(|fault| pausing(&fault))?;
 
         let folding = |fault: FoldError| match fault {
@@ -58,20 +49,15 @@ impl Follower {
         let read = |from| runtime.block_on(broker.read(from, FOLD_ENTRIES));
         self.fold.refold(read).map_err(folding)?.map_err(|fault| pausing(&fault))?;
 
-        let (directory, at) = (self.fold.directory(), self.fold.folded());
-        *node.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
-        self.publish_folded.send_replace(at);
-        node.forget_outcomes();
-        node.hub.begin_anew();
         self.head = head.g;
-        tracing::error!(
-            lost = lost.len(),
-            g = at.0,
-            "the rewritten log is folded; lost events are in lost.jsonl"
-        );
-        node.opened.store(true, std::sync::atomic::Ordering::Release);
-        self.publish_readiness.send_replace(Readiness::Ready);
-        Ok(())
+        self.aligned = false;
+        let g = self.fold.folded().0;
+        tracing::error!(lost = lost.len(), g, "the rewritten log is folded; lost events are in lost.jsonl");
+        self.publish(&node, |_| {
+            node.forget_outcomes();
+            node.hub.begin_anew();
+            Ok(())
+        })
     }
 }
 

@@ -1,8 +1,7 @@
-//! Rows: one of them, pages of them, and how many are unread.
+//! Rows: one of them, and pages of them.
 
 use super::{ReadError, Reader, RoomHead};
-use crate::protocol::frame::Badge;
-use crate::protocol::{AccountId, ClientId, Page, PageAt, Position, RoomId, Row, WorkspaceId, bounds};
+use crate::protocol::{ClientId, Page, PageAt, Position, RoomId, Row, WorkspaceId, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,16 +80,18 @@ impl Reader<'_> {
         Ok(Page { room, lane, as_of, head: newest, rows, quotes })
     }
 
-    /// Messages of a lane above an ordinal, by others, not deleted: exact to 99, 100 means more.
-    pub fn badge(&self, room: RoomId, lane: u64, me: AccountId, above: u64) -> Result<Badge, ReadError> {
+    /// The pinned messages of a room's own lane, newest first, 100 at most.
+    pub fn pins(&self, room: RoomId) -> Result<Vec<Arc<Row>>, ReadError> {
         let head = self.room_head(room)?;
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
-                   AND author <> ?4 AND deleted = 0 LIMIT ?5)";
-        let limit = i64::from(bounds::UNREAD_EXACT) + 1;
-        let unread: i64 = self
-            .db
-            .prepare_cached(sql)?
-            .query_row(params![head.n, lane as i64, above as i64, me.as_str(), limit], |row| row.get(0))?;
-        Ok(Badge { unread: u32::try_from(unread).unwrap_or(0), mentions: 0, read: above })
+        let sql =
+            "SELECT row FROM rows WHERE room = ?1 AND lane = 0 AND pinned ORDER BY ordinal DESC LIMIT ?2";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query(params![head.n, bounds::PAGE_ROWS as i64])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            out.push(Arc::new(serde_json::from_str(json)?));
+        }
+        Ok(out)
     }
 }

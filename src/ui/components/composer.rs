@@ -1,14 +1,14 @@
 //! Where people write. The text belongs to the browser: nothing here ever sets it while somebody types.
 
 use super::clock;
+use super::icon;
 use crate::client::{Input, Probe, Session, Status};
 use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, RoomId, bounds};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::LdArrowUp;
+use dioxus_free_icons::icons::ld_icons::{LdArrowUp, LdReply, LdX};
 
 #[component]
 pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element {
@@ -34,6 +34,15 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
     let client_id = store.boot.client_id;
     let notice = store.boot.notice.clone();
     let unsent = notice.map(|notice| notice.field("text")).unwrap_or_default();
+    let mut acting = store.acting;
+    let answered = acting.read().reply.filter(|(of, _)| *of == room).map(|(_, id)| id);
+    let answered = answered.map(|id| {
+        let quote = state.timelines.get(&room).and_then(|timeline| timeline.quote(id));
+        let name = quote.as_ref().and_then(|quote| state.people.get(&quote.author));
+        let text = quote.as_ref().and_then(|quote| quote.text.clone()).unwrap_or_else(|| "deleted".into());
+        (name.map_or_else(|| "…".to_owned(), |person| person.name.clone()), text)
+    });
+    let not_done = state.notice.clone();
     let intents = store.intents.clone();
     let send = move |event: FormEvent| {
         event.prevent_default();
@@ -46,8 +55,12 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
             }
         };
         fault.set(None);
-        let draft = Draft { id: ClientId::random(), room, thread: None, quote: None, text };
+        let quote = acting.peek().reply.filter(|(of, _)| *of == room).map(|(_, id)| id);
+        let draft = Draft { id: ClientId::random(), room, thread: None, quote, text };
         intents.send(Input::Write(draft));
+        if quote.is_some() {
+            acting.write().reply = None;
+        }
         dom::composer_set("");
         dom::to_bottom();
     };
@@ -61,6 +74,23 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
             onsubmit: send,
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
             p { class: "composer-edge", "{edge}" }
+            if let Some((name, text)) = answered {
+                p { class: "answers",
+                    {icon(&LdReply, 14)}
+                    span { class: "label",
+                        "Reply to "
+                        b { "{name}" }
+                        " {text}"
+                    }
+                    button {
+                        class: "icon-button",
+                        r#type: "button",
+                        "aria-label": "Do not reply",
+                        onclick: move |_| acting.write().reply = None,
+                        {icon(&LdX, 14)}
+                    }
+                }
+            }
             div { class: "box",
                 // An empty child would be rendered as a comment, which a textarea shows.
                 if unsent.is_empty() {
@@ -86,13 +116,15 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                     }
                 }
                 button { class: "send", r#type: "submit", "aria-label": "Send",
-                    Icon { class: "icon", width: 18, height: 18, icon: LdArrowUp }
+                    {icon(&LdArrowUp, 18)}
                 }
             }
             div { class: "hint",
                 span { class: "typing", role: "status",
                     if let Some(fault) = fault() {
                         "{fault}"
+                    } else if let Some(not_done) = not_done {
+                        "{not_done}"
                     } else if only_here {
                         "This browser keeps nothing: what waits is kept only in this tab."
                     }

@@ -1,15 +1,18 @@
 //! One message, or one draft on its way.
 
-use super::Avatar;
-use crate::client::Input;
-use crate::protocol::{AccountId, ClientId, Quote, RoomId, Row};
+use super::edit::{EditBox, History, Unsaved};
+use super::icon;
+use super::reactions::Reactions;
+use super::{Avatar, Named};
+use crate::client::{Input, Session};
+use crate::protocol::{AccountId, ActValue, ClientId, Quote, RoomId, Row, Slot};
 use crate::text::{Block, Span, blocks};
-use crate::timeline::{Echo, EchoState};
+use crate::timeline::{ActEcho, ActState, Echo, EchoState};
+use crate::ui::acting::act;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::LdReply;
+use dioxus_free_icons::icons::ld_icons::{LdPin, LdReply};
 use std::sync::Arc;
 
 /// A row that compares by identity: an untouched row is not rendered again.
@@ -42,10 +45,25 @@ pub fn iso(at: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
+/// A moment in the reader's zone: the day and the clock.
+pub fn moment(at: i64, zone: i32) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day) = super::timeline::date_of((at + i64::from(zone) * 60_000).div_euclid(86_400_000));
+    format!("{day} {} {year}, {}", MONTHS[(month - 1) as usize], clock(at, zone))
+}
+
+/// `edited` names the message if its text is not its first one: its history can be opened.
 #[component]
-pub fn MessageText(text: String, state: Option<&'static str>, edited: bool) -> Element {
+pub fn MessageText(
+    text: String,
+    state: Option<&'static str>,
+    edited: Option<ClientId>,
+    named: Named,
+) -> Element {
     let blocks = blocks(&text);
     let last = blocks.len().saturating_sub(1);
+    let code_last = matches!(blocks.last(), Some(Block::Code(_)));
     rsx! {
         div { class: "text", dir: "auto",
             for (n , block) in blocks.into_iter().enumerate() {
@@ -59,35 +77,83 @@ pub fn MessageText(text: String, state: Option<&'static str>, edited: bool) -> E
                                 match span {
                                     Span::Plain(text) => rsx! { "{text}" },
                                     Span::Code(code) => rsx! { code { "{code}" } },
+                                    Span::Mention { typed, handle } => match named.class(&handle) {
+                                        Some(class) => rsx! { span { class, "{typed}" } },
+                                        None => rsx! { "{typed}" },
+                                    },
                                     Span::Link(url) => rsx! {
                                         a { href: "{url}", rel: "noopener noreferrer nofollow", target: "_blank", "{url}" }
                                     },
                                 }
                             }
-                            if n == last && edited {
-                                span { class: "edited", " edited" }
-                            }
                             if n == last {
-                                if let Some(state) = state {
-                                    span { class: "state", " {state}" }
-                                }
+                                Remarks { edited, state }
                             }
                         }
                     },
                 }
             }
+            if code_last && (edited.is_some() || state.is_some()) {
+                p { Remarks { edited, state } }
+            }
         }
     }
 }
 
+/// What is said after the last word of a text.
+#[component]
+fn Remarks(edited: Option<ClientId>, state: Option<&'static str>) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    rsx! {
+        if let Some(row) = edited {
+            " "
+            button {
+                class: "edited",
+                r#type: "button",
+                "aria-label": "edited: show the earlier texts",
+                onclick: move |_| {
+                    let open = acting.peek().history == Some(row);
+                    acting.write().history = (!open).then_some(row);
+                    if !open {
+                        store.intents.send(Input::History(row));
+                    }
+                },
+                "edited"
+            }
+        }
+        if let Some(state) = state {
+            span { class: "state", " {state}" }
+        }
+    }
+}
+
+/// What is going on with a stored message, besides what it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Doing {
+    /// The text that its edit box begins with, while it is edited.
+    pub editing: Option<String>,
+    /// An edit that is not stored yet.
+    pub edit: Option<ActEcho>,
+    /// Its earlier texts are shown.
+    pub history: bool,
+    /// It was deleted here, and this was its text.
+    pub deleted: Option<String>,
+    /// Who pinned it.
+    pub pinned: Option<String>,
+}
+
 #[component]
 pub fn MessageLine(
+    session: Signal<Session>,
     line: Line,
     room: RoomId,
     first: bool,
     found: bool,
     author: String,
     quote: Option<(String, Quote)>,
+    doing: Doing,
+    named: Named,
     me: AccountId,
     zone: i32,
 ) -> Element {
@@ -113,6 +179,12 @@ pub fn MessageLine(
     if found {
         class.push_str(" found");
     }
+    if doing.editing.is_some() {
+        class.push_str(" editing");
+    }
+    if named.me() && by != me {
+        class.push_str(" to-me");
+    }
     let labelled_by = name.is_none().then(|| format!("n-{id} t-{id}"));
     let (time, moment) = (clock(at, zone), iso(at));
     rsx! {
@@ -137,18 +209,81 @@ pub fn MessageLine(
                         QuoteLine { room, name, quote }
                     }
                     match line {
-                        Line::Stored(SharedRow(row)) => rsx! {
-                            if let Some(text) = &row.text {
-                                MessageText { text: text.clone(), state: None, edited: row.edited.is_some() }
-                            } else {
-                                div { class: "text", p { "deleted" } }
-                            }
-                            if !row.reactions.is_empty() {
-                                Reactions { row: SharedRow(row), me }
-                            }
-                        },
+                        Line::Stored(row) => rsx! { Stored { session, room, row, doing, named, zone } },
                         Line::Echo(echo) if echo.needs_author() => rsx! { Unsent { echo, time } },
-                        Line::Echo(echo) => rsx! { Pending { echo } },
+                        Line::Echo(echo) => rsx! { Pending { echo, named } },
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Stored(
+    session: Signal<Session>,
+    room: RoomId,
+    row: SharedRow,
+    doing: Doing,
+    named: Named,
+    zone: i32,
+) -> Element {
+    let id = row.0.id;
+    let (failed, saving) = match doing.edit {
+        Some(edit) if matches!(edit.state, ActState::Failed { .. }) => (Some(edit), false),
+        edit => (None, edit.is_some()),
+    };
+    rsx! {
+        if let Some(pinned) = doing.pinned {
+            p { class: "pinned",
+                {icon(&LdPin, 13)}
+                "Pinned by {pinned}"
+            }
+        }
+        match (doing.editing, &row.0.text) {
+            (Some(text), Some(_)) => rsx! { EditBox { key: "{id}", room, row: id, text } },
+            (_, Some(text)) => rsx! {
+                MessageText {
+                    text: text.clone(),
+                    state: saving.then_some("saving"),
+                    edited: row.0.edited.is_some().then_some(id),
+                    named,
+                }
+            },
+            (_, None) => rsx! { Deleted { room, id, text: doing.deleted } },
+        }
+        if let Some(edit) = failed {
+            Unsaved { edit }
+        }
+        if doing.history {
+            History { session, row: id, zone }
+        }
+        if !row.0.reactions.is_empty() && row.0.text.is_some() {
+            Reactions { session, room, row }
+        }
+    }
+}
+
+/// What is left of a message; whoever just deleted an own one can bring it back.
+#[component]
+fn Deleted(room: RoomId, id: ClientId, text: Option<String>) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    rsx! {
+        div { class: "text",
+            p {
+                "deleted"
+                if let Some(text) = text {
+                    " "
+                    button {
+                        class: "link",
+                        r#type: "button",
+                        onclick: move |_| {
+                            acting.write().deleted.remove(&id);
+                            let restored = ActValue::Restored { restored: text.clone() };
+                            store.intents.send(act(room, id, Slot::Deleted, restored));
+                        },
+                        "Undo"
                     }
                 }
             }
@@ -162,7 +297,7 @@ fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
     let ordinal = quote.ordinal;
     rsx! {
         p { class: "quote",
-            Icon { class: "icon", width: 14, height: 14, icon: LdReply }
+            {icon(&LdReply, 14)}
             a { href: "/r/{room}/{ordinal}",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();
@@ -176,25 +311,9 @@ fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
     }
 }
 
-#[component]
-fn Reactions(row: SharedRow, me: AccountId) -> Element {
-    rsx! {
-        ul { class: "reactions", "aria-label": "Reactions",
-            for (emoji , who) in &row.0.reactions {
-                li { key: "{emoji}",
-                    span { class: if who.contains(&me) { "reaction mine" } else { "reaction" },
-                        span { class: "emoji", "{emoji}" }
-                        "{who.len()}"
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// On its way. What waits can be taken back into the composer.
 #[component]
-fn Pending(echo: Echo) -> Element {
+fn Pending(echo: Echo, named: Named) -> Element {
     let store = use_store();
     let id = echo.draft.id;
     let state = match echo.state {
@@ -204,7 +323,7 @@ fn Pending(echo: Echo) -> Element {
     };
     let waits = echo.state == EchoState::Waiting;
     rsx! {
-        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: false }
+        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: None, named }
         if waits {
             button {
                 class: "link take-back",
@@ -234,7 +353,7 @@ fn Unsent(echo: Echo, time: String) -> Element {
     };
     rsx! {
         div { class: if send.is_some() { "card unsent question" } else { "card unsent" },
-            MessageText { text: text.clone(), state: None, edited: false }
+            MessageText { text: text.clone(), state: None, edited: None, named: Named::default() }
             p { class: "reason", "{reason}" }
             div { class: "actions-row",
                 if let Some(send) = send {

@@ -1,18 +1,36 @@
 //! Parts of views: props in, events out.
 
+mod actions;
 mod avatar;
 mod chip;
 mod composer;
+mod edit;
+mod first_unread;
+mod icon;
+mod marked;
 mod message;
+mod named;
+mod notices;
+mod picker;
+mod pins;
+mod reactions;
 mod sidebar;
 mod timeline;
 
+pub use actions::{Actions, Over};
 pub use avatar::Avatar;
 pub use chip::Chip;
 pub use composer::Composer;
-pub use message::{Line, MessageLine, SharedRow, clock};
+pub use first_unread::FirstUnread;
+pub use icon::icon;
+pub use marked::MarkedBar;
+pub use message::{Line, MessageLine, MessageText, SharedRow, clock, iso};
+pub use named::Named;
+pub use notices::{NoticeSettings, OfferNotices, WantedChoice};
+pub use picker::Picker;
+pub use pins::Pins;
 pub use sidebar::Sidebar;
-pub use timeline::TimelineList;
+pub use timeline::{TimelineList, day_in_words};
 
 use dioxus::prelude::*;
 

@@ -1,20 +1,23 @@
 //! Rooms at the left, oneself at the foot.
 
+use super::icon;
 use super::{Avatar, Mark};
 use crate::client::{Session, Status};
 use crate::protocol::RoomId;
 use crate::protocol::frame::{RoomInfo, RoomKind};
+use crate::protocol::{Badge, bounds};
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::{LdHash, LdLock, LdLogOut, LdPlus, LdSettings, LdUser};
+use dioxus_free_icons::icons::ld_icons::{LdHash, LdInbox, LdLock, LdLogOut, LdPlus, LdSettings, LdUser};
 
 #[component]
 pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
     let state = session.read();
     let rooms: Vec<_> = state.rooms.iter().filter(|room| room.joined && !room.archived).cloned().collect();
+    let (mentions, unread) = state.total();
+    let at_unread = matches!(use_route::<Route>(), Route::Unread {} | Route::UnreadBefore { .. });
     let (own_class, own_state) = match (state.status, state.waiting()) {
         (Status::Starting, _) => ("own-state offline", "Connecting".to_owned()),
         (Status::Live, _) => ("own-state online", "Online".to_owned()),
@@ -44,10 +47,11 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                 span { class: "workspace-name", "{state.workspace}" }
             }
             div { class: "sections",
+                UnreadLink { current: at_unread, mentions, rooms: unread }
                 section { class: "section", "aria-labelledby": "s-rooms",
                     h2 { class: "section-name", id: "s-rooms", "Rooms" }
                     Link { class: "section-link", to: Route::Rooms {}, "aria-label": "All rooms, and make one",
-                        Icon { class: "icon", width: 16, height: 16, icon: LdPlus }
+                        {icon(&LdPlus, 16)}
                     }
                     ul { class: "links",
                         for room in rooms {
@@ -55,6 +59,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                                 key: "{room.id}",
                                 current: current == Some(room.id),
                                 draft: state.typed.contains_key(&room.id),
+                                badge: state.badge(&room),
                                 room,
                             }
                         }
@@ -68,7 +73,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         span { class: "own-name", "{state.me.name}" }
                         span { class: own_class, "{own_state}" }
                     }
-                    Icon { class: "icon", width: 16, height: 16, icon: LdSettings }
+                    {icon(&LdSettings, 16)}
                 }
                 div { class: "menu",
                     p { class: "menu-name", id: "look", "Look" }
@@ -87,7 +92,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         }
                     }
                     Link { class: "menu-item", to: Route::Account {},
-                        Icon { class: "icon", width: 16, height: 16, icon: LdUser }
+                        {icon(&LdUser, 16)}
                         "Account"
                     }
                     if let Some(waiting) = waiting {
@@ -95,7 +100,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     }
                     form { method: "post", action: "/sign-out",
                         button { class: "menu-item", r#type: "submit",
-                            Icon { class: "icon", width: 16, height: 16, icon: LdLogOut }
+                            {icon(&LdLogOut, 16)}
                             "Sign out"
                         }
                     }
@@ -105,11 +110,47 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
     }
 }
 
+/// Nobody reads a count above this.
+fn short(count: u32) -> String {
+    if count > bounds::UNREAD_EXACT { format!("{}+", bounds::UNREAD_EXACT) } else { count.to_string() }
+}
+
+/// The way to what waits to be read.
 #[component]
-fn RoomLink(room: RoomInfo, current: bool, draft: bool) -> Element {
-    let unread = room.badge.unread;
-    let class = if unread > 0 && !current { "room-link unread" } else { "room-link" };
-    let count = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
+fn UnreadLink(current: bool, mentions: u32, rooms: u32) -> Element {
+    rsx! {
+        Link {
+            class: if rooms > 0 { "room-link unread-link unread" } else { "room-link unread-link" },
+            to: Route::Unread {},
+            "aria-current": if current { "page" } else { "false" },
+            {icon(&LdInbox, 16)}
+            span { class: "label", "Unread" }
+            if mentions > 0 {
+                Count { n: mentions, class: "count mention", what: if mentions == 1 { "mention" } else { "mentions" } }
+            } else if rooms > 0 {
+                Count { n: rooms, class: "count", what: if rooms == 1 { "room" } else { "rooms" } }
+            }
+        }
+    }
+}
+
+#[component]
+fn Count(n: u32, class: String, what: String) -> Element {
+    let short = short(n);
+    rsx! {
+        span { class, "aria-hidden": "true", "{short}" }
+        span { class: "hidden", "{short} {what}" }
+    }
+}
+
+#[component]
+fn RoomLink(room: RoomInfo, badge: Badge, current: bool, draft: bool) -> Element {
+    let shows = badge.unread > 0 && !badge.wanted.muted;
+    let class = match (shows, badge.wanted.muted) {
+        (true, _) => "room-link unread",
+        (_, true) => "room-link muted",
+        _ => "room-link",
+    };
     rsx! {
         li {
             Link {
@@ -117,16 +158,18 @@ fn RoomLink(room: RoomInfo, current: bool, draft: bool) -> Element {
                 to: Route::RoomPage { room: room.id.to_string() },
                 "aria-current": if current { "page" } else { "false" },
                 if room.kind == RoomKind::Open {
-                    Icon { class: "icon", width: 16, height: 16, icon: LdHash }
+                    {icon(&LdHash, 16)}
                 } else {
-                    Icon { class: "icon", width: 16, height: 16, icon: LdLock }
+                    {icon(&LdLock, 16)}
                 }
                 span { class: "label", "{room.name}" }
                 if draft && !current {
                     span { class: "draft", "draft" }
                 }
-                if unread > 0 && !current {
-                    span { class: "count", "aria-label": "{count} unread", "{count}" }
+                if badge.mentions > 0 {
+                    Count { n: badge.mentions, class: "count mention", what: if badge.mentions == 1 { "mention" } else { "mentions" } }
+                } else if shows {
+                    Count { n: badge.unread, class: "count", what: "unread" }
                 }
             }
         }

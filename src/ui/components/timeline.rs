@@ -1,14 +1,15 @@
 //! The list of a room: days, rows, holes, echoes.
 
-use super::message::{Line, MessageLine, SharedRow, clock};
-use super::{counted, filling};
+use super::icon;
+use super::message::{Doing, Line, MessageLine, SharedRow, clock};
+use super::{Actions, FirstUnread, Named, counted, filling};
 use crate::client::{Input, Session};
-use crate::protocol::{AccountId, Quote, RoomId};
+use crate::protocol::{AccountId, RoomId};
 use crate::timeline::{Item, items};
+use crate::ui::acting::Acting;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
 use dioxus_free_icons::icons::ld_icons::LdArrowDown;
 
 /// Year, month and day of a count of days since 1970 (the civil calendar, proleptic).
@@ -26,7 +27,7 @@ pub fn date_of(days: i64) -> (i64, i64, i64) {
 }
 
 /// A day in words, as "Tuesday 24 November 2026".
-fn day_in_words(days: i64) -> String {
+pub fn day_in_words(days: i64) -> String {
     const WEEKDAYS: [&str; 7] =
         ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     const MONTHS: [&str; 12] = [
@@ -120,6 +121,12 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
     let store = use_store();
     let zone = store.boot.zone;
     let state = session.read();
+    // What is under the pointer is no matter of the list.
+    let acting = use_memo(move || {
+        let acting = store.acting.read();
+        Acting { active: None, open: None, ..acting.clone() }
+    });
+    let acting = acting.read();
     let name = state.room(room).map(|room| room.name.clone()).unwrap_or_default();
     let Some(timeline) = state.timelines.get(&room) else {
         return rsx! {
@@ -173,14 +180,25 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 li { key: "{key}", class: "hole", id: "hole-{key}", p { "{words}" } }
                             }
                         }
-                        Item::Row { row, first } => {
-                            let quoted = row.quote.and_then(|id| timeline.quote(id).cloned());
+                        Item::Row { row, first, edit } => {
+                            let quoted = row.quote.and_then(|id| timeline.quote(id));
                             let quote = quoted.map(|quote| (name_of(&state, quote.author), quote));
+                            let editing = acting.editing.as_ref().filter(|(id, _)| *id == row.id);
+                            let doing = Doing {
+                                editing: editing.map(|(_, text)| text.clone()),
+                                edit,
+                                history: acting.history == Some(row.id),
+                                deleted: acting.deleted.get(&row.id).cloned(),
+                                pinned: row.pinned.map(|by| name_of(&state, by)),
+                            };
                             rsx! {
                                 MessageLine {
                                     key: "{key}",
+                                    session,
+                                    doing,
                                     author: name_of(&state, row.author),
                                     quote,
+                                    named: Named::of(&state, row.text.as_deref()),
                                     found: found == Some(row.ordinal),
                                     line: Line::Stored(SharedRow(row)),
                                     room,
@@ -193,8 +211,11 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                         Item::Echo { echo, first } => rsx! {
                             MessageLine {
                                 key: "{key}",
+                                session,
+                                doing: Doing::default(),
                                 author: state.me.name.clone(),
-                                quote: None::<(String, Quote)>,
+                                quote: echo.draft.quote.and_then(|id| timeline.quote(id)).map(|quote| (name_of(&state, quote.author), quote)),
+                                named: Named::of(&state, Some(&echo.draft.text)),
                                 found: false,
                                 line: Line::Echo(echo),
                                 room,
@@ -235,7 +256,9 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                     }
                 }
             }
+            Actions { session, room }
         }
+        FirstUnread { session, room }
         if !at_newest || below > 0 {
             a { class: "newest", href: "/r/{room}",
                 onclick: move |event: MouseEvent| {
@@ -243,7 +266,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                     jump.send(Input::Newest);
                     dom::to_bottom();
                 },
-                Icon { class: "icon", width: 16, height: 16, icon: LdArrowDown }
+                {icon(&LdArrowDown, 16)}
                 if below > 0 {
                     {format!("{} new", counted(below))}
                 } else {

@@ -1,8 +1,22 @@
 //! Rendering on the server: there is no page to touch.
 
 use crate::client::engine::Intents;
+use crate::ui::acting::Gesture;
+use futures::channel::mpsc::UnboundedSender;
 
-pub fn attach(_: Intents) {}
+pub fn attach(_: Intents, _: UnboundedSender<Gesture>) {}
+pub fn place(_: Option<u64>) {}
+pub fn opened(_: bool) {}
+pub fn edit_begin(_: &str) {}
+pub fn edit_text() -> String {
+    String::new()
+}
+pub fn composer_focus() {}
+pub fn copy_link(_: &str) {}
+pub fn used(_: &str) {}
+pub fn recent() -> Vec<String> {
+    Vec::new()
+}
 pub fn live() {}
 pub fn address(_: &str) {}
 pub fn composer_text() -> String {
@@ -12,5 +26,6 @@ pub fn composer_set(_: &str) {}
 pub fn to_bottom() {}
 pub fn title(_: &str) {}
 pub fn copy(_: &str) {}
+pub fn ask_to_notify() {}
 pub fn set_theme(_: &str) {}
 pub fn announce(_: &str) {}

@@ -2,6 +2,8 @@
 
 use crate::client::Input;
 use crate::client::engine::Intents;
+use crate::ui::acting::Gesture;
+use futures::channel::mpsc::UnboundedSender;
 use wasm_bindgen::prelude::*;
 
 /// Lines that stay in the live region.
@@ -33,24 +35,61 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn title(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn total(mentions: u32, rooms: u32);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn copy(text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
+        pub fn ask_to_notify();
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn set_theme(theme: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn place(ordinal: f64);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn opened(open: bool);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn edit_begin(text: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn edit_text() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn composer_focus();
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn copy_link(path: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn used(emoji: &str);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn recent() -> String;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn panic();
     }
 }
 
 /// Events of the page become inputs of the engine. They go through its channel: no signal is written here.
-pub fn attach(intents: Intents) {
+pub fn attach(intents: Intents, gestures: UnboundedSender<Gesture>) {
     let callback = Closure::new(move |kind: String, text: String| {
         if let Some(input) = input_of(&kind, &text) {
             intents.send(input);
+        } else if let Some(gesture) = gesture_of(&kind, &text) {
+            let _ = gestures.unbounded_send(gesture);
         }
     });
     script::attach(&callback);
     // The page holds it for as long as it lives.
     callback.forget();
+}
+
+fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
+    let ordinal = text.parse().ok();
+    Some(match kind {
+        "active" => Gesture::Active(ordinal),
+        "menu" => Gesture::Menu(ordinal?),
+        "pick" => Gesture::Pick(ordinal?),
+        "reply" => Gesture::Reply(ordinal?),
+        "edit" => Gesture::Edit(ordinal?),
+        "delete" => Gesture::Delete(ordinal?),
+        "edit-last" => Gesture::EditLast,
+        "close" => Gesture::Close,
+        _ => return None,
+    })
 }
 
 fn input_of(kind: &str, text: &str) -> Option<Input> {
@@ -61,6 +100,9 @@ fn input_of(kind: &str, text: &str) -> Option<Input> {
         "pinned" => Input::Pinned(true),
         "unpinned" => Input::Pinned(false),
         "attending" => Input::Attending(!text.is_empty()),
+        "new-above" => Input::NewLine { above: true },
+        "new-seen" => Input::NewLine { above: false },
+        "mark-unread" => Input::MarkUnread(text.parse().ok()?),
         "visible" => Input::Seen(text.parse().ok()?),
         "signed-in" => Input::SignedIn,
         "input" => {
@@ -111,12 +153,60 @@ pub fn title(text: &str) {
     script::title(text);
 }
 
+/// Asks the person whether this browser may notify; only within a click.
+pub fn ask_to_notify() {
+    script::ask_to_notify();
+}
+
+/// How much waits, for the title and the favicon: mentions, and rooms with something unread.
+pub fn total(mentions: u32, rooms: u32) {
+    script::total(mentions, rooms);
+}
+
 pub fn copy(text: &str) {
     script::copy(text);
 }
 
 pub fn set_theme(theme: &str) {
     script::set_theme(theme);
+}
+
+/// Puts the bar of actions at a row, once it is drawn.
+pub fn place(ordinal: Option<u64>) {
+    script::place(ordinal.map_or(0.0, |ordinal| ordinal as f64));
+}
+
+/// Something was drawn over the list, or is gone: it is placed and takes the focus, or gives it back.
+pub fn opened(open: bool) {
+    script::opened(open);
+}
+
+/// Fills the box in which a message is edited, and puts the caret at its end.
+pub fn edit_begin(text: &str) {
+    script::edit_begin(text);
+}
+
+pub fn edit_text() -> String {
+    script::edit_text()
+}
+
+pub fn composer_focus() {
+    script::composer_focus();
+}
+
+/// Copies the whole address of a path of this server.
+pub fn copy_link(path: &str) {
+    script::copy_link(path);
+}
+
+/// Remembers that an emoji was used, in this browser.
+pub fn used(emoji: &str) {
+    script::used(emoji);
+}
+
+/// Emoji that were used here, the last one first.
+pub fn recent() -> Vec<String> {
+    script::recent().split(' ').filter(|emoji| !emoji.is_empty()).map(str::to_owned).collect()
 }
 
 /// A polite line for a screen reader, outside the list. Lines that come together are all there to be read.

@@ -3,6 +3,7 @@
 use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
+use crate::ui::components::NoticeSettings;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
@@ -35,6 +36,7 @@ fn Settings(session: Signal<Session>) -> Element {
                     button { class: "button", r#type: "submit", "Change the password" }
                 }
             }
+            NoticeSettings { session }
             section { class: "new-room", "aria-labelledby": "logins-head",
                 h2 { id: "logins-head", "Logins" }
                 form { class: "form", method: "post", action: "/sign-out-everywhere",

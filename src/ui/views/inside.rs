@@ -2,10 +2,13 @@
 
 use crate::client::{Input, Session};
 use crate::protocol::RoomId;
-use crate::ui::components::Sidebar;
+use crate::ui::components::icon;
+use crate::ui::components::{MarkedBar, OfferNotices, Sidebar};
 use crate::ui::dom;
+use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
+use dioxus_free_icons::icons::ld_icons::LdChevronLeft;
 
 /// The frame: rooms at the left, the page, and what a screen reader is told.
 #[component]
@@ -17,10 +20,21 @@ pub fn Inside(
     show_list: bool,
     children: Element,
 ) -> Element {
+    // A clicked notification leads to its message.
+    let opened = use_memo(move || session.read().notices.opened);
+    let seen = use_hook(|| (*opened.peek()).map(|(.., count)| count));
+    use_effect(move || {
+        if let Some((room, ordinal, count)) = opened()
+            && seen != Some(count)
+        {
+            navigator().push(Route::RoomAt { room: room.to_string(), ordinal: ordinal.to_string() });
+        }
+    });
     rsx! {
         div { class: if show_list { "app show-list" } else { "app" },
             Sidebar { session, current }
             {children}
+            MarkedBar { session }
             div { class: "live-region hidden", "aria-live": "polite" }
         }
     }
@@ -47,6 +61,11 @@ pub fn Page(
         Inside { session, current: None::<RoomId>, show_list,
             main { class: "page {class}", id: "main", tabindex: "-1",
                 header { class: "rooms-head",
+                    if !show_list {
+                        Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
+                            {icon(&LdChevronLeft, 18)}
+                        }
+                    }
                     h1 { "{title}" }
                     p { "{lead}" }
                 }
@@ -57,6 +76,7 @@ pub fn Page(
                         p { class: "error boxed", role: "alert", "{notice.text}" }
                     }
                 }
+                OfferNotices { session }
                 {children}
             }
         }

@@ -5,11 +5,13 @@ mod door;
 mod inside;
 mod room;
 mod rooms;
+mod unread;
 
 pub use account::Account;
 pub use door::{Join, SetUp, SignIn};
 pub use room::{RoomAfter, RoomAt, RoomBefore, RoomPage};
 pub use rooms::Rooms;
+pub use unread::{Unread, UnreadBefore};
 
 use crate::ui::components::Mark;
 use crate::ui::store::use_store;

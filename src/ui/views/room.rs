@@ -4,13 +4,12 @@ use super::inside::Inside;
 use super::{Nothing, SignIn};
 use crate::client::{Input, Session, Status};
 use crate::protocol::RoomId;
-use crate::ui::components::{Chip, Composer, TimelineList};
+use crate::ui::components::{Chip, Composer, OfferNotices, Over, Pins, TimelineList, WantedChoice, icon};
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
-use dioxus_free_icons::icons::ld_icons::{LdChevronLeft, LdEllipsis, LdLogOut};
+use dioxus_free_icons::icons::ld_icons::{LdCheck, LdChevronLeft, LdEllipsis, LdLogOut};
 
 #[component]
 pub fn RoomPage(room: String) -> Element {
@@ -59,7 +58,7 @@ fn Show(room: String, ordinal: Option<u64>) -> Element {
 #[component]
 fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     let store = use_store();
-    let intents = store.intents.clone();
+    let (intents, read) = (store.intents.clone(), store.intents.clone());
     let state = session.read();
     let Some(info) = state.room(room).cloned() else { return rsx! { Nothing {} } };
     let title = info.name.clone();
@@ -77,23 +76,36 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
             main { class: "room", id: "main", tabindex: "-1",
                 header { class: "room-head",
                     Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
-                        Icon { class: "icon", width: 18, height: 18, icon: LdChevronLeft }
+                        {icon(&LdChevronLeft, 18)}
                     }
                     h1 { class: "room-name", "{info.name}" }
                     p { class: "topic", "{info.topic}" }
                     if info.joined {
                         Chip { session, room }
+                        Pins { session, room }
                         details { class: "room-menu pop",
                             summary { class: "icon-button", "aria-label": "More about {info.name}",
-                                Icon { class: "icon", width: 18, height: 18, icon: LdEllipsis }
+                                {icon(&LdEllipsis, 18)}
                             }
                             div { class: "menu",
                                 p { class: "menu-name",
                                     if info.members == 1 { "1 person" } else { "{info.members} people" }
                                 }
+                                WantedChoice { session, room, wanted: info.badge.wanted }
+                                form { method: "post", action: "/unread/read",
+                                    onsubmit: move |event: FormEvent| {
+                                        event.prevent_default();
+                                        read.send(Input::MarkRead(room));
+                                    },
+                                    input { r#type: "hidden", name: "{room}", value: "{info.badge.head}" }
+                                    button { class: "menu-item", r#type: "submit", disabled: info.badge.unread == 0,
+                                        {icon(&LdCheck, 16)}
+                                        "Mark as read"
+                                    }
+                                }
                                 form { method: "post", action: "/r/{room}/leave",
                                     button { class: "menu-item", r#type: "submit",
-                                        Icon { class: "icon", width: 16, height: 16, icon: LdLogOut }
+                                        {icon(&LdLogOut, 16)}
                                         "Leave this room"
                                     }
                                 }
@@ -116,6 +128,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     }
                     if info.joined {
                         TimelineList { session, room, found }
+                        Over { session, room }
                     } else {
                         div { class: "scroll",
                             ol { class: "timeline",
@@ -130,6 +143,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                         }
                     }
                 }
+                OfferNotices { session }
                 if info.joined {
                     Composer { session, room, name: info.name.clone() }
                 }

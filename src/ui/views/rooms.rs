@@ -3,10 +3,10 @@
 use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
+use crate::ui::components::icon;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::Icon;
 use dioxus_free_icons::icons::ld_icons::{LdCheck, LdHash};
 
 #[component]
@@ -31,7 +31,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                 for room in state.rooms.iter().filter(|room| !room.archived) {
                     li { key: "{room.id}", class: "open-room",
                         Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
-                            Icon { class: "icon", width: 16, height: 16, icon: LdHash }
+                            {icon(&LdHash, 16)}
                             span { class: "label", "{room.name}" }
                         }
                         p { class: "open-room-topic", "{room.topic}" }
@@ -40,7 +40,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                         }
                         if room.joined {
                             p { class: "joined",
-                                Icon { class: "icon", width: 16, height: 16, icon: LdCheck }
+                                {icon(&LdCheck, 16)}
                                 "Joined"
                             }
                         } else {

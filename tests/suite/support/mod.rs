@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod checker;
+pub mod command;
 pub mod engine;
 pub mod plain;
 pub mod proxy;
@@ -206,6 +207,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         me: Some(me),
         rooms: vec![info],
         page,
+        mentions: None,
         found: None,
         people: Vec::new(),
         zone: 0,

@@ -1,8 +1,12 @@
 -- Numbers, times and links entries and adds them to the log: all of them, or none.
--- KEYS: the log, the erased headers.
+-- KEYS: the log, the erased headers, the mark of a move.
 -- ARGV: create or append; a number and the link that the caller knows there; then header text and body of each.
 -- Every check stands before the first write, since scripts do not roll back. Texts are opaque here.
 local log, erased = KEYS[1], KEYS[2]
+local says = redis.call('HGET', KEYS[3], 'says')
+if says then
+  return redis.error_reply('BECKMOVED ' .. says)
+end
 local function link_at(entry)
   return entry[2][4]
 end

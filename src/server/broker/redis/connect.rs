@@ -58,13 +58,13 @@ impl Connector {
             redis = redis.set_password(password);
         }
         let info = address.into_connection_info()?.set_redis_settings(redis);
-        if to.tls {
-            let certificates = TlsCertificates { client_tls: None, root_cert: self.ca.clone() };
-            if self.ca.is_some() {
-                return Client::build_with_tls(info, certificates);
-            }
+        match &self.ca {
+            Some(ca) if to.tls => Client::build_with_tls(
+                info,
+                TlsCertificates { client_tls: None, root_cert: Some(ca.clone()) },
+            ),
+            _ => Client::open(info),
         }
-        Client::open(info)
     }
 
     /// A connection for commands; each must be answered in time, if `timeout` is said.

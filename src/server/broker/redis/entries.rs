@@ -1,6 +1,7 @@
 //! Entries as the store keeps them: a stream of what has a body, a hash of the headers of what was erased.
 
 use super::connect::Line;
+use super::settings::RedisSettings;
 use crate::protocol::{Hash, Header};
 use crate::server::broker::{BrokerError, Entry, Head};
 use ::redis::{Cmd, cmd};
@@ -10,14 +11,26 @@ pub type StreamEntry = (String, Vec<String>);
 /// What XREAD answers: nothing, or the entries of the one stream.
 pub type StreamReply = Option<Vec<(String, Vec<StreamEntry>)>>;
 
-/// The two keys of a log.
+/// The keys of a log.
 #[derive(Clone)]
 pub struct Keys {
     pub log: String,
     pub erased: String,
+    /// Says that the log is being moved here, or was moved away.
+    pub mark: String,
 }
 
 impl Keys {
+    pub fn of(settings: &RedisSettings) -> Keys {
+        Keys { log: settings.key("log"), erased: settings.key("erased"), mark: settings.key("mark") }
+    }
+
+    /// Those of a log that is being moved here, until it is whole.
+    pub fn unfinished(settings: &RedisSettings) -> Keys {
+        let (log, erased) = (settings.key("unfinished:log"), settings.key("unfinished:erased"));
+        Keys { log, erased, ..Keys::of(settings) }
+    }
+
     pub fn range(&self, from: u64, limit: usize) -> Cmd {
         let mut range = cmd("XRANGE");
         range.arg(&self.log).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(limit);

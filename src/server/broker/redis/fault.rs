@@ -30,6 +30,7 @@ pub fn words(fault: &RedisError, settings: &RedisSettings) -> String {
         Some("NOREPLICAS") => {
             return format!("Redis at {at} has fewer replicas than it must have: start them");
         }
+        Some("BECKMOVED") => return detail.to_owned(),
         Some("WRONGTYPE" | "BECKFOREIGN") => {
             return format!(
                 "the key {} at {at} is not a log of Beck: set REDIS_PREFIX to another word",

@@ -21,6 +21,9 @@ script!(APPEND, "append.lua");
 script!(ERASE, "erase.lua");
 script!(SECRET, "secret.lua");
 script!(REGISTERS, "registers.lua");
+script!(PUT, "put.lua");
+script!(COMMIT, "commit.lua");
+script!(SEAL, "seal.lua");
 
 fn hash(text: &str) -> String {
     Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -28,8 +31,8 @@ fn hash(text: &str) -> String {
 
 /// The command that a script could not run, from the line of it that an error names.
 pub fn command_at(detail: &str) -> Option<&'static str> {
-    let script =
-        [&APPEND, &ERASE, &SECRET, &REGISTERS].into_iter().find(|s| detail.contains(s.hash.as_str()))?;
+    let mut scripts = [&APPEND, &ERASE, &SECRET, &REGISTERS, &PUT, &COMMIT, &SEAL].into_iter();
+    let script = scripts.find(|script| detail.contains(script.hash.as_str()))?;
     let line = detail.split("user_script:").nth(1)?;
     let line: String = line.chars().take_while(char::is_ascii_digit).collect();
     let line = script.text.lines().nth(line.parse::<usize>().ok()?.checked_sub(1)?)?;

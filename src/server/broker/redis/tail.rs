@@ -121,6 +121,7 @@ impl Shared {
         }
         match tail.link(after.g) {
             Some(link) if link != after.link => Look::Fault(rewritten(after.g)),
+            Some(_) if limit == 0 => Look::Entries(Vec::new()),
             Some(_) if after.g >= tail.end.g => Look::Wait,
             Some(_) => {
                 let skip = (after.g - tail.before.g) as usize;
@@ -148,7 +149,7 @@ impl Shared {
                         found.remove(0);
                     }
                     found.truncate(limit);
-                    if !found.is_empty() {
+                    if !found.is_empty() || limit == 0 {
                         return Ok(found);
                     }
                 }

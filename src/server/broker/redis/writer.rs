@@ -66,7 +66,7 @@ fn take_call(queue: &mut VecDeque<Append>) -> Vec<Append> {
 async fn carry_out(shared: &Shared, appends: Vec<Append>) {
     let create = appends.first().is_some_and(|first| first.create);
     let known = if create { Head::default() } else { shared.end() };
-    let mut call = APPEND.call(&[&shared.keys.log, &shared.keys.erased]);
+    let mut call = APPEND.call(&[&shared.keys.log, &shared.keys.erased, &shared.keys.mark]);
     call.arg(if create { "create" } else { "append" }).arg(known.g).arg(known.link.to_string());
     for proposal in appends.iter().flat_map(|append| &append.batch) {
         // The header's text without number and time, which the script puts before it.

@@ -1,0 +1,112 @@
+//! How far an account has read, and what it has not.
+
+use super::event::Row;
+use super::ids::RoomId;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A place in a lane up to which an account has read: merged by maximum, generation first. Going on reading raises the
+/// ordinal; marking as unread, and taking a mark back, begins a new generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Pointer {
+    #[serde(default)]
+    pub generation: u64,
+    pub ordinal: u64,
+}
+
+/// Raises the read pointer of one lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raise {
+    pub room: RoomId,
+    #[serde(default)]
+    pub lane: u64,
+    #[serde(flatten)]
+    pub pointer: Pointer,
+}
+
+/// Of which messages of a room an account wants to be notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    All,
+    Nothing,
+    /// Of those that name it, or everybody in the room.
+    #[default]
+    #[serde(other)]
+    Mentions,
+}
+
+/// What an account wants to hear of a room; nobody else sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    pub level: Level,
+    /// What is unread does not show, but for mentions; nothing notifies.
+    #[serde(default)]
+    pub muted: bool,
+}
+
+impl Wanted {
+    /// As the ordinal of a register.
+    pub fn number(self) -> u64 {
+        let level = match self.level {
+            Level::Mentions => 0,
+            Level::All => 1,
+            Level::Nothing => 2,
+        };
+        level + if self.muted { 4 } else { 0 }
+    }
+
+    /// The inverse of [`Wanted::number`]; of a later version's number, what is known of it.
+    pub fn of_number(number: u64) -> Wanted {
+        let level = match number % 4 {
+            1 => Level::All,
+            2 => Level::Nothing,
+            _ => Level::Mentions,
+        };
+        Wanted { level, muted: number & 4 > 0 }
+    }
+}
+
+/// What is unread in one lane, for one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Badge {
+    /// Exact to 99; 100 means more.
+    pub unread: u32,
+    /// Unread messages whose current text names the account or everybody in the room; exact to 99.
+    pub mentions: u32,
+    /// The newest ordinal that was read.
+    #[serde(default)]
+    pub read: u64,
+    /// The read pointer's generation.
+    #[serde(default)]
+    pub generation: u64,
+    /// The newest ordinal that was counted.
+    #[serde(default)]
+    pub head: u64,
+    #[serde(default)]
+    pub wanted: Wanted,
+}
+
+impl Badge {
+    pub fn pointer(&self) -> Pointer {
+        Pointer { generation: self.generation, ordinal: self.read }
+    }
+}
+
+/// A message that names the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// The message's number in the log: newer ones have a greater one, whatever their room.
+    pub g: u64,
+    pub room: RoomId,
+    pub row: Arc<Row>,
+}
+
+/// Mentions of the account in all its rooms, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mentions {
+    pub mentions: Vec<Mention>,
+    /// There are older ones: ask for those before the last.
+    pub more: bool,
+}

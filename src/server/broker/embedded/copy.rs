@@ -1,0 +1,119 @@
+//! The copy of a store's log that a server keeps in its data folder: with it a lost store can be made again.
+
+use super::{file, lock};
+use crate::protocol::{AccountId, Hash};
+use crate::server::broker::moving::KeptSecret;
+use crate::server::broker::{Entry, Head, Pointer};
+use rusqlite::{Connection, params};
+use std::path::Path;
+use std::sync::Mutex;
+
+/// The copy's file in the data folder: of the same form as the log of a folder.
+pub const COPY_FILE: &str = "copy.sqlite";
+
+/// Always a beginning of the log, as it was when it was read last.
+pub struct LogCopy {
+    open: Mutex<(Connection, Head)>,
+}
+
+/// Why the copy did not take entries.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("entry {0} does not continue the copy of the log")]
+    Gap(u64),
+    #[error("the copy of the log ({COPY_FILE}) cannot be written: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl LogCopy {
+    /// Opens the copy of a data folder; a file that cannot be opened is made anew, since the log fills it again.
+    pub fn open(folder: &Path) -> Result<LogCopy, CopyError> {
+        let path = folder.join(COPY_FILE);
+        let connection = match file::open_log(&path) {
+            Ok(connection) => connection,
+            Err(fault) => {
+                tracing::warn!(%fault, "the copy of the log is made anew");
+                for ending in ["", "-wal", "-shm"] {
+                    let _ = std::fs::remove_file(folder.join(format!("{COPY_FILE}{ending}")));
+                }
+                file::open(&path)?
+            }
+        };
+        // The log itself is flushed before anyone is answered.
+        connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+        let head = file::read_head(&connection)?.map_or(Head::default(), |(head, _)| head);
+        Ok(LogCopy { open: Mutex::new((connection, head)) })
+    }
+
+    /// How far the copy of a data folder reaches; `None` if there is none.
+    pub fn last(folder: &Path) -> Option<u64> {
+        let path = folder.join(COPY_FILE);
+        let connection = path.is_file().then(|| file::open(&path).ok()).flatten()?;
+        Some(file::read_head(&connection).ok()??.0.g)
+    }
+
+    pub fn head(&self) -> Head {
+        lock(&self.open).1
+    }
+
+    /// The link at a number; zero before the first entry.
+    pub fn link(&self, g: u64) -> Result<Hash, CopyError> {
+        if g == 0 {
+            return Ok(Hash::ZERO);
+        }
+        let entries = file::read_entries(&lock(&self.open).0, g - 1, 1)?;
+        entries.first().filter(|entry| entry.header.g == g).map(|entry| entry.link).ok_or(CopyError::Gap(g))
+    }
+
+    /// Takes entries that follow the last one, all or none; those that it has are passed over.
+    pub fn take(&self, entries: &[Entry]) -> Result<(), CopyError> {
+        let mut open = lock(&self.open);
+        let (connection, head) = &mut *open;
+        let mut at = *head;
+        let transaction = connection.unchecked_transaction()?;
+        for entry in entries.iter().filter(|entry| entry.header.g > head.g) {
+            if entry.header.g != at.g + 1 || entry.link != at.link.then(&entry.header) {
+                return Err(CopyError::Gap(entry.header.g));
+            }
+            file::replace(&transaction, entry)?;
+            at = Head { g: entry.header.g, link: entry.link };
+        }
+        transaction.commit()?;
+        *head = at;
+        Ok(())
+    }
+
+    /// Forgets what comes after an entry.
+    pub fn cut(&self, after: Head) -> Result<(), CopyError> {
+        let mut open = lock(&self.open);
+        open.0.execute("DELETE FROM entries WHERE g > ?1", [after.g as i64])?;
+        open.1 = after;
+        Ok(())
+    }
+
+    /// Removes bodies, from the file too.
+    pub fn erase(&self, entries: &[u64]) -> Result<(), CopyError> {
+        let open = lock(&self.open);
+        for g in entries {
+            open.0.prepare_cached("UPDATE entries SET body = NULL WHERE g = ?1")?.execute([*g as i64])?;
+        }
+        open.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    pub fn put_secret(&self, key: &str, secret: &KeptSecret) -> Result<(), CopyError> {
+        Ok(file::replace_secret(&lock(&self.open).0, key, secret)?)
+    }
+
+    /// Keeps the pointers of an account.
+    pub fn put_pointers(&self, account: AccountId, pointers: &[(String, Pointer)]) -> Result<(), CopyError> {
+        let open = lock(&self.open);
+        let transaction = open.0.unchecked_transaction()?;
+        transaction.execute("DELETE FROM registers WHERE account = ?1", params![account.as_str()])?;
+        for (key, pointer) in pointers {
+            file::replace_pointer(&transaction, account.as_str(), key, *pointer)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}

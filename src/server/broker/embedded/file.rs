@@ -1,0 +1,153 @@
+//! The file that holds a log, and what stands beside it.
+
+use super::folder::OpenError;
+use crate::protocol::{Hash, Header};
+use crate::server::broker::moving::{Beside, KeptSecret};
+use crate::server::broker::{Entry, Head, Pointer, Secret};
+use crate::server::now_ms;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS entries(
+        g INTEGER PRIMARY KEY, at INTEGER NOT NULL, rest TEXT NOT NULL, body TEXT, link TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS secrets(
+        key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS registers(
+        account TEXT NOT NULL, key TEXT NOT NULL, generation INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        PRIMARY KEY(account, key)) WITHOUT ROWID;
+    PRAGMA user_version = 1;";
+
+pub fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
+         PRAGMA cache_size=-4096; PRAGMA foreign_keys=OFF;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// Opens the file of a log for writing, with its tables.
+pub fn open_log(path: &Path) -> Result<Connection, OpenError> {
+    let in_log = |source| OpenError::Log { path: path.to_owned(), source };
+    let connection = open(path).map_err(in_log)?;
+    let version: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(in_log)?;
+    if version > 1 {
+        return Err(OpenError::Newer(path.to_owned()));
+    }
+    connection.execute_batch(SCHEMA).map_err(in_log)?;
+    Ok(connection)
+}
+
+pub fn insert(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    write(connection, "INSERT", entry)
+}
+
+/// As [`insert`], in place of what is there.
+pub fn replace(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    write(connection, "INSERT OR REPLACE", entry)
+}
+
+fn write(connection: &Connection, verb: &str, entry: &Entry) -> rusqlite::Result<()> {
+    let sql = format!("{verb} INTO entries(g, at, rest, body, link) VALUES(?1, ?2, ?3, ?4, ?5)");
+    connection.prepare_cached(&sql)?.execute(params![
+        entry.header.g as i64,
+        entry.header.at,
+        entry.header.rest(),
+        entry.body,
+        entry.link.to_string()
+    ])?;
+    Ok(())
+}
+
+/// The end of the log and the time of its last entry.
+pub type End = (Head, i64);
+
+pub fn read_head(connection: &Connection) -> rusqlite::Result<Option<End>> {
+    connection
+        .query_row("SELECT g, link, at FROM entries ORDER BY g DESC LIMIT 1", [], |row| {
+            let link: String = row.get(1)?;
+            let head = Head { g: row.get::<_, i64>(0)? as u64, link: link.parse().unwrap_or(Hash::ZERO) };
+            Ok((head, row.get(2)?))
+        })
+        .optional()
+}
+
+pub fn read_entries(connection: &Connection, after: u64, limit: usize) -> rusqlite::Result<Vec<Entry>> {
+    let mut select = connection
+        .prepare_cached("SELECT g, at, rest, body, link FROM entries WHERE g > ?1 ORDER BY g LIMIT ?2")?;
+    let rows = select.query_map(params![after as i64, limit as i64], |row| {
+        let (g, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (rest, link): (String, String) = (row.get(2)?, row.get(4)?);
+        let broken = |column, what: &str| {
+            let fault = format!("entry {g} of the log has a broken {what}").into();
+            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, fault)
+        };
+        Ok(Entry {
+            header: Header::parse(g as u64, at, &rest).ok_or_else(|| broken(2, "header"))?,
+            body: row.get(3)?,
+            link: link.parse().map_err(|_| broken(4, "link"))?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub fn read_secret(connection: &Connection, key: &str) -> rusqlite::Result<Option<Secret>> {
+    connection
+        .prepare_cached(
+            "SELECT value, version FROM secrets WHERE key = ?1 AND (expires IS NULL OR expires > ?2)",
+        )?
+        .query_row(params![key, now_ms()], |row| {
+            Ok(Secret { value: row.get(0)?, version: row.get::<_, i64>(1)? as u64 })
+        })
+        .optional()
+}
+
+pub fn replace_secret(connection: &Connection, key: &str, secret: &KeptSecret) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO secrets(key, value, version, expires) VALUES(?1, ?2, ?3, ?4)";
+    let secret = params![key, secret.value, secret.version as i64, secret.expires];
+    connection.prepare_cached(sql)?.execute(secret)?;
+    Ok(())
+}
+
+pub fn replace_pointer(
+    connection: &Connection,
+    account: &str,
+    key: &str,
+    pointer: Pointer,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO registers(account, key, generation, ordinal) VALUES(?1, ?2, ?3, ?4)";
+    let pointer = params![account, key, pointer.generation as i64, pointer.ordinal as i64];
+    connection.prepare_cached(sql)?.execute(pointer)?;
+    Ok(())
+}
+
+/// All that stands beside the log.
+pub fn read_beside(connection: &Connection) -> rusqlite::Result<Beside> {
+    let mut secrets = connection.prepare("SELECT key, value, version, expires FROM secrets")?;
+    let secrets = secrets.query_map([], |row| {
+        let version = row.get::<_, i64>(2)? as u64;
+        Ok((row.get(0)?, KeptSecret { value: row.get(1)?, version, expires: row.get(3)? }))
+    })?;
+    let mut pointers = connection.prepare("SELECT account, key, generation, ordinal FROM registers")?;
+    let pointers = pointers.query_map([], |row| {
+        let (generation, ordinal) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+        Ok(((row.get(0)?, row.get(1)?), Pointer { generation, ordinal }))
+    })?;
+    Ok(Beside { secrets: secrets.collect::<Result<_, _>>()?, pointers: pointers.collect::<Result<_, _>>()? })
+}
+
+/// Puts this beside the log in place of what is there; inside a transaction.
+pub fn replace_beside(connection: &Connection, beside: &Beside) -> rusqlite::Result<()> {
+    connection.execute_batch("DELETE FROM secrets; DELETE FROM registers")?;
+    for (key, secret) in &beside.secrets {
+        replace_secret(connection, key, secret)?;
+    }
+    for ((account, key), pointer) in &beside.pointers {
+        replace_pointer(connection, account, key, *pointer)?;
+    }
+    Ok(())
+}

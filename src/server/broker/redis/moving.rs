@@ -1,0 +1,224 @@
+//! A store as a side of a move.
+
+use super::entries::{self, Keys};
+use super::mark;
+use super::place::{Place, words};
+use super::script::{COMMIT, PUT, SEAL};
+use super::settings::RedisSettings;
+use crate::server::auth::SETUP_SECRET;
+use crate::server::broker::moving::{Beside, Moved, Side, Source, Target};
+use crate::server::broker::{Durability, Entry, Head};
+use ::redis::cmd;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+macro_rules! side {
+    ($name:ident) => {
+        impl Side for $name {
+            fn name(&self) -> String {
+                self.0.name()
+            }
+
+            fn head(&self) -> BoxFuture<'_, Moved<Option<Head>>> {
+                self.0.head().boxed()
+            }
+
+            fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Moved<Vec<Entry>>> {
+                async move {
+                            entries::read(&self.0.line, &self.0.keys, from.max(1), limit).await.map_err(words)
+                        }
+                        .boxed()
+            }
+
+            fn beside(&self) -> BoxFuture<'_, Moved<Beside>> {
+                self.0.beside().boxed()
+            }
+        }
+    };
+}
+
+/// The log of a store.
+pub struct StoreSource(Place);
+side!(StoreSource);
+
+impl StoreSource {
+    /// Servers must have stopped: one that listens for signals is found, and whoever writes later is refused.
+    pub async fn open(settings: &RedisSettings) -> Moved<StoreSource> {
+        let (place, _) = Place::open(settings, Keys::of(settings)).await?;
+        let Some(link) = entries::link_at(&place.line, &place.keys, 1).await.map_err(words)? else {
+            let unfinished = mark::field(&place.line, &place.keys, "workspace").await.map_err(words)?;
+            return Err(match unfinished {
+                Some(_) => format!("the move into {} is not finished: run that again first", place.name()),
+                None => format!("there is no log in {}: see REDIS_URL and REDIS_PREFIX", place.name()),
+            });
+        };
+        let mut ask = cmd("PUBSUB");
+        ask.arg("NUMSUB").arg(settings.key(&format!("signals:{link}")));
+        let (_, servers): (String, u64) = place.line.read(&ask).await.map_err(words)?;
+        if servers > 0 {
+            let count = if servers == 1 { "one server is".into() } else { format!("{servers} servers are") };
+            return Err(format!(
+                "{} is in use: {count} still at work there. Stop all of them first",
+                place.name()
+            ));
+        }
+        Ok(StoreSource(place))
+    }
+}
+
+impl Source for StoreSource {
+    fn sealed(&self) -> BoxFuture<'_, Moved<Option<String>>> {
+        async { mark::field(&self.0.line, &self.0.keys, "sealed").await.map_err(words) }.boxed()
+    }
+
+    fn seal<'a>(&'a self, end: Head, target: &'a str) -> BoxFuture<'a, Moved<bool>> {
+        async move {
+            let Keys { log, mark, .. } = &self.0.keys;
+            let says = format!(
+                "this workspace was moved from {} to {target}: serve it from there. Delete the key {mark} only if nothing was written there since",
+                self.0.name()
+            );
+            let mut call = SEAL.call(&[log, mark]);
+            call.arg(format!("{}-0", end.g)).arg(end.link.to_string()).arg(target).arg(says);
+            Ok(self.0.run(&SEAL, &call).await? == "1")
+        }
+        .boxed()
+    }
+}
+
+/// A store that gets a log.
+pub struct StoreTarget {
+    place: Place,
+    durability: Durability,
+}
+
+impl StoreTarget {
+    /// The store must have no log. Unless `beside` is allowed, nothing may stand beside where it is to be, but for
+    /// what an unfinished move of this workspace left.
+    pub async fn open(settings: &RedisSettings, workspace: &str, beside: bool) -> Moved<StoreTarget> {
+        let (place, durability) = Place::open(settings, Keys::unfinished(settings)).await?;
+        let name = place.name();
+        let served = Keys::of(settings);
+        let log: Vec<entries::StreamEntry> = place.line.read(&served.last()).await.map_err(words)?;
+        if !log.is_empty() {
+            return Err(format!(
+                "{name} has a log already: nothing there is overwritten. Choose another REDIS_PREFIX, or another store"
+            ));
+        }
+        match mark::field(&place.line, &served, "workspace").await.map_err(words)? {
+            Some(unfinished) if unfinished == workspace => {}
+            Some(_) => {
+                let mark = &served.mark;
+                return Err(format!(
+                    "{name} has an unfinished move of another workspace: finish that, or delete the keys that begin with {} ",
+                    mark.trim_end_matches("mark")
+                ));
+            }
+            None if beside => {}
+            None => {
+                let mut names = place.names("").await?;
+                // A server that waits for its first account.
+                names.remove(&format!("secret:{SETUP_SECRET}"));
+                if let Some(first) = names.first() {
+                    return Err(format!(
+                        "{name} is not empty: there is the key {}. Choose another REDIS_PREFIX, or delete what is there",
+                        settings.key(first)
+                    ));
+                }
+            }
+        }
+        Ok(StoreTarget { place, durability })
+    }
+
+    pub fn durability(&self) -> &Durability {
+        &self.durability
+    }
+}
+
+impl Side for StoreTarget {
+    fn name(&self) -> String {
+        self.place.name()
+    }
+
+    fn head(&self) -> BoxFuture<'_, Moved<Option<Head>>> {
+        self.place.head().boxed()
+    }
+
+    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Moved<Vec<Entry>>> {
+        let Place { line, keys, .. } = &self.place;
+        async move { entries::read(line, keys, from.max(1), limit).await.map_err(words) }.boxed()
+    }
+
+    fn beside(&self) -> BoxFuture<'_, Moved<Beside>> {
+        self.place.beside().boxed()
+    }
+}
+
+impl Target for StoreTarget {
+    fn begin<'a>(&'a self, workspace: &'a str) -> BoxFuture<'a, Moved<()>> {
+        async move {
+            let says = format!(
+                "a move into {} is not finished: run the same command again, or delete the keys that begin with {} to give it up",
+                self.name(),
+                self.place.settings.key("")
+            );
+            let mut set = cmd("HSET");
+            set.arg(&self.place.keys.mark).arg("workspace").arg(workspace).arg("says").arg(says);
+            self.place.line.write::<i64>(&set).await.map(drop).map_err(words)
+        }
+        .boxed()
+    }
+
+    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Moved<()>> {
+        async move {
+            let Keys { log, erased, .. } = &self.place.keys;
+            let mut call = PUT.call(&[log, erased]);
+            for entry in entries {
+                let header = &entry.header;
+                call.arg(header.g).arg(header.at).arg(entry.link.to_string()).arg(header.rest());
+                call.arg(i32::from(entry.body.is_some())).arg(entry.body.as_deref().unwrap_or_default());
+            }
+            self.place.run(&PUT, &call).await.map(drop)
+        }
+        .boxed()
+    }
+
+    fn put_beside<'a>(&'a self, beside: &'a Beside) -> BoxFuture<'a, Moved<()>> {
+        async move {
+            let place = &self.place;
+            let mut names = place.names("secret:").await?;
+            names.extend(place.names("registers:").await?);
+            let (mut gone, mut puts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+            for name in names {
+                gone.push(cmd("DEL").arg(place.settings.key(&name)).take());
+            }
+            for (key, secret) in &beside.secrets {
+                let key = place.settings.key(&format!("secret:{key}"));
+                let mut put = cmd("HSET");
+                puts.push(
+                    put.arg(&key).arg("value").arg(&secret.value).arg("version").arg(secret.version).take(),
+                );
+                ends.extend(secret.expires.map(|end| cmd("PEXPIREAT").arg(&key).arg(end).take()));
+            }
+            for ((account, key), pointer) in &beside.pointers {
+                let name = place.settings.key(&format!("registers:{account}"));
+                puts.push(cmd("HSET").arg(name).arg(key).arg(super::pointer_text(*pointer)).take());
+            }
+            for commands in [gone, puts, ends] {
+                place.write_all(commands).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn commit(&self) -> BoxFuture<'_, Moved<()>> {
+        async {
+            let (served, unfinished) = (Keys::of(&self.place.settings), &self.place.keys);
+            let keys = [&served.log, &served.erased, &unfinished.log, &unfinished.erased, &served.mark];
+            let call = COMMIT.call(&keys.map(String::as_str));
+            self.place.run(&COMMIT, &call).await.map(drop)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,152 @@
+//! Proposals, and what becomes of them.
+
+use super::{Node, Readiness};
+use crate::protocol::{ClientId, Hash, Outcome, Refusal};
+use crate::server::broker::{BrokerError, Entry, Proposal};
+use crate::server::directory::Directory;
+use crate::server::fold::{Folded, same_draft};
+use crate::server::state::ReadError;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Outcomes that are kept for those who ask after the fold has passed.
+const RECENT_OUTCOMES: usize = 8_192;
+/// An outcome that is not there after so long is unknown: the log has the entry, but this node cannot read it.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
+/// Appends of one proposal before the outcome is called unknown.
+const APPEND_TRIES: u32 = 3;
+
+/// Why a proposal has no outcome.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProposeError {
+    /// Not stored.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It may be stored: the same proposal may be sent again.
+    #[error("The server cannot tell yet whether this was stored.")]
+    Unknown,
+}
+
+/// What became of the entries that were folded last. Each answer is asked for by number and draft: after the log's
+/// tail was rewritten a number may be another draft's.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    /// The number of the first kept outcome.
+    first: u64,
+    recent: VecDeque<(ClientId, Outcome)>,
+    waiting: HashMap<u64, Vec<(ClientId, oneshot::Sender<Outcome>)>>,
+}
+
+impl Outcomes {
+    /// None yet of what follows this entry.
+    pub(super) fn after(g: u64) -> Outcomes {
+        Outcomes { first: g + 1, ..Outcomes::default() }
+    }
+}
+
+impl Node {
+    /// Proposes an entry and waits for the fold's answer. Proposals made one after the other are stored in
+    /// that order. A draft that is known already is not stored again.
+    pub fn propose(
+        self: &Arc<Node>,
+        proposal: Proposal,
+    ) -> impl Future<Output = Result<Outcome, ProposeError>> + Send + use<> {
+        let known = match (self.known_outcome(&proposal), self.readiness()) {
+            // It would be stored and get no outcome.
+            (Ok(None), Readiness::Unready(why)) => Err(ProposeError::Unavailable(format!(
+                "The server cannot go on, and nothing was stored: {why}. Try again later."
+            ))),
+            (known, _) => known,
+        };
+        let first = match &known {
+            Ok(None) => Some(self.broker.append(vec![proposal.clone()])),
+            _ => None,
+        };
+        let node = self.clone();
+        async move {
+            if let Some(outcome) = known? {
+                return Ok(outcome);
+            }
+            let mut next = first;
+            let mut may_be_stored = false;
+            for _ in 0..APPEND_TRIES {
+                let appended = match next.take() {
+                    Some(first) => first.await,
+                    None => node.broker.append(vec![proposal.clone()]).await,
+                };
+                match appended {
+                    Ok(g) => {
+                        let outcome =
+                            tokio::time::timeout(OUTCOME_TIMEOUT, node.outcome(g, proposal.client_id));
+                        return outcome.await.unwrap_or(Err(ProposeError::Unknown));
+                    }
+                    // This time it is not stored, but an earlier time it may have been.
+                    Err(BrokerError::Refused(_)) if may_be_stored => return Err(ProposeError::Unknown),
+                    Err(BrokerError::Refused(why) | BrokerError::Rewritten(why)) => {
+                        return Err(ProposeError::Unavailable(why));
+                    }
+                    Err(BrokerError::Unknown(why)) => {
+                        may_be_stored = true;
+                        tracing::warn!(draft.id = %proposal.client_id, why, "outcome of an append is unknown");
+                    }
+                }
+            }
+            Err(ProposeError::Unknown)
+        }
+    }
+
+    fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, ProposeError> {
+        let known = self.state.read(|state| state.draft(proposal.client_id)).map_err(unreadable)?;
+        let Some(known) = known else { return Ok(None) };
+        let entry =
+            Entry { header: proposal.header(0, 0), body: Some(proposal.body.clone()), link: Hash::ZERO };
+        let same = known.author == proposal.author && same_draft(&known, &entry);
+        let other = Outcome::Refused { why: Refusal::OtherDraft };
+        Ok(Some(if same { known.outcome } else { other }))
+    }
+
+    /// Nothing that is waited for can come any more: its number is another entry's now.
+    pub(super) fn forget_outcomes(&self) {
+        *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Outcomes::after(self.folded());
+    }
+
+    async fn outcome(&self, g: u64, id: ClientId) -> Result<Outcome, ProposeError> {
+        let waiting = {
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(index) = g.checked_sub(outcomes.first)
+                && let Some((of, outcome)) = outcomes.recent.get(index as usize)
+            {
+                return if *of == id { Ok(*outcome) } else { Err(ProposeError::Unknown) };
+            }
+            let (answer, waiting) = oneshot::channel();
+            outcomes.waiting.entry(g).or_default().push((id, answer));
+            waiting
+        };
+        waiting.await.map_err(|_| ProposeError::Unknown)
+    }
+
+    /// Tells those who read along, then those who wait for an outcome.
+    pub(super) fn publish(&self, entries: &[Entry], folded: &[Folded], directory: &Directory) {
+        self.hub.publish(folded, directory);
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (entry, folded) in entries.iter().zip(folded) {
+            let id = entry.header.client_id;
+            outcomes.recent.push_back((id, folded.outcome));
+            for (of, waiting) in outcomes.waiting.remove(&folded.g).into_iter().flatten() {
+                if of == id {
+                    let _ = waiting.send(folded.outcome);
+                }
+            }
+        }
+        while outcomes.recent.len() > RECENT_OUTCOMES {
+            outcomes.recent.pop_front();
+            outcomes.first += 1;
+        }
+    }
+}
+
+fn unreadable(fault: ReadError) -> ProposeError {
+    ProposeError::Unavailable(format!("The server cannot read its state: {fault}"))
+}

@@ -1,0 +1,63 @@
+//! The texts that a message had.
+
+use super::{ReadError, Reader, event_body};
+use crate::protocol::frame::Version;
+use crate::protocol::{ActValue, ClientId, EventBody, Header, RoomId, Slot, bounds};
+use rusqlite::{OptionalExtension, params};
+
+impl Reader<'_> {
+    /// Oldest first: the first text and the newest of the others. None of a deleted message.
+    pub fn history(&self, room: RoomId, id: ClientId) -> Result<Vec<Version>, ReadError> {
+        let head = self.room_head(room)?;
+        let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };
+        if n != head.n {
+            return Err(ReadError::NotFound);
+        }
+        if row.deleted.is_some() {
+            return Ok(Vec::new());
+        }
+        let first = "SELECT g, at, rest, json FROM events WHERE room = ?1 AND seq = ?2";
+        let written = self.db.prepare_cached(first)?;
+        let mut versions: Vec<_> = { written }
+            .query_row(params![n, row.seq as i64], version)
+            .optional()?
+            .flatten()
+            .into_iter()
+            .collect();
+        let edits =
+            "SELECT e.g, e.at, e.rest, e.json FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
+                     WHERE a.target = ?1 ORDER BY a.seq DESC";
+        let mut select = self.db.prepare_cached(edits)?;
+        let mut rows = select.query([id.as_bytes()])?;
+        let mut newest = Vec::new();
+        while let Some(row) = rows.next()? {
+            let Some(earlier) = version(row)? else { continue };
+            // What was deleted and taken back is the same text again.
+            newest.pop_if(|later: &mut Version| later.text == earlier.text);
+            newest.push(earlier);
+            if newest.len() + versions.len() == bounds::VERSIONS {
+                break;
+            }
+        }
+        versions.extend(newest.into_iter().rev());
+        versions.dedup_by(|later, earlier| later.text == earlier.text);
+        Ok(versions)
+    }
+}
+
+/// The text that an event of a message wrote, if it wrote one.
+fn version(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Version>> {
+    let (at, rest): (i64, String) = (row.get(1)?, row.get(2)?);
+    let json: Option<String> = row.get(3)?;
+    let Some(header) = Header::parse(row.get::<_, i64>(0)? as u64, at, &rest) else { return Ok(None) };
+    let slot = header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
+    let text = match (slot, json.and_then(|json| event_body(&header.kind, &json))) {
+        (None, Some(EventBody::Message(body))) => body.text,
+        (Some(Slot::Text | Slot::Deleted), Some(EventBody::Act(body))) => match body.value {
+            ActValue::Text(text) | ActValue::Restored { restored: text } => text,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(Version { at, text }))
+}

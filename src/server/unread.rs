@@ -1,0 +1,116 @@
+//! Use cases of reading: how far an account has read, and what it has not.
+
+use super::broker::{BrokerError, Signal};
+use super::directory::Action;
+use super::node::Node;
+use super::rooms::RoomError;
+use super::state::Reader;
+use crate::protocol::{AccountId, Badge, Mentions, Pointer, Raise, RoomId, Wanted, bounds};
+use std::collections::HashMap;
+use std::hash::{Hash as _, Hasher as _};
+
+/// Pointers belong to one stay in a room: who comes back begins at the head again.
+fn pointer_key(room: RoomId, lane: u64, joined: u64) -> String {
+    format!("read:{room}:{lane}:{joined}")
+}
+
+/// A setting is a register too: each change is a new generation, so that the last one counts on every server.
+fn wanted_key(room: RoomId) -> String {
+    format!("want:{room}")
+}
+
+/// Sets what an account wants to hear of a room; its connections hear of it.
+pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    let key = wanted_key(room);
+    let registers = node.broker.registers(by, Vec::new()).await?;
+    let before = registers.iter().find(|(known, _)| *known == key).map_or(0, |(_, set)| set.generation);
+    let set = Pointer { generation: before + 1, ordinal: wanted.number() };
+    node.broker.registers(by, vec![(key.clone(), set)]).await?;
+    node.broker.signals().send(Signal::Register { account: by, key });
+    Ok(())
+}
+
+/// Raises read pointers; the account's connections hear of it. An ordinal past the head is the head.
+pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), RoomError> {
+    let directory = node.directory();
+    if raise.iter().any(|raise| !directory.can(by, Action::Read, raise.room)) {
+        return Err(RoomError::NotFound);
+    }
+    if raise.len() > bounds::RAISE_AT_ONCE || raise.iter().any(|raise| raise.pointer.generation >> 48 > 0) {
+        return Err(RoomError::Refused(crate::protocol::Refusal::Malformed));
+    }
+    let raised = node.state.read(|state| {
+        raise
+            .iter()
+            .map(|raise| {
+                let head = state.lane_head(&state.room_head(raise.room)?, raise.lane)?;
+                let Pointer { generation, ordinal } = raise.pointer;
+                let key = pointer_key(raise.room, raise.lane, state.membership(raise.room, by)?.joined);
+                Ok((key, Pointer { generation, ordinal: ordinal.min(head) }))
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let keys: Vec<_> = raised.iter().map(|(key, _)| key.clone()).collect();
+    node.broker.registers(by, raised).await?;
+    for key in keys {
+        node.broker.signals().send(Signal::Register { account: by, key });
+    }
+    Ok(())
+}
+
+/// A number that changes when any read pointer or setting of an account does.
+pub async fn pointers(node: &Node, by: AccountId) -> Result<u64, BrokerError> {
+    let mut pointers = node.broker.registers(by, Vec::new()).await?;
+    pointers.sort_unstable();
+    let mut hash = std::hash::DefaultHasher::new();
+    for (key, Pointer { generation, ordinal }) in pointers {
+        (key, generation, ordinal).hash(&mut hash);
+    }
+    Ok(hash.finish())
+}
+
+type Pointers = HashMap<String, Pointer>;
+
+fn badge(
+    state: &Reader<'_>,
+    pointers: &Pointers,
+    by: AccountId,
+    room: RoomId,
+) -> Result<Badge, super::state::ReadError> {
+    let stay = state.membership(room, by)?;
+    let joined = Pointer { generation: 0, ordinal: stay.since };
+    let read = pointers.get(&pointer_key(room, 0, stay.joined)).copied().unwrap_or_default();
+    // The first version knew no stays.
+    let read = read.max(pointers.get(&format!("read:{room}:0")).copied().unwrap_or_default());
+    let wanted =
+        pointers.get(&wanted_key(room)).map_or_else(Wanted::default, |set| Wanted::of_number(set.ordinal));
+    Ok(Badge { wanted, ..state.badge(room, 0, by, read.max(joined))? })
+}
+
+/// Messages that name an account, newest first, before a number of the log.
+pub fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, RoomError> {
+    Ok(node.state.read(|state| state.mentions(by, before, bounds::MENTIONS))?)
+}
+
+/// What is unread in each of these rooms; those that the account is not in are left out.
+pub async fn badges(
+    node: &Node,
+    by: AccountId,
+    rooms: impl IntoIterator<Item = RoomId>,
+) -> Result<HashMap<RoomId, Badge>, RoomError> {
+    let pointers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
+    let mut badges = HashMap::new();
+    for room in rooms {
+        match node.state.read(|state| badge(state, &pointers, by, room)) {
+            Ok(badge) => {
+                badges.insert(room, badge);
+            }
+            Err(super::state::ReadError::NotFound) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(badges)
+}

@@ -1,0 +1,267 @@
+//! What one can do with a message: the bar at the active one, and the menu.
+
+use super::SharedRow;
+use super::icon;
+use crate::client::{Input, Session};
+use crate::protocol::frame::Role;
+use crate::protocol::{ActValue, RoomId, Row, Slot};
+use crate::text::emoji::{self, USUAL};
+use crate::ui::acting::{Open, act, react};
+use crate::ui::dom;
+use crate::ui::store::use_store;
+use dioxus::prelude::*;
+use dioxus_free_icons::icons::ld_icons::{
+    LdCopy, LdEllipsis, LdLink, LdMailOpen, LdPencil, LdPin, LdPinOff, LdReply, LdSmilePlus, LdTrash2,
+};
+use std::sync::Arc;
+
+/// A row of the looked-at room as it is shown, while it stands.
+pub fn standing(session: &Session, room: RoomId, ordinal: u64) -> Option<Arc<Row>> {
+    let timeline = session.timelines.get(&room)?;
+    Some(timeline.shown(timeline.row_at(ordinal)?)).filter(|row| row.text.is_some())
+}
+
+/// The bar exists once, for the active row; assets/acts.js puts it there. It is for pointers: by keys, Enter on a message
+/// opens the menu.
+#[component]
+pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    let active = acting.read().active;
+    use_effect(use_reactive!(|active| dom::place(active)));
+    let Some(row) = active.and_then(|ordinal| standing(&session.read(), room, ordinal)) else {
+        return rsx! {};
+    };
+    if acting.read().editing.as_ref().is_some_and(|(id, _)| *id == row.id) {
+        return rsx! {};
+    }
+    let ordinal = row.ordinal;
+    let answered = row.id;
+    rsx! {
+        div { class: "actions", role: "toolbar", "aria-label": "Message actions", "data-for": "{ordinal}",
+            button {
+                class: "icon-button",
+                r#type: "button",
+                tabindex: "-1",
+                "aria-label": "React",
+                "data-hint": "React",
+                onclick: move |_| acting.write().open = Some(Open::Picker(ordinal)),
+                {icon(&LdSmilePlus, 16)}
+            }
+            button {
+                class: "icon-button",
+                r#type: "button",
+                tabindex: "-1",
+                "aria-label": "Reply",
+                "data-hint": "Reply",
+                onclick: move |_| acting.write().reply(room, answered),
+                {icon(&LdReply, 16)}
+            }
+            button {
+                class: "icon-button",
+                r#type: "button",
+                tabindex: "-1",
+                "aria-label": "More",
+                "data-hint": "More",
+                "aria-haspopup": "menu",
+                onclick: move |_| acting.write().open = Some(Open::Menu(ordinal)),
+                {icon(&LdEllipsis, 16)}
+            }
+        }
+    }
+}
+
+/// What is open over the list: menu, question or picker.
+#[component]
+pub fn Over(session: Signal<Session>, room: RoomId) -> Element {
+    let store = use_store();
+    let open = store.acting.read().open;
+    let ordinal = match open {
+        Some(Open::Menu(ordinal) | Open::Confirm(ordinal) | Open::Picker(ordinal)) => Some(ordinal),
+        None => None,
+    };
+    let row = ordinal.and_then(|ordinal| standing(&session.read(), room, ordinal));
+    let kind = row.as_ref().and(open);
+    use_effect(use_reactive!(|kind| dom::opened(kind.is_some())));
+    match (kind, row) {
+        (Some(Open::Menu(_)), Some(row)) => rsx! { Menu { session, room, row: SharedRow(row) } },
+        (Some(Open::Confirm(_)), Some(row)) => rsx! { Confirm { session, room, row: SharedRow(row) } },
+        (Some(Open::Picker(_)), Some(row)) => rsx! { super::Picker { session, room, row: SharedRow(row) } },
+        _ => rsx! {},
+    }
+}
+
+#[component]
+fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    let state = session.read();
+    let row = row.0;
+    let own = row.author == state.me.id;
+    let may_delete = own || state.me.role == Role::Owner;
+    let pinned = row.pinned.is_some();
+    let ordinal = row.ordinal;
+    let id = row.id;
+    let (intents, pin, unread) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
+    let (edited, deleted) = (row.clone(), row.clone());
+    let text = row.text.clone().unwrap_or_default();
+    let pin_shape = if pinned { icon(&LdPinOff, 16) } else { icon(&LdPin, 16) };
+    let pin_words = if pinned { "Unpin" } else { "Pin to this room" };
+    let delete_words = if own { "Delete" } else { "Delete…" };
+    let recent: Vec<_> = USUAL.iter().map(|emoji| (*emoji).to_owned()).collect();
+    rsx! {
+        div { class: "over", onclick: move |_| acting.write().open = None }
+        div { class: "menu floating", role: "menu", "aria-label": "Message", "data-for": "{ordinal}",
+            div { class: "quick", role: "group", "aria-label": "React",
+                for emoji in recent {
+                    QuickReaction { key: "{emoji}", session, room, row: SharedRow(row.clone()), emoji }
+                }
+            }
+            MenuItem {
+                shape: icon(&LdSmilePlus, 16),
+                words: "React",
+                key_of: "+",
+                chosen: move |()| acting.write().open = Some(Open::Picker(ordinal)),
+            }
+            MenuItem {
+                shape: icon(&LdReply, 16),
+                words: "Reply",
+                key_of: "R",
+                chosen: move |()| acting.write().reply(room, id),
+            }
+            if own {
+                MenuItem {
+                    shape: icon(&LdPencil, 16),
+                    words: "Edit",
+                    key_of: "E",
+                    chosen: move |()| acting.write().edit(&edited, &session.peek()),
+                }
+            }
+            MenuItem {
+                shape: pin_shape,
+                words: pin_words,
+                key_of: "",
+                chosen: move |()| {
+                    pin.send(act(room, id, Slot::Pin, ActValue::On(!pinned)));
+                    acting.write().open = None;
+                },
+            }
+            MenuItem {
+                shape: icon(&LdCopy, 16),
+                words: "Copy text",
+                key_of: "",
+                chosen: move |()| {
+                    dom::copy(&text);
+                    acting.write().open = None;
+                },
+            }
+            MenuItem {
+                shape: icon(&LdLink, 16),
+                words: "Copy link",
+                key_of: "",
+                chosen: move |()| {
+                    dom::copy_link(&format!("/r/{room}/{ordinal}"));
+                    acting.write().open = None;
+                },
+            }
+            if !own {
+                MenuItem {
+                    shape: icon(&LdMailOpen, 16),
+                    words: "Mark unread from here",
+                    key_of: "U",
+                    chosen: move |()| {
+                        unread.send(Input::MarkUnread(ordinal));
+                        acting.write().open = None;
+                    },
+                }
+            }
+            if may_delete {
+                MenuItem {
+                    shape: icon(&LdTrash2, 16),
+                    words: delete_words,
+                    key_of: "Del",
+                    danger: true,
+                    chosen: move |()| acting.write().delete(&deleted, room, &session.peek(), &intents),
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn MenuItem(
+    shape: Element,
+    words: &'static str,
+    key_of: &'static str,
+    #[props(default)] danger: bool,
+    chosen: EventHandler<()>,
+) -> Element {
+    rsx! {
+        button {
+            class: if danger { "menu-item danger" } else { "menu-item" },
+            role: "menuitem",
+            r#type: "button",
+            onclick: move |_| chosen.call(()),
+            {shape}
+            "{words}"
+            if !key_of.is_empty() {
+                kbd { "{key_of}" }
+            }
+        }
+    }
+}
+
+#[component]
+fn QuickReaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    let name = emoji::name_of(&emoji).unwrap_or("emoji").replace('_', " ");
+    let mine = row.0.reactions.get(&emoji).is_some_and(|who| who.contains(&session.peek().me.id));
+    let shown = emoji.clone();
+    rsx! {
+        button {
+            class: if mine { "pick mine" } else { "pick" },
+            role: "menuitemcheckbox",
+            "aria-checked": if mine { "true" } else { "false" },
+            r#type: "button",
+            "aria-label": "{name}",
+            onclick: move |_| {
+                dom::used(&emoji);
+                store.intents.send(react(&session.peek(), room, &row.0, &emoji));
+                acting.write().open = None;
+            },
+            "{shown}"
+        }
+    }
+}
+
+/// Before somebody else's message goes.
+#[component]
+fn Confirm(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+    let store = use_store();
+    let mut acting = store.acting;
+    let row = row.0;
+    let name = session.read().people.get(&row.author).map_or("this person".to_owned(), |p| p.name.clone());
+    let ordinal = row.ordinal;
+    rsx! {
+        div { class: "over", onclick: move |_| acting.write().open = None }
+        div {
+            class: "question floating",
+            role: "alertdialog",
+            "aria-labelledby": "sure",
+            "aria-describedby": "sure-why",
+            "data-for": "{ordinal}",
+            h2 { id: "sure", "Delete the message of {name}?" }
+            p { id: "sure-why", "It goes for everybody, and cannot be brought back." }
+            div { class: "actions-row",
+                button {
+                    class: "button small danger",
+                    r#type: "button",
+                    onclick: move |_| acting.write().delete(&row, room, &session.peek(), &store.intents),
+                    "Delete"
+                }
+                button { class: "link", r#type: "button", onclick: move |_| acting.write().open = None, "Cancel" }
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Behind a proxy: whose address counts.
+
+use crate::support::server::TestServer;
+use axum::http::HeaderMap;
+use beck::server::proxies::{Network, client};
+use tempfile::tempdir;
+
+/// The status of a try to sign in.
+async fn attempt(server: &TestServer, n: usize, forwarded: &str) -> u16 {
+    let handle = format!("nobody{n}");
+    let fields = [("handle", handle.as_str()), ("password", "a long password")];
+    let headers = [("accept", "application/json"), ("x-forwarded-for", forwarded)];
+    server.post("/sign-in", "", &fields, &headers).await.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_to_sign_in_are_counted_by_the_address_that_a_trusted_proxy_names() {
+    for (trusted, other) in [("127.0.0.0/8, ::1", 401), ("", 429), ("10.0.0.0/8", 429)] {
+        let folder = tempdir().unwrap();
+        let (server, _) = TestServer::start_set(folder.path(), &[("TRUSTED_PROXIES", trusted)]);
+        server.set_up().await;
+        let mut n = 0;
+        // What somebody writes into the header stands before what the proxy adds.
+        while attempt(&server, n, &format!("203.0.113.{}, 198.51.100.7", n % 250)).await == 401 {
+            n += 1;
+            assert!(n < 60, "tries of one address have an end");
+        }
+        assert!(n >= 10, "{n}");
+        assert_eq!(attempt(&server, n, "198.51.100.7").await, 429, "{trusted}");
+        assert_eq!(attempt(&server, n + 1, "198.51.100.8").await, other, "{trusted}");
+    }
+}
+
+#[test]
+fn the_last_address_that_is_no_proxys_asks() {
+    let trusted: Vec<Network> =
+        ["10.0.0.0/8", "127.0.0.1", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+    let cases = [
+        ("127.0.0.1", vec![], "127.0.0.1"),
+        ("127.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.2", vec!["203.0.113.9"], "127.0.0.2"),
+        ("::ffff:10.1.2.3", vec!["203.0.113.9"], "203.0.113.9"),
+        ("10.1.2.3", vec!["1.1.1.1, 203.0.113.9, 10.9.9.9"], "203.0.113.9"),
+        ("10.1.2.3", vec!["1.1.1.1", "203.0.113.9", "10.9.9.9"], "203.0.113.9"),
+        ("fd00::1", vec!["2001:db8::5"], "2001:db8::5"),
+        ("10.1.2.3", vec!["203.0.113.9:4711"], "203.0.113.9"),
+        ("10.1.2.3", vec!["203.0.113.9, nonsense"], "10.1.2.3"),
+        ("10.1.2.3", vec!["203.0.113.9, "], "10.1.2.3"),
+    ];
+    for (peer, lines, asks) in cases {
+        let mut headers = HeaderMap::new();
+        for line in &lines {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        let found = client(&trusted, peer.parse().unwrap(), &headers);
+        assert_eq!(found.to_string(), asks, "{peer} {lines:?}");
+    }
+    for bad in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "host", "10.0.0.0/-1"] {
+        assert!(bad.parse::<Network>().is_err(), "{bad}");
+    }
+    assert!("0.0.0.0/0".parse::<Network>().is_ok());
+}
