@@ -1,6 +1,6 @@
 //! Edits, reactions, pins, deletions: what the server makes of them, and what a client shows before it knows.
 
-use crate::support::{TestNode, boot, set_up};
+use crate::support::{TestNode, boot, set_up, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::bounds;
 use beck::protocol::{
@@ -180,15 +180,8 @@ impl Desk {
     }
 
     fn welcome(&mut self) -> Vec<Effect> {
-        let frame = ServerFrame::Welcome {
-            version: 1,
-            workspace: self.page.as_of.epoch,
-            name: "W".into(),
-            me: self.session.me.clone(),
-            rooms: self.session.rooms.clone(),
-            g: 9,
-            heartbeat_ms: 25_000,
-        };
+        let (me, rooms) = (self.session.me.clone(), self.session.rooms.clone());
+        let frame = welcome(self.page.as_of.epoch, me, rooms);
         self.handle(Input::Frame(frame))
     }
 

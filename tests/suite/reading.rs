@@ -1,6 +1,6 @@
 //! How far one has read, as one client tells it: what is seen, what is marked, and what the title says of it.
 
-use crate::support::boot;
+use crate::support::{boot, welcome};
 use beck::client::{Effect, Input, MarkedAs, Session};
 use beck::protocol::frame::{Person, Role, RoomInfo};
 use beck::protocol::{
@@ -60,15 +60,8 @@ impl Here {
     }
 
     pub fn welcome(&mut self) -> Vec<Effect> {
-        let frame = ServerFrame::Welcome {
-            version: 1,
-            workspace: WorkspaceId::random(),
-            name: "W".into(),
-            me: self.session.me.clone(),
-            rooms: self.session.rooms.clone(),
-            g: 9,
-            heartbeat_ms: 25_000,
-        };
+        let (me, rooms) = (self.session.me.clone(), self.session.rooms.clone());
+        let frame = welcome(WorkspaceId::random(), me, rooms);
         self.give(Input::Frame(frame))
     }
 

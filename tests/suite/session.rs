@@ -1,6 +1,6 @@
 //! The client's session, driven by hand: what is sent, when, and under which id.
 
-use crate::support::boot;
+use crate::support::{boot, welcome};
 use beck::client::{Effect, Input, Session, Status};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
@@ -33,15 +33,8 @@ impl Here {
     }
 
     fn welcome(&mut self) -> Vec<Effect> {
-        let frame = ServerFrame::Welcome {
-            version: 1,
-            workspace: WorkspaceId::random(),
-            name: "W".into(),
-            me: self.session.me.clone(),
-            rooms: self.session.rooms.clone(),
-            g: 9,
-            heartbeat_ms: 25_000,
-        };
+        let (me, rooms) = (self.session.me.clone(), self.session.rooms.clone());
+        let frame = welcome(WorkspaceId::random(), me, rooms);
         self.handle(Input::Frame(frame))
     }
 

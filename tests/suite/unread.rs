@@ -1,6 +1,6 @@
 //! What is unread, counted a second time: from the log, the raised pointers and what texts were made of.
 
-use crate::support::{TestNode, boot, set_up};
+use crate::support::{TestNode, boot, set_up, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::frame::{Draft, Role};
 use beck::protocol::{
@@ -217,18 +217,8 @@ impl World {
         self.give(device, Input::Opened);
         let me = self.here.node.directory().person(self.people[0]).unwrap();
         let rooms = rooms::mine(&self.here.node, self.people[0]).await.unwrap();
-        self.give(
-            device,
-            Input::Frame(ServerFrame::Welcome {
-                version: 1,
-                workspace: self.here.node.epoch().unwrap(),
-                name: "W".into(),
-                me,
-                rooms,
-                g: self.here.node.folded(),
-                heartbeat_ms: 25_000,
-            }),
-        );
+        let workspace = self.here.node.epoch().unwrap();
+        self.give(device, Input::Frame(welcome(workspace, me, rooms)));
     }
 
     async fn act(&mut self, (room, by, id): (RoomId, usize, ClientId), slot: &str, value: ActValue) -> bool {
@@ -276,11 +266,8 @@ impl World {
                 let (text, named) = self.text();
                 let deletes = self.below(3) == 0;
                 if deleted {
-                    // The form of the client does not restore yet: the log takes it.
-                    let body = beck::protocol::ActBody { value: ActValue::Restored { restored: text } };
-                    let act = Proposal::new(self.people[by], ClientId::random(), Kind::Act, &body).room(room);
-                    let act = act.target(id.to_string().parse().unwrap()).slot("deleted".parse().unwrap());
-                    if matches!(self.here.node.propose(act).await, Ok(Outcome::Stored { .. })) {
+                    let restored = ActValue::Restored { restored: text };
+                    if self.act((room, by, id), "deleted", restored).await {
                         self.said[at].3 = false;
                         self.count("restored");
                     }

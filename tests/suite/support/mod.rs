@@ -12,7 +12,7 @@ pub mod store_line;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
-use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId};
+use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId, ServerFrame, WorkspaceId};
 use beck::server::broker::embedded::{Embedded, OpenError};
 use beck::server::broker::{Broker, Entry, Head, Proposal, SharedBroker};
 use beck::server::config::Config;
@@ -187,6 +187,11 @@ pub fn assert_linked(entries: &[Entry]) {
 pub fn room_proposal(by: AccountId, name: &str) -> Proposal {
     let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: String::new() };
     Proposal::new(by, ClientId::random(), Kind::Room, &body).room(RoomId::random())
+}
+
+/// The first frame of a server, by hand.
+pub fn welcome(workspace: WorkspaceId, me: Person, rooms: Vec<RoomInfo>) -> ServerFrame {
+    ServerFrame::Welcome { version: 1, workspace, name: "W".into(), me, rooms, g: 9, heartbeat_ms: 25_000 }
 }
 
 /// What a page of an open room gives a client to begin with; without rows the client asks for them.

@@ -24,10 +24,8 @@ macro_rules! side {
             }
 
             fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Moved<Vec<Entry>>> {
-                async move {
-                            entries::read(&self.0.line, &self.0.keys, from.max(1), limit).await.map_err(words)
-                        }
-                        .boxed()
+                let read = entries::read(&self.0.line, &self.0.keys, from.max(1), limit);
+                async move { read.await.map_err(words) }.boxed()
             }
 
             fn beside(&self) -> BoxFuture<'_, Moved<Beside>> {
