@@ -50,9 +50,9 @@
     if (doc.readyState !== "loading") { // else the other rows may be still to come
       ask("older", first, first && top(first) > view.top - NEAR, moved);
       ask("newer", end, end && end.getBoundingClientRect().bottom < view.bottom + NEAR, moved);
+      const line = doc.getElementById("new"), where = !line || top(line) > view.bottom ? null : top(line) < view.top ? "new-above" : "new-seen";
+      if (where && where !== newLine) emit(newLine = where);
     }
-    const line = doc.getElementById("new"), where = !line || top(line) > view.bottom ? null : top(line) < view.top ? "new-above" : "new-seen";
-    if (where && where !== newLine) emit(newLine = where);
     const now = scroll.scrollTop > -PINNED && !more("newer");
     if (now !== pinned) { pinned = now; emit(now ? "pinned" : "unpinned"); }
     look();

@@ -97,6 +97,20 @@ for (const size of WIDTHS) {
     await until(() => row(page, "Message 130").evaluate(li => li.getBoundingClientRect().bottom <= innerHeight), "the newest is on the screen");
   }, TIMEOUT);
 
+  test(`${size}: a page that is loaded for the first time shows the way, too, where the first unread message is above the screen`, async t => {
+    const { server, ada, second } = await scene(t, size, { messages: 40 });
+    // On a slow machine its rows come bit by bit: for a moment the line is on the screen, with what little there is below it.
+    const page = await t.page(server, undefined, { ...SIZES[size], login: ada });
+    const slow = await page.context().newCDPSession(page);
+    await slow.send("Emulation.setCPUThrottlingRate", { rate: 20 });
+    await page.goto(`${server.url}/r/${second}`);
+    await slow.send("Emulation.setCPUThrottlingRate", { rate: 1 });
+    await settled(page);
+    await page.locator(".first-unread a").filter({ hasText: "40 unread" }).click();
+    await until(() => page.locator(".day.new").evaluate(li => li.getBoundingClientRect().top >= 0), "the line is on the screen");
+    await page.locator(".first-unread").waitFor({ state: "detached" });
+  }, TIMEOUT);
+
   test(`${size}: rooms are marked as read at once, one undo brings it back, and the list works without a script`, async t => {
     const { server, page, ada, bo, second } = await scene(t, size, { messages: 3 });
     const made = await server.request("/rooms", { cookie: bo, fields: { name: "Third", topic: "" } });
