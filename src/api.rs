@@ -1,7 +1,7 @@
 //! Server functions: signatures in protocol types; the bodies are one line into `crate::server`.
 
 use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{ClientId, Mentions, Page, RoomId};
+use crate::protocol::{ClientId, Mentions, Page, RoomId, json};
 use dioxus::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,24 @@ pub struct Boot {
     pub notice: Option<Notice>,
 }
 
+/// [`Boot`] as JSON, whatever carries it: see [`json`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootJson(String);
+
+impl BootJson {
+    pub fn read(&self) -> Result<Boot, serde_json::Error> {
+        json::read(&self.0)
+    }
+}
+
+impl TryFrom<Boot> for BootJson {
+    type Error = serde_json::Error;
+
+    fn try_from(boot: Boot) -> Result<BootJson, serde_json::Error> {
+        serde_json::to_string(&boot).map(BootJson)
+    }
+}
+
 /// The answer to a form, for a person.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Notice {
@@ -59,6 +77,6 @@ impl Notice {
     notice: Option<dioxus::fullstack::extract::Extension<crate::api::Notice>>,
     uri: axum::http::Uri,
     headers: axum::http::HeaderMap)]
-pub async fn boot() -> Result<Boot, HttpError> {
-    crate::server::boot::boot(&node, &uri, &headers, notice.map(|notice| notice.0)).await
+pub async fn boot() -> Result<BootJson, HttpError> {
+    crate::server::boot::boot_json(&node, &uri, &headers, notice.map(|notice| notice.0)).await
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod ids;
+pub mod json;
 pub mod position;
 pub mod unread;
 

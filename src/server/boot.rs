@@ -4,7 +4,7 @@ use super::directory::{Action, Directory};
 use super::node::Node;
 use super::rooms::RoomError;
 use super::{accounts, auth, forms, rooms, unread};
-use crate::api::{Boot, Notice};
+use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
 use crate::protocol::{AccountId, ClientId, PageAt, RoomId, Row, bounds};
 use crate::text::mentions;
@@ -53,7 +53,18 @@ impl Asked {
     }
 }
 
-pub async fn boot(
+pub async fn boot_json(
+    node: &Arc<Node>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    notice: Option<Notice>,
+) -> Result<BootJson, HttpError> {
+    let boot = boot(node, uri, headers, notice).await?;
+    boot.try_into()
+        .map_err(|_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made."))
+}
+
+async fn boot(
     node: &Arc<Node>,
     uri: &Uri,
     headers: &HeaderMap,

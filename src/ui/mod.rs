@@ -7,7 +7,7 @@ pub mod route;
 pub mod store;
 pub mod views;
 
-use crate::api::{self, Boot};
+use crate::api;
 use dioxus::prelude::*;
 use route::Route;
 
@@ -15,7 +15,10 @@ use route::Route;
 #[cfg(not(feature = "server"))]
 pub fn launch() {
     #[cfg(target_arch = "wasm32")]
-    dom::on_panic();
+    {
+        dom::write_to_console();
+        dom::on_panic();
+    }
     dioxus::launch(App);
 }
 
@@ -57,7 +60,7 @@ pub fn App() -> Element {
 #[component]
 fn Loaded() -> Element {
     let boot = use_loader(api::boot)?;
-    let boot: Boot = boot.peek().clone();
+    let boot = boot.peek().read()?;
     store::provide(&boot);
     rsx! {
         div {

@@ -1,5 +1,6 @@
 //! The import rule of src/lib.rs, read from the sources.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -85,4 +86,33 @@ fn crates_stay_where_they_belong() {
         }
     }
     assert!(seen > 40);
+}
+
+#[test]
+fn every_icon_that_is_named_is_in_the_sprite_and_no_other() {
+    let sprite = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/icons.svg");
+    let sprite = fs::read_to_string(sprite).unwrap();
+    let mut named = BTreeSet::new();
+    for (name, lines) in all() {
+        for line in lines.iter().filter(|line| !line.contains("fn icon(")) {
+            for (before, rest) in
+                line.match_indices("icon(").map(|(at, it)| (&line[..at], &line[at + it.len()..]))
+            {
+                if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    continue;
+                }
+                let icon = rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
+                let icon = icon
+                    .unwrap_or_else(|| panic!("src/{name}: script/icons finds only literal names: {line}"));
+                named.insert(icon.to_owned());
+            }
+        }
+    }
+    let drawn: BTreeSet<_> = sprite
+        .split("<symbol id=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert!(named.len() > 20, "only {} icons were found", named.len());
+    assert_eq!(drawn, named, "assets/icons.svg does not fit the sources: run script/icons");
 }

@@ -5,7 +5,7 @@ use crate::client::engine::Intents;
 use crate::client::outbox::{Kept, Proposed};
 use crate::client::session::{Effect, Input, Notice, Permission, Probe};
 use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, RoomId};
+use crate::protocol::{ClientId, RoomId, json};
 use crate::ui::dom;
 use futures::{Sink, StreamExt};
 use gloo_net::websocket::{Message, State, WebSocketError, futures::WebSocket};
@@ -81,14 +81,11 @@ fn kept_under(prefix: &str) -> Vec<(String, String)> {
     keys.into_iter().filter_map(read).collect()
 }
 
-fn parse_kept(json: &str) -> Option<Kept> {
+fn parse_kept(text: &str) -> Option<Kept> {
     // Written by the first version: the draft and its time.
-    let first = || {
-        serde_json::from_str(json)
-            .ok()
-            .map(|(draft, at): (Draft, i64)| Kept::new(Proposed::Message(draft), at))
-    };
-    serde_json::from_str(json).ok().or_else(first)
+    let first =
+        || json::read(text).ok().map(|(draft, at): (Draft, i64)| Kept::new(Proposed::Message(draft), at));
+    json::read(text).ok().or_else(first)
 }
 
 fn told(kind: &str, rest: &str, value: &str) -> Option<Input> {

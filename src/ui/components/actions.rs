@@ -10,9 +10,6 @@ use crate::ui::acting::{Open, act, react};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{
-    LdCopy, LdEllipsis, LdLink, LdMailOpen, LdPencil, LdPin, LdPinOff, LdReply, LdSmilePlus, LdTrash2,
-};
 use std::sync::Arc;
 
 /// A row of the looked-at room as it is shown, while it stands.
@@ -46,7 +43,7 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
                 "aria-label": "React",
                 "data-hint": "React",
                 onclick: move |_| acting.write().open = Some(Open::Picker(ordinal)),
-                {icon(&LdSmilePlus, 16)}
+                {icon("smile-plus", 16)}
             }
             button {
                 class: "icon-button",
@@ -55,7 +52,7 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
                 "aria-label": "Reply",
                 "data-hint": "Reply",
                 onclick: move |_| acting.write().reply(room, answered),
-                {icon(&LdReply, 16)}
+                {icon("reply", 16)}
             }
             button {
                 class: "icon-button",
@@ -65,7 +62,7 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
                 "data-hint": "More",
                 "aria-haspopup": "menu",
                 onclick: move |_| acting.write().open = Some(Open::Menu(ordinal)),
-                {icon(&LdEllipsis, 16)}
+                {icon("ellipsis", 16)}
             }
         }
     }
@@ -105,7 +102,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
     let (intents, pin, unread) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
     let (edited, deleted) = (row.clone(), row.clone());
     let text = row.text.clone().unwrap_or_default();
-    let pin_shape = if pinned { icon(&LdPinOff, 16) } else { icon(&LdPin, 16) };
+    let pin_shape = if pinned { icon("pin-off", 16) } else { icon("pin", 16) };
     let pin_words = if pinned { "Unpin" } else { "Pin to this room" };
     let delete_words = if own { "Delete" } else { "Delete…" };
     let recent: Vec<_> = USUAL.iter().map(|emoji| (*emoji).to_owned()).collect();
@@ -118,20 +115,20 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
                 }
             }
             MenuItem {
-                shape: icon(&LdSmilePlus, 16),
+                shape: icon("smile-plus", 16),
                 words: "React",
                 key_of: "+",
                 chosen: move |()| acting.write().open = Some(Open::Picker(ordinal)),
             }
             MenuItem {
-                shape: icon(&LdReply, 16),
+                shape: icon("reply", 16),
                 words: "Reply",
                 key_of: "R",
                 chosen: move |()| acting.write().reply(room, id),
             }
             if own {
                 MenuItem {
-                    shape: icon(&LdPencil, 16),
+                    shape: icon("pencil", 16),
                     words: "Edit",
                     key_of: "E",
                     chosen: move |()| acting.write().edit(&edited, &session.peek()),
@@ -147,7 +144,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
                 },
             }
             MenuItem {
-                shape: icon(&LdCopy, 16),
+                shape: icon("copy", 16),
                 words: "Copy text",
                 key_of: "",
                 chosen: move |()| {
@@ -156,7 +153,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
                 },
             }
             MenuItem {
-                shape: icon(&LdLink, 16),
+                shape: icon("link", 16),
                 words: "Copy link",
                 key_of: "",
                 chosen: move |()| {
@@ -166,7 +163,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
             }
             if !own {
                 MenuItem {
-                    shape: icon(&LdMailOpen, 16),
+                    shape: icon("mail-open", 16),
                     words: "Mark unread from here",
                     key_of: "U",
                     chosen: move |()| {
@@ -177,7 +174,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
             }
             if may_delete {
                 MenuItem {
-                    shape: icon(&LdTrash2, 16),
+                    shape: icon("trash-2", 16),
                     words: delete_words,
                     key_of: "Del",
                     danger: true,

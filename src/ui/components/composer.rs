@@ -8,7 +8,6 @@ use crate::protocol::{ClientId, RoomId, bounds};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdArrowUp, LdReply, LdX};
 
 #[component]
 pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element {
@@ -76,7 +75,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
             p { class: "composer-edge", "{edge}" }
             if let Some((name, text)) = answered {
                 p { class: "answers",
-                    {icon(&LdReply, 14)}
+                    {icon("reply", 14)}
                     span { class: "label",
                         "Reply to "
                         b { "{name}" }
@@ -87,7 +86,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                         r#type: "button",
                         "aria-label": "Do not reply",
                         onclick: move |_| acting.write().reply = None,
-                        {icon(&LdX, 14)}
+                        {icon("x", 14)}
                     }
                 }
             }
@@ -116,7 +115,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                     }
                 }
                 button { class: "send", r#type: "submit", "aria-label": "Send",
-                    {icon(&LdArrowUp, 18)}
+                    {icon("arrow-up", 18)}
                 }
             }
             div { class: "hint",

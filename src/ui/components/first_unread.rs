@@ -6,7 +6,6 @@ use crate::client::{Input, Session};
 use crate::protocol::{RoomId, bounds};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdArrowUp, LdCheck};
 
 #[component]
 pub fn FirstUnread(session: Signal<Session>, room: RoomId) -> Element {
@@ -23,7 +22,7 @@ pub fn FirstUnread(session: Signal<Session>, room: RoomId) -> Element {
                     event.prevent_default();
                     go.send(Input::GoTo(ordinal));
                 },
-                {icon(&LdArrowUp, 16)}
+                {icon("arrow-up", 16)}
                 "{count} unread"
             }
             button {
@@ -31,7 +30,7 @@ pub fn FirstUnread(session: Signal<Session>, room: RoomId) -> Element {
                 "aria-label": "Mark as read",
                 title: "Mark as read",
                 onclick: move |_| read.send(Input::MarkRead(room)),
-                {icon(&LdCheck, 16)}
+                {icon("check", 16)}
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Icons of Lucide.
+//! Icons of Lucide, from assets/icons.svg, which script/icons makes.
 
 use dioxus::prelude::*;
-use dioxus_free_icons::IconShape;
 
-/// An icon beside a word, or in a button that has a name. Not the library's component: that one is compiled anew for
-/// each icon, and was a twentieth of the client.
-pub fn icon(shape: &dyn IconShape, size: u32) -> Element {
+const ICONS: Asset = asset!("/assets/icons.svg");
+
+/// An icon beside a word, or in a button that has a name.
+pub fn icon(name: &str, size: u32) -> Element {
     rsx! {
         svg {
             class: "icon",
@@ -17,7 +17,7 @@ pub fn icon(shape: &dyn IconShape, size: u32) -> Element {
             stroke_linecap: "round",
             stroke_linejoin: "round",
             "aria-hidden": "true",
-            {shape.child_elements()}
+            r#use { href: "{ICONS}#{name}" }
         }
     }
 }

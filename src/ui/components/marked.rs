@@ -4,7 +4,6 @@ use super::icon;
 use crate::client::{Input, MarkedAs, Session};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::LdX;
 
 #[component]
 pub fn MarkedBar(session: Signal<Session>) -> Element {
@@ -34,7 +33,7 @@ pub fn MarkedBar(session: Signal<Session>) -> Element {
                     r#type: "button",
                     "aria-label": "Close",
                     onclick: move |_| drop.send(Input::DropUndo),
-                    {icon(&LdX, 16)}
+                    {icon("x", 16)}
                 }
             }
         }

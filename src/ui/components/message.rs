@@ -12,7 +12,6 @@ use crate::ui::acting::act;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdPin, LdReply};
 use std::sync::Arc;
 
 /// A row that compares by identity: an untouched row is not rendered again.
@@ -236,7 +235,7 @@ fn Stored(
     rsx! {
         if let Some(pinned) = doing.pinned {
             p { class: "pinned",
-                {icon(&LdPin, 13)}
+                {icon("pin", 13)}
                 "Pinned by {pinned}"
             }
         }
@@ -297,7 +296,7 @@ fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
     let ordinal = quote.ordinal;
     rsx! {
         p { class: "quote",
-            {icon(&LdReply, 14)}
+            {icon("reply", 14)}
             a { href: "/r/{room}/{ordinal}",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();

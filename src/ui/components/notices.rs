@@ -6,7 +6,6 @@ use crate::protocol::{Level, RoomId, Wanted};
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdBell, LdBellOff};
 
 /// One quiet line, after somebody has named me.
 #[component]
@@ -16,7 +15,7 @@ pub fn OfferNotices(session: Signal<Session>) -> Element {
     rsx! {
         div { class: "offer", role: "status",
             if offers {
-                {icon(&LdBell, 16)}
+                {icon("bell", 16)}
                 p { "Somebody mentioned you. Shall this browser tell you when that happens?" }
                 button { class: "link", r#type: "button", onclick: move |_| dom::ask_to_notify(), "Turn on" }
                 button { class: "link plain", r#type: "button", onclick: move |_| store.intents.send(Input::NeverAsk), "Not now" }
@@ -87,7 +86,7 @@ pub fn WantedChoice(session: Signal<Session>, room: RoomId, wanted: Wanted) -> E
                 value: if wanted.muted { "" } else { "1" },
                 "aria-pressed": if wanted.muted { "true" } else { "false" },
                 onclick: move |_| mute.send(Input::Want(room, Wanted { muted: !wanted.muted, ..wanted })),
-                {icon(&LdBellOff, 16)}
+                {icon("bell-off", 16)}
                 if wanted.muted { "Unmute this room" } else { "Mute this room" }
             }
         }

@@ -7,7 +7,6 @@ use crate::protocol::RoomId;
 use crate::timeline::quote_of;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::LdPin;
 
 #[component]
 pub fn Pins(session: Signal<Session>, room: RoomId) -> Element {
@@ -19,7 +18,7 @@ pub fn Pins(session: Signal<Session>, room: RoomId) -> Element {
     rsx! {
         details { class: "pop pins", ontoggle: move |_| load.send(Input::Pins),
             summary { class: "icon-button", "aria-label": "Pinned messages",
-                {icon(&LdPin, 18)}
+                {icon("pin", 18)}
             }
             div { class: "pins-panel",
                 h2 { "Pinned" }

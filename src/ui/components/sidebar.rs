@@ -10,7 +10,6 @@ use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdHash, LdInbox, LdLock, LdLogOut, LdPlus, LdSettings, LdUser};
 
 #[component]
 pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
@@ -51,7 +50,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                 section { class: "section", "aria-labelledby": "s-rooms",
                     h2 { class: "section-name", id: "s-rooms", "Rooms" }
                     Link { class: "section-link", to: Route::Rooms {}, "aria-label": "All rooms, and make one",
-                        {icon(&LdPlus, 16)}
+                        {icon("plus", 16)}
                     }
                     ul { class: "links",
                         for room in rooms {
@@ -73,7 +72,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         span { class: "own-name", "{state.me.name}" }
                         span { class: own_class, "{own_state}" }
                     }
-                    {icon(&LdSettings, 16)}
+                    {icon("settings", 16)}
                 }
                 div { class: "menu",
                     p { class: "menu-name", id: "look", "Look" }
@@ -92,7 +91,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         }
                     }
                     Link { class: "menu-item", to: Route::Account {},
-                        {icon(&LdUser, 16)}
+                        {icon("user", 16)}
                         "Account"
                     }
                     if let Some(waiting) = waiting {
@@ -100,7 +99,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     }
                     form { method: "post", action: "/sign-out",
                         button { class: "menu-item", r#type: "submit",
-                            {icon(&LdLogOut, 16)}
+                            {icon("log-out", 16)}
                             "Sign out"
                         }
                     }
@@ -123,7 +122,7 @@ fn UnreadLink(current: bool, mentions: u32, rooms: u32) -> Element {
             class: if rooms > 0 { "room-link unread-link unread" } else { "room-link unread-link" },
             to: Route::Unread {},
             "aria-current": if current { "page" } else { "false" },
-            {icon(&LdInbox, 16)}
+            {icon("inbox", 16)}
             span { class: "label", "Unread" }
             if mentions > 0 {
                 Count { n: mentions, class: "count mention", what: if mentions == 1 { "mention" } else { "mentions" } }
@@ -158,9 +157,9 @@ fn RoomLink(room: RoomInfo, badge: Badge, current: bool, draft: bool) -> Element
                 to: Route::RoomPage { room: room.id.to_string() },
                 "aria-current": if current { "page" } else { "false" },
                 if room.kind == RoomKind::Open {
-                    {icon(&LdHash, 16)}
+                    {icon("hash", 16)}
                 } else {
-                    {icon(&LdLock, 16)}
+                    {icon("lock", 16)}
                 }
                 span { class: "label", "{room.name}" }
                 if draft && !current {

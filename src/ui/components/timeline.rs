@@ -10,7 +10,6 @@ use crate::ui::acting::Acting;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::LdArrowDown;
 
 /// Year, month and day of a count of days since 1970 (the civil calendar, proleptic).
 pub fn date_of(days: i64) -> (i64, i64, i64) {
@@ -266,7 +265,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                     jump.send(Input::Newest);
                     dom::to_bottom();
                 },
-                {icon(&LdArrowDown, 16)}
+                {icon("arrow-down", 16)}
                 if below > 0 {
                     {format!("{} new", counted(below))}
                 } else {

@@ -8,7 +8,6 @@ use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::LdChevronLeft;
 
 /// The frame: rooms at the left, the page, and what a screen reader is told.
 #[component]
@@ -63,7 +62,7 @@ pub fn Page(
                 header { class: "rooms-head",
                     if !show_list {
                         Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
-                            {icon(&LdChevronLeft, 18)}
+                            {icon("chevron-left", 18)}
                         }
                     }
                     h1 { "{title}" }

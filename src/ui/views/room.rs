@@ -9,7 +9,6 @@ use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdCheck, LdChevronLeft, LdEllipsis, LdLogOut};
 
 #[component]
 pub fn RoomPage(room: String) -> Element {
@@ -76,7 +75,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
             main { class: "room", id: "main", tabindex: "-1",
                 header { class: "room-head",
                     Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
-                        {icon(&LdChevronLeft, 18)}
+                        {icon("chevron-left", 18)}
                     }
                     h1 { class: "room-name", "{info.name}" }
                     p { class: "topic", "{info.topic}" }
@@ -85,7 +84,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                         Pins { session, room }
                         details { class: "room-menu pop",
                             summary { class: "icon-button", "aria-label": "More about {info.name}",
-                                {icon(&LdEllipsis, 18)}
+                                {icon("ellipsis", 18)}
                             }
                             div { class: "menu",
                                 p { class: "menu-name",
@@ -99,13 +98,13 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                                     },
                                     input { r#type: "hidden", name: "{room}", value: "{info.badge.head}" }
                                     button { class: "menu-item", r#type: "submit", disabled: info.badge.unread == 0,
-                                        {icon(&LdCheck, 16)}
+                                        {icon("check", 16)}
                                         "Mark as read"
                                     }
                                 }
                                 form { method: "post", action: "/r/{room}/leave",
                                     button { class: "menu-item", r#type: "submit",
-                                        {icon(&LdLogOut, 16)}
+                                        {icon("log-out", 16)}
                                         "Leave this room"
                                     }
                                 }

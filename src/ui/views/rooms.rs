@@ -7,7 +7,6 @@ use crate::ui::components::icon;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdCheck, LdHash};
 
 #[component]
 pub fn Rooms() -> Element {
@@ -31,7 +30,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                 for room in state.rooms.iter().filter(|room| !room.archived) {
                     li { key: "{room.id}", class: "open-room",
                         Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
-                            {icon(&LdHash, 16)}
+                            {icon("hash", 16)}
                             span { class: "label", "{room.name}" }
                         }
                         p { class: "open-room-topic", "{room.topic}" }
@@ -40,7 +39,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                         }
                         if room.joined {
                             p { class: "joined",
-                                {icon(&LdCheck, 16)}
+                                {icon("check", 16)}
                                 "Joined"
                             }
                         } else {

@@ -10,7 +10,6 @@ use crate::ui::components::{Avatar, MessageText, Named, clock, counted, day_in_w
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-use dioxus_free_icons::icons::ld_icons::{LdCheckCheck, LdHash};
 
 #[component]
 pub fn Unread() -> Element {
@@ -72,7 +71,7 @@ fn Lists(session: Signal<Session>) -> Element {
                             input { key: "{room.id}", r#type: "hidden", name: "{room.id}", value: "{room.badge.head}" }
                         }
                         button { class: "button plain small", r#type: "submit",
-                            {icon(&LdCheckCheck, 16)}
+                            {icon("check-check", 16)}
                             "Mark all as read"
                         }
                     }
@@ -130,7 +129,7 @@ fn UnreadRoom(room: RoomInfo) -> Element {
     rsx! {
         li { class: "open-room",
             Link { class: "open-room-name", to: Route::RoomPage { room: id.to_string() },
-                {icon(&LdHash, 16)}
+                {icon("hash", 16)}
                 span { class: "label", "{room.name}" }
             }
             p { class: "open-room-count",
