@@ -31,7 +31,7 @@ RUN useradd --system --user-group --uid 10001 --home-dir /data --shell /usr/sbin
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /beck /opt/beck
 ENV PATH=/opt/beck:$PATH IP=0.0.0.0 PORT=8080 DATA_DIR=/data
-USER beck
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

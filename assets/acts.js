@@ -1,7 +1,7 @@
 // Pointers, keys and fingers on messages: which one is active, long press, menus, the box that edits. Rust decides.
 (() => {
   "use strict";
-  const doc = document, beck = window.beck, GAP = 8, LONG_PRESS = 450, RECENT = "beck:emoji";
+  const doc = document, beck = window.beck, GAP = 8, LONG_PRESS = 450;
   const phone = matchMedia("(max-width: 719.98px)"), coarse = matchMedia("(pointer: coarse)");
   const rowOf = el => (el instanceof Element ? el.closest(".timeline > .row[data-ordinal]") : null);
   const ordinalOf = li => li?.dataset.ordinal ?? "", row = n => doc.querySelector(`.timeline > .row[data-ordinal="${Number(n)}"]`);
@@ -116,7 +116,7 @@
   // A line of a list that leads somewhere closes the list.
   doc.addEventListener("click", e => { if (e.target instanceof Element && e.target.closest("[data-closes]")) { const pop = e.target.closest("details"); if (pop) pop.open = false; } });
 
-  const used = () => { try { return localStorage.getItem(RECENT) ?? ""; } catch { return ""; } };
+  const used = list => { try { return localStorage.getItem("beck:" + list) ?? ""; } catch { return ""; } };
   Object.assign(beck, {
     place(n) { if (n) requestAnimationFrame(put); else if (active && !rowOf(doc.activeElement)) activate(null); },
     opened(open) {
@@ -127,9 +127,10 @@
         const first = coarse.matches ? el : el.querySelector("input, .link, .menu-item") ?? stops(el)[0];
         if (first === el) el.tabIndex = -1;
         first.focus({ preventScroll: true });
-      } else if (!open && back) {
-        if (doc.activeElement === doc.body && back.isConnected) back.focus({ preventScroll: true });
+      } else if (!open) {
+        if (back?.isConnected && doc.activeElement === doc.body) back.focus({ preventScroll: true });
         back = null; from = null;
+        if (coarse.matches) activate(null); // a finger stays nowhere
       }
     },
     edit_begin(text) {
@@ -140,7 +141,7 @@
     },
     edit_text() { return editBox()?.value ?? ""; },
     copy_link(path) { beck.copy(new URL(path, location.href).href); },
-    used(emoji) { try { localStorage.setItem(RECENT, [emoji, ...used().split(" ").filter(one => one && one !== emoji)].slice(0, 16).join(" ")); } catch { /* nothing is kept here */ } },
-    recent() { return used(); },
+    used(list, what) { try { localStorage.setItem("beck:" + list, [what, ...used(list).split(" ").filter(one => one && one !== what)].slice(0, 16).join(" ")); } catch { /* nothing is kept here */ } },
+    recent: used,
   });
 })();

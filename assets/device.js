@@ -28,6 +28,7 @@
 
   window.beckDevice = {
     start(account, callback) {
+      window.beck.account = account;
       const queue = [];
       // Never while Rust is on the stack.
       const tell = (...what) => { if (queue.push(what) === 1) setTimeout(() => { for (const [kind, rest, value] of queue.splice(0)) callback(kind, rest, value); }); };
@@ -67,6 +68,16 @@
       try { return (await fetch("/api/v1/login", { cache: "no-store", redirect: "manual" })).status; } catch { return 0; }
     },
   };
+
+  // What one says of oneself, without a new page.
+  doc.addEventListener("submit", e => {
+    const form = e.target;
+    if (!form.matches(".own-status") || !doc.documentElement.dataset.live) return;
+    e.preventDefault();
+    const fields = new FormData(form);
+    window.beck.emit("status", [fields.get("for"), fields.get("do_not_disturb") ?? "", fields.get("text")].join("\n"));
+    form.closest("details").open = false;
+  });
 
   // Signing in again, in place: whatever is on the page stays.
   doc.addEventListener("submit", async e => {

@@ -1,7 +1,7 @@
-// What the page does by itself: scroll anchor, composer, keys, focus, clipboard. Rust talks to it through window.beck.
+// What the page does by itself: scroll anchor, composer, keys, focus. Rust talks to it through window.beck.
 (() => {
   "use strict";
-  const doc = document, root = doc.documentElement, NEAR = 600, PINNED = 100, YEAR = 31536000;
+  const doc = document, root = doc.documentElement, NEAR = 600, PINNED = 100;
 
   // Events to Rust: kept until it is there, and never sent while it is on the stack.
   let send = null;
@@ -10,8 +10,8 @@
   const emit = (kind, text = "") => { kept.push([kind, text]); if (kept.length > 64) kept.shift(); queueMicrotask(flush); };
 
   // The timeline. scrollTop is 0 at the newest message and negative above it.
-  let scroll = null, list = null, anchors = [], known = 0, pinned = null, last = null, roving = null, raised = 0, timer = 0, newLine = null;
-  const since = new Map(), asked = {};
+  let scroll = null, list = null, anchors = [], known = 0, pinned = null, last = null, roving = null, raised = 0, edge = 0, timer = 0, newLine = null;
+  const since = new Map(), asked = {}, places = new Map();
   const rowAt = (i, step) => { let li; while ((li = list.children[i]) && !li.dataset.ordinal) i += step; return li ?? null; };
   const newest = () => rowAt(list.children.length - 1, -1);
   const more = end => list.querySelector(`:scope > .edge.${end}`), top = el => el.getBoundingClientRect().top;
@@ -25,6 +25,7 @@
     anchors = [];
     known = scroll.scrollTop;
     const view = scroll.getBoundingClientRect();
+    edge = view.top;
     for (let i = firstBelow(view.top), li; (li = list.children[i]) && top(li) < view.bottom; i++) if (li.matches(".row")) anchors.push([li, top(point(li))]);
     if (anchors.length > 1 && anchors[0][1] < view.top) anchors.push(anchors.shift()); // prefer one whose text begins in view
   };
@@ -79,13 +80,24 @@
   };
   const focusRow = el => { if (roving && roving !== el) roving.tabIndex = -1; roving = el; el.tabIndex = 0; el.focus({ preventScroll: true }); };
   const enter = () => { since.clear(); pinned = newLine = null; raised = 0; asked.older = asked.newer = null; last = newest(); record(); edges(false); rove(); };
-  const arrive = () => { list.querySelector(":scope > .found")?.scrollIntoView({ block: "center" }); enter(); };
+  const leave = () => { // where one was, for when one comes back: the first row in view, and how far below the edge
+    const room = list?.dataset.room, [li, at] = anchors[0] ?? [];
+    if (!room) return;
+    if (pinned || !li?.dataset.ordinal) places.delete(room); else places.set(room, [li.dataset.ordinal, at - edge]);
+  };
+  const arrive = () => {
+    const found = list.querySelector(":scope > .found"), [n, off] = places.get(list.dataset.room) ?? [], li = n && doc.getElementById("m-" + n);
+    if (found) found.scrollIntoView({ block: "center" });
+    else if (li) scroll.scrollTop += top(point(li)) - top(scroll) - off;
+    enter();
+  };
   // The list is adopted while the page is parsed: the row that its address names may come later.
   doc.addEventListener("DOMContentLoaded", () => { if (list) arrive(); });
   const sizes = new ResizeObserver(restore);
   const adopt = () => { // Dioxus may replace the list on navigation
     const now = doc.querySelector(".scroll"), ol = now && now.querySelector(".timeline");
     if (now === scroll && ol === list) return false;
+    leave();
     sizes.disconnect(); since.clear(); clearTimeout(timer);
     scroll = ol ? now : null; list = ol; anchors = []; roving = null;
     if (!scroll) return true;
@@ -102,7 +114,9 @@
   }, { capture: true, passive: true });
 
   // The composer. Its text belongs to the browser; Rust asks for it.
-  const put = new WeakMap(), box = () => doc.querySelector(".composer textarea"), isBox = el => el instanceof Element && el.matches(".composer textarea");
+  let sent = null; // the form that is being sent: there may be another one beside it
+  addEventListener("submit", e => { sent = e.target instanceof Element && e.target.matches(".composer") ? e.target : null; setTimeout(() => { sent = null; }); }, true);
+  const put = new WeakMap(), box = () => (sent ?? doc).querySelector(sent ? "textarea" : ".composer textarea"), isBox = el => el instanceof Element && el.matches(".composer textarea");
   let composing = false, wait = 0;
   const grow = CSS.supports("field-sizing", "content") ? () => {} : el => { el.style.height = "auto"; el.style.height = Math.min(el.scrollHeight, innerHeight * .4) + "px"; };
   const say = (el = box()) => { clearTimeout(wait); wait = 0; if (el) emit("input", el.form.dataset.room + "\n" + el.value); };
@@ -114,15 +128,14 @@
   addEventListener("keydown", e => {
     if (e.isComposing || e.keyCode === 229) { e.stopImmediatePropagation(); return; }
     const el = e.target instanceof Element ? e.target : doc.body;
-    if (e.key === "k" && (e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey) {
-      e.preventDefault(); doc.querySelector(".jump")?.click();
-    } else if (isBox(el)) {
+    if (isBox(el)) {
       if (e.key !== "Enter" || e.shiftKey || matchMedia("(pointer: coarse)").matches) return;
       e.preventDefault();
       if (el.value.trim() && !e.repeat) el.form.requestSubmit();
     } else if (e.key === "Escape") {
       const pop = doc.querySelector("details.pop[open]");
       if (pop) { pop.open = false; pop.querySelector("summary").focus(); } else if (el.closest(".timeline")) beck.composer_focus();
+      if (pop || el.closest(".timeline")) e.preventDefault();
     } else if (el.matches(".message") && e.key === "u" && !(e.ctrlKey || e.metaKey || e.altKey)) {
       const n = el.parentNode.dataset.ordinal;
       if (n) { e.preventDefault(); emit("mark-unread", n); }
@@ -135,36 +148,6 @@
   doc.addEventListener("focusin", e => { if (e.target instanceof Element && e.target.matches(".row > article")) focusRow(e.target); });
   doc.addEventListener("click", e => {
     for (const el of doc.querySelectorAll("details.pop[open]")) if (!el.contains(e.target)) el.open = false;
-    const from = e.target.closest("[data-copy]");
-    if (from) beck.copy(from.dataset.copy).then(ok => { if (ok) { from.dataset.copied = "1"; setTimeout(() => { delete from.dataset.copied; }, 2000); } });
-  });
-
-  // Several messages that are copied read as a log: who, when, what.
-  const part = (range, el) => {
-    const r = new Range();
-    r.selectNodeContents(el);
-    if (range.compareBoundaryPoints(Range.START_TO_START, r) > 0) r.setStart(range.startContainer, range.startOffset);
-    if (range.compareBoundaryPoints(Range.END_TO_END, r) < 0) r.setEnd(range.endContainer, range.endOffset);
-    const own = r.cloneContents();
-    for (const not of own.querySelectorAll(".edited, .state")) not.remove();
-    return own.textContent;
-  };
-  doc.addEventListener("copy", e => {
-    const chosen = getSelection(), range = chosen.rangeCount ? chosen.getRangeAt(0) : null;
-    if (!list || !range || range.collapsed || e.target.closest?.("input, textarea")) return;
-    const lines = [...list.children].filter(li => range.intersectsNode(li)), out = [];
-    let said = 0, head = "";
-    for (const li of lines) {
-      if (li.matches(".day")) { out.push("", li.textContent.trim(), ""); head = ""; }
-      const body = li.matches(".row") && li.querySelector(".text");
-      const text = body && [...body.children].filter(block => range.intersectsNode(block)).map(block => part(range, block).trimEnd()).join("\n");
-      if (!text || !text.trim()) continue;
-      if (!head || li.matches(".first")) out.push("", head = `${li.querySelector("[id^=n-]")?.textContent}, ${li.querySelector("time")?.textContent}`);
-      out.push(text); said += 1;
-    }
-    if (said < 2) return;
-    e.clipboardData.setData("text/plain", out.join("\n").replace(/\n{3,}/g, "\n\n").trim() + "\n");
-    e.preventDefault();
   });
 
   // Waking up: whatever may have been missed meanwhile.
@@ -180,25 +163,11 @@
   window.visualViewport?.addEventListener("resize", ({ target: { scale, height } }) => {
     if (scale === 1 && innerHeight - height > 80) { root.style.setProperty("--view", height + "px"); scrollTo(0, 0); } else root.style.removeProperty("--view");
   });
-  const keep = (name, value, age = YEAR) => { doc.cookie = `${name}=${value}; path=/; max-age=${age}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`; };
-  keep("zone", -new Date().getTimezoneOffset());
-  const theme = doc.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
-  if (theme) keep("theme", theme[1]);
-
-  // Title and favicon: how often one is named; or a dot, if something is unread at all.
-  let title = "", waiting = [0, 0];
-  const label = () => {
-    const [mentions, rooms] = waiting, mark = mentions ? `(${mentions}) ` : rooms ? "\u2022 " : "";
-    if (title) doc.title = mark + title;
-    const link = doc.querySelector('link[rel~="icon"][type="image/svg+xml"]'), href = `/favicon${mentions ? "-mention" : rooms ? "-unread" : ""}.svg`;
-    if (link && link.getAttribute("href") !== href) link.setAttribute("href", href);
-  };
 
   const beck = {
     emit,
-    attach(callback) { send = callback; if (box()?.value) say(); queueMicrotask(flush); },
+    attach(callback) { send = callback; if (send && box()?.value) say(); queueMicrotask(flush); },
     live() { root.dataset.live = "1"; attend(); },
-    address(path) { doc.cookie = `done=; path=${path}; max-age=0`; history.replaceState(history.state, "", path); },
     signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
     composer_set(text, force) {
@@ -223,27 +192,6 @@
       const wash = { backgroundColor: getComputedStyle(root).getPropertyValue("--wash") };
       el.animate([{ ...wash, offset: 0 }, { ...wash, offset: .9 }, { offset: 1 }], 1400);
       return true;
-    },
-    title(text) { title = text; label(); },
-    total(mentions, rooms) { waiting = [mentions, rooms]; label(); },
-    async copy(text) {
-      try { await navigator.clipboard.writeText(text); return true; } catch { /* not a secure page, or not allowed */ }
-      const el = doc.createElement("textarea"), back = doc.activeElement;
-      el.value = text; el.className = "hidden"; el.readOnly = true;
-      doc.body.append(el); el.select();
-      const ok = doc.execCommand("copy");
-      el.remove(); back?.focus({ preventScroll: true }); return ok;
-    },
-    set_theme(name) { keep("theme", name, name === "system" ? 0 : YEAR); for (const el of doc.querySelectorAll("[data-theme]")) el.dataset.theme = name; },
-    panic() {
-      if (doc.querySelector(".panic-bar")) return;
-      const bar = doc.createElement("div"), text = doc.createElement("p"), again = doc.createElement("button");
-      // The client's own listener is further in; without it the form posts by itself.
-      addEventListener("submit", e => e.stopImmediatePropagation(), true);
-      bar.className = "panic-bar"; bar.role = "alert";
-      text.textContent = "Something stopped working. What you wrote is kept.";
-      again.className = "button small"; again.textContent = "Reload"; again.onclick = () => location.reload();
-      bar.append(text, again); doc.body.append(bar);
     },
   };
   window.beck = beck;

@@ -186,7 +186,7 @@ test("pins: put there from the menu, listed in the header, gone with the message
   const [ada, bo] = await two(t, server);
   for (const text of ["House rules: be kind", "Nothing special"]) await say(ada, text);
   await storedOnce(bo, "Nothing special");
-  const pins = page => page.locator(".pins-panel");
+  const pins = page => page.locator(".pins-panel", { hasText: "Pinned" });
   await bo.getByLabel("Pinned messages").click();
   await pins(bo).getByText("Nothing is pinned here.").waitFor();
   await choose(ada, "House rules", /^Pin/);
@@ -265,6 +265,8 @@ test("on a phone a finger that rests opens the sheet; one that moves scrolls", a
   await assertAccessible(phone);
   await menu(phone).getByRole("menuitemcheckbox", { name: "tada" }).tap();
   await row(desk, "Seen on the way").locator(".reaction").waitFor({ timeout: LONG });
+  await menu(phone).waitFor({ state: "detached" });
+  assert.equal(await phone.locator("[data-active]").count(), 0, "a finger stays nowhere: no row is left marked");
   await rest("From my phone");
   await menu(phone).getByRole("menuitem", { name: "Edit" }).tap();
   await editBox(phone).fill("From my phone, mended");

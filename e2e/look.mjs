@@ -7,6 +7,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { cuttingProxy } from "./proxy.mjs";
+import { rewire } from "./room.mjs";
 import { closeBrowser, live, openPage, Server, SIZES, target, until } from "./support.mjs";
 
 const STATES = [
@@ -51,7 +52,11 @@ const STATES = [
   { name: "history", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator("button.edited").last().click(); await page.locator(".history li").nth(1).waitFor(); } },
   { name: "replying", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "reply"); await page.locator(".answers").waitFor(); } },
   { name: "delete-question", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "delete"); await page.locator(".question, .erased .link").first().waitFor(); } },
-  { name: "pins", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel("Pinned messages").click(); await page.locator(".pins-panel li").first().waitFor(); } },
+  { name: "pins", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel("Pinned messages").click(); await page.locator(".pins[open] .pins-panel li").first().waitFor(); } },
+  { name: "switcher", server: "demo", login: true, path: at => at.room, act: async page => { await page.keyboard.press("Control+k"); await page.locator(".switcher-line").nth(2).waitFor(); } },
+  { name: "switcher-typed", server: "demo", login: true, path: at => at.room, act: async page => { await page.keyboard.press("Control+k"); await page.locator(".switcher-field").fill("re"); await page.locator(".switcher-line", { hasText: "Reading" }).waitFor(); } },
+  { name: "keyboard", server: "demo", login: true, path: at => at.room, act: async page => { await page.keyboard.press("Control+/"); await page.locator(".keyboard").waitFor(); } },
+  { name: "starred", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".room-menu summary").click(); const star = page.getByRole("button", { name: "Star this room" }); if (await star.count()) await star.click(); await page.locator("#s-starred").waitFor(); } },
   { name: "permalink", server: "demo", login: true, path: at => `${at.room}/450` },
   { name: "not-found", server: "demo", login: true, path: "/no/such/page", allow: /status of 404/ },
 ];
@@ -88,7 +93,7 @@ async function say(page, text) {
   await page.locator(".composer textarea").fill(text);
   // On a touch screen Enter breaks the line.
   await page.getByRole("button", { name: "Send" }).click();
-  await page.locator("li.row.failed, li.row.pending").first().waitFor();
+  await page.locator("li.row").filter({ hasText: text }).first().waitFor();
 }
 async function offline(page, at) {
   at.way.cut();
@@ -118,18 +123,6 @@ async function post(at, text) {
 async function named(at) {
   for (const text of ["@lena, can you take this one?", "It works again.\n\n@room: please reload, the old page keeps the old socket."]) await post({ ...at, room: at.unread }, text);
   await post({ ...at, room: at.bigRoom }, "Thanks @lena! `@lena` in code is nobody's name.");
-}
-/** Changes what the server sends: by kind of frame, to another frame or to none; or closes with a code. */
-async function rewire(page, wire) {
-  await page.routeWebSocket(/\/ws$/, socket => {
-    const server = socket.connectToServer();
-    server.onMessage(text => {
-      const frame = JSON.parse(text);
-      if (wire.close && frame.t === "subscribed") return socket.close({ code: wire.close });
-      const changed = wire[frame.t] ? wire[frame.t](frame) : frame;
-      if (changed) socket.send(JSON.stringify(changed));
-    });
-  });
 }
 /** A draft that an earlier visit left. */
 const leave = ([room, age, me]) => {

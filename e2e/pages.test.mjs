@@ -2,7 +2,7 @@
 // nothing, and a page reached by a click is the page that the server renders.
 
 import assert from "node:assert/strict";
-import { FIRST, live, test } from "./support.mjs";
+import { FIRST, SIZES, live, test } from "./support.mjs";
 
 /** What of a page may not differ: its elements, attributes and texts, one a line; without what is new each time. */
 const outline = page => page.evaluate(() => globalThis.outlineOf(document.getElementById("main")));
@@ -35,8 +35,11 @@ function instruments() {
       for (const child of node.childNodes) {
         if (child.nodeType === Node.TEXT_NODE) text += child.data;
         if (child.nodeType !== Node.ELEMENT_NODE || ["SCRIPT", "LINK"].includes(child.nodeName)) continue;
+        if (child.matches("[aria-labelledby=notices-head]")) continue; // what a browser allows, no server knows
         endText();
-        const attributes = [...child.attributes].filter(({ name }) => !own.test(name)).map(({ name, value }) => {
+        // What a field holds Rust sets as a property.
+        const held = ({ name, value }) => ["selected", "checked", "initial_checked"].includes(name) || (name === "value" && !value && child.localName === "input");
+        const attributes = [...child.attributes].filter(one => !own.test(one.name) && !held(one)).map(({ name, value }) => {
           if (name === "class") value = value.split(/\s+/).filter(Boolean).sort().join(" ");
           if (name === "value" && child.name === "client_id") value = "…";
           return `${name}=${JSON.stringify(value)}`;
@@ -76,8 +79,8 @@ const beforeLife = text =>
     .replace(/as of the page; not compared yet|compared at each heartbeat/g, "…")
     .replace(/tabindex="(0|-1)"/g, 'tabindex="…"');
 
-async function check(t, server, path, { login, frame = Boolean(login) } = {}) {
-  const page = await open(t, server, path, { login });
+async function check(t, server, path, { login, frame = Boolean(login), ...options } = {}) {
+  const page = await open(t, server, path, { login, ...options });
   await settle(page, frame);
   assert.equal(new URL(page.url()).pathname, path);
   const shifts = await page.evaluate(() => globalThis.shifts);
@@ -112,9 +115,9 @@ test("the pages inside", async t => {
   const login = await server.enter();
   const ordinary = await t.page(server, "/", { login });
   const room = new URL(ordinary.url()).pathname;
-  for (const path of ["/rooms", room, `${room}/300`, `${room}/before/500`, `${room}/after/100`]) {
-    await check(t, server, path, { login });
-  }
+  const paths = ["/rooms", "/unread", "/unread/before/9000", "/account", room, `${room}/300`, `${room}/before/500`, `${room}/after/100`];
+  for (const path of paths) await check(t, server, path, { login });
+  for (const path of ["/rooms", "/unread", "/account", room]) await check(t, server, path, { login, ...SIZES.phone });
   for (const path of ["/nowhere", "/r/bcdfghjklm", `${room}/x`, "/r/x"]) {
     const { status } = await server.request(path, { cookie: login });
     assert.equal(status, 404, path);
@@ -123,6 +126,29 @@ test("the pages inside", async t => {
     assert.deepEqual(await page.evaluate(() => globalThis.shifts), []);
   }
 }, { timeout: 120_000 });
+
+test("on a slow line and a slow machine nothing shifts, from the first paint to life", async t => {
+  const server = await t.server({ demo: true });
+  const login = await server.enter();
+  const { location } = await server.request("/", { cookie: login });
+  const room = new URL(location, server.url).pathname;
+  let throttled = 0;
+  for (const [path, size] of [[room, "desktop"], [room, "phone"], ["/account", "phone"], ["/sign-in", "phone"]]) {
+    const page = await t.page(server, undefined, { ...SIZES[size], ...(path !== "/sign-in" && { login }) });
+    page.context().setDefaultTimeout(60_000);
+    await page.addInitScript(instruments);
+    const engine = await page.context().newCDPSession(page);
+    await engine.send("Network.enable");
+    await engine.send("Network.emulateNetworkConditions", { offline: false, latency: 150, downloadThroughput: 200_000, uploadThroughput: 75_000 });
+    await engine.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    page.on("response", response => (throttled += response.url().endsWith(".wasm") ? 1 : 0));
+    await page.goto(server.url + path);
+    await settle(page, path !== "/sign-in");
+    assert.deepEqual(await page.evaluate(() => globalThis.shifts), [], `${path}, ${size}`);
+    await page.context().close();
+  }
+  assert.equal(throttled, 4, "each of them loaded the client anew");
+}, { timeout: 180_000 });
 
 test("a small room and one that one is not in", async t => {
   const server = await t.server();
@@ -164,6 +190,26 @@ test("a page reached by a click is the page that the server renders", async t =>
   await settle(walker, true);
   assert.equal(await outline(walker), await outline(coldList), "/rooms");
   assert.equal(await walker.title(), await coldList.title());
+  // By the sidebar to what waits, and by the menu of one's own to the settings.
+  for (const [path, heading, way] of [
+    ["/unread", "Unread", () => walker.locator('.sidebar a[href="/unread"]').click()],
+    ["/account", "Account", async () => {
+      await walker.locator("summary.own-row").click();
+      await walker.locator('.own a[href="/account"]').click();
+    }],
+  ]) {
+    await way();
+    await walker.waitForURL(url => url.pathname === path);
+    await walker.getByRole("heading", { name: heading, level: 1 }).waitFor();
+    await settle(walker, true);
+    const cold = await open(t, server, path, { login });
+    await settle(cold, true);
+    assert.equal(await outline(walker), await outline(cold), path);
+    assert.equal(await walker.title(), await cold.title());
+  }
+  await walker.goBack();
+  await walker.goBack();
+  await walker.getByRole("heading", { name: "New room" }).waitFor();
   // And by the list into rooms: one whose rows came with the page, and one whose rows come over the socket.
   for (const name of ["General", "Kitchen"]) {
     await walker.locator(".open-room-name").filter({ hasText: name }).click();

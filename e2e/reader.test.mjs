@@ -255,7 +255,8 @@ test("axe: the pages inside", async t => {
     await page.locator(name).click();
   };
   await everywhere(t, server, [
-    [rooms.General, settled], [`${rooms.General}/300`, settled], [`${rooms.Deploys}?before=500`, settled], ["/rooms", settled],
+    [rooms.General, settled], [`${rooms.General}/300`, settled], [`${rooms.Deploys}/before/500`, settled], ["/rooms", settled],
+    ["/unread", settled], ["/account", settled], [rooms.General, open(".room-menu summary")],
     ["/rooms", open("summary.own-row")],
     [rooms.General, open("summary.chip")], ["/nowhere"], ["/r/bcdfghjklm"],
   ], { login });

@@ -128,3 +128,28 @@ export async function roomsByName(server, cookie) {
   const links = text.matchAll(/<a[^>]*href="?(\/r\/[a-z]{10})"?[^>]*>(.*?)<\/a>/gs);
   return Object.fromEntries([...links].map(([, path, inner]) => [inner.replace(/<[^>]*>/g, "").trim(), path]));
 }
+
+/**
+ * Changes what passes between the page and the server, by kind of frame: `wire[kind]` for what the server says, and
+ * `wire.said[kind]` for what the page says; each answers with another frame, or with none. `wire.close` is a code that the
+ * socket is closed with once a room is open. Answers with a way to say something to the page.
+ */
+export async function rewire(page, wire) {
+  let open;
+  const passed = (by, frame) => (by?.[frame.t] ? by[frame.t](frame) : frame);
+  await page.routeWebSocket(/\/ws$/, socket => {
+    open = socket;
+    const server = socket.connectToServer();
+    socket.onMessage(text => {
+      const frame = passed(wire.said, JSON.parse(text));
+      if (frame) server.send(JSON.stringify(frame));
+    });
+    server.onMessage(text => {
+      const frame = JSON.parse(text);
+      if (wire.close && frame.t === "subscribed") return socket.close({ code: wire.close });
+      const changed = passed(wire, frame);
+      if (changed) socket.send(JSON.stringify(changed));
+    });
+  });
+  return { tell: frame => open.send(JSON.stringify(frame)) };
+}

@@ -31,6 +31,8 @@ pub struct Boot {
     pub join_link: Option<String>,
     /// Whether the first run asks for the one-time code.
     pub asks_code: bool,
+    /// Where an acknowledged message is.
+    pub acknowledged: String,
     /// What became of the form that led here.
     pub notice: Option<Notice>,
 }

@@ -3,8 +3,8 @@
 //! | module | holds | may import |
 //! |---|---|---|
 //! | [`protocol`] | what is stored and what is on the wire | nothing of ours |
-//! | [`timeline`] | events and pages and local echoes become rows; pure | protocol |
-//! | [`text`] | a message's text as blocks; pure | protocol |
+//! | [`timeline`] | events and pages and local echoes become rows; pure | protocol, text |
+//! | [`text`] | a message's text as a tree; pure | protocol |
 //! | [`client`] | session and outbox of one client | protocol, timeline, text, api |
 //! | [`ui`] | routes, views, components | client and what it may import |
 //! | [`api`] | server functions | protocol |

@@ -32,6 +32,14 @@ pub const RAISE_AT_ONCE: usize = 500;
 pub const MENTIONS: usize = 30;
 /// An unread count is exact up to here.
 pub const UNREAD_EXACT: u32 = 99;
+/// People whose presence one connection looks at.
+pub const WATCHED: usize = 200;
+/// Members that one list names.
+pub const MEMBERS: usize = 200;
+/// People that are said to type at once.
+pub const TYPING: usize = 4;
+/// Characters of what one says of oneself.
+pub const STATUS_CHARS: usize = 80;
 /// Texts of one message that its history shows.
 pub const VERSIONS: usize = 50;
 /// Bytes of one reaction's emoji.
@@ -128,6 +136,11 @@ pub fn name(typed: &str) -> Result<String, Unfit> {
 /// A room's topic; may be empty.
 pub fn topic(typed: &str) -> Result<String, Unfit> {
     line(typed, 0, TOPIC_CHARS)
+}
+
+/// What one says of oneself; may be empty.
+pub fn status(typed: &str) -> Result<String, Unfit> {
+    line(typed, 0, STATUS_CHARS)
 }
 
 /// The handle that names everybody in the room; no account can have it.

@@ -5,6 +5,7 @@ use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::position::{Hash, Position};
+use super::presence::Seen;
 use super::unread::{Badge, Mentions, Raise, Wanted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +101,33 @@ pub enum ClientFrame {
         req: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<u64>,
+    },
+    /// The people in view, 200 at most, instead of those before. Answered by `presence` with all of them, and by
+    /// another one whenever something has changed.
+    Watch {
+        people: Vec<AccountId>,
+    },
+    /// Whether somebody looks; a connection begins with yes.
+    Active {
+        on: bool,
+    },
+    /// Text is being written in a room (again every few seconds), or no more. A message says so by itself.
+    Typing {
+        room: RoomId,
+        on: bool,
+    },
+    /// What I say of myself, for so many milliseconds; none: until I change it. Refused by an `error`.
+    Status {
+        text: String,
+        #[serde(default)]
+        do_not_disturb: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+    },
+    /// Who is in a room. Answered by `members` or `error`.
+    Members {
+        req: u64,
+        room: RoomId,
     },
     /// A sign of life, at least every 25 s, with the position of each open room.
     Beat {
@@ -217,6 +245,21 @@ pub enum ServerFrame {
         #[serde(flatten)]
         page: Mentions,
     },
+    /// All of the people in view, and later those who are different.
+    Presence {
+        people: Vec<Seen>,
+    },
+    /// Who is typing in an open room now, without me, 4 at most. It ends with the message, or after 6 s.
+    Typing {
+        room: RoomId,
+        people: Vec<AccountId>,
+    },
+    /// By name, 200 at most.
+    Members {
+        req: u64,
+        room: RoomId,
+        people: Vec<Person>,
+    },
     /// A sign of life, with the head of each open room.
     Beat {
         g: u64,
@@ -317,6 +360,9 @@ pub struct RoomInfo {
     pub members: u32,
     /// Whether the reader is in it.
     pub joined: bool,
+    /// Whether the reader may archive it and bring it back.
+    #[serde(default)]
+    pub may_archive: bool,
     #[serde(default)]
     pub badge: Badge,
 }

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod ids;
 pub mod json;
 pub mod position;
+pub mod presence;
 pub mod unread;
 
 pub use entry::{Digest, Header, Kind, Slot, Token};
@@ -18,6 +19,7 @@ pub use event::{ActBody, ActValue, Event, EventBody, MessageBody, Page, PageAt, 
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
 pub use position::{Hash, Position};
+pub use presence::{OwnStatus, Presence, Seen};
 pub use unread::{Badge, Level, Mention, Mentions, Pointer, Raise, Wanted};
 
 /// The version that both sides name in the first frame; it rises when an old client could misread a new server.

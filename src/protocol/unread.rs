@@ -36,7 +36,7 @@ pub enum Level {
     Mentions,
 }
 
-/// What an account wants to hear of a room; nobody else sees it.
+/// How an account wants to have a room; nobody else sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wanted {
     #[serde(default)]
@@ -44,6 +44,9 @@ pub struct Wanted {
     /// What is unread does not show, but for mentions; nothing notifies.
     #[serde(default)]
     pub muted: bool,
+    /// It stands above the other rooms.
+    #[serde(default)]
+    pub starred: bool,
 }
 
 impl Wanted {
@@ -54,7 +57,7 @@ impl Wanted {
             Level::All => 1,
             Level::Nothing => 2,
         };
-        level + if self.muted { 4 } else { 0 }
+        level + if self.muted { 4 } else { 0 } + if self.starred { 8 } else { 0 }
     }
 
     /// The inverse of [`Wanted::number`]; of a later version's number, what is known of it.
@@ -64,7 +67,7 @@ impl Wanted {
             2 => Level::Nothing,
             _ => Level::Mentions,
         };
-        Wanted { level, muted: number & 4 > 0 }
+        Wanted { level, muted: number & 4 > 0, starred: number & 8 > 0 }
     }
 }
 

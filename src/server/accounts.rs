@@ -1,12 +1,12 @@
 //! Use cases of accounts: the first run, signing up, signing in.
 
 use super::broker::{BrokerError, Proposal};
-use super::fold::{AccountBody, LOG_FORMAT, WorkspaceBody};
+use super::fold::{AccountBody, LOG_FORMAT, SECOND_FORMAT, SettingBody, WorkspaceBody};
 use super::logins::Login;
 use super::node::{Node, ProposeError, Readiness, StartError};
-use super::rooms;
+use super::rooms::{self, RoomError};
 use crate::protocol::frame::Role;
-use crate::protocol::{AccountId, ClientId, Kind, Outcome, Refusal, RoomId, WorkspaceId, bounds};
+use crate::protocol::{AccountId, ClientId, Kind, Outcome, OwnStatus, Refusal, RoomId, WorkspaceId, bounds};
 use std::sync::Arc;
 
 /// Why an account was not made or not entered. The text says what to do.
@@ -84,7 +84,11 @@ pub async fn sign_up(node: &Arc<Node>, new: NewAccount<'_>) -> Result<AccountId,
     let account = AccountId::random();
     let body = checked(&new)?;
     make(node, account, body, new.password).await?;
-    let general = node.directory().visible_rooms(account).into_iter().find(|room| room.name == "General");
+    let general = node
+        .directory()
+        .visible_rooms(account)
+        .into_iter()
+        .find(|room| room.name == "General" && !room.archived);
     if let Some(room) = general {
         let _ = rooms::join(node, account, room.id).await;
     }
@@ -130,4 +134,22 @@ pub async fn sign_in(node: &Node, handle: &str, password: &str) -> Result<Login,
         field: "password",
         what: "That handle and password do not belong together.".into(),
     })
+}
+
+/// Says something of oneself, for so many milliseconds or until it is changed.
+pub async fn set_status(
+    node: &Arc<Node>,
+    by: AccountId,
+    text: &str,
+    do_not_disturb: bool,
+    for_ms: Option<u64>,
+) -> Result<(), RoomError> {
+    let text = bounds::status(text)?;
+    let until = for_ms.map(|ms| super::now_ms().saturating_add_unsigned(ms));
+    let until = until.filter(|_| do_not_disturb || !text.is_empty());
+    node.require_format(by, SECOND_FORMAT).await?;
+    let body = SettingBody { value: serde_json::json!(OwnStatus { text, do_not_disturb, until }) };
+    let proposal = Proposal::new(by, ClientId::random(), Kind::AccountSet, &body);
+    let word = |text: &str| text.parse().map_err(|_| RoomError::Refused(Refusal::Malformed));
+    rooms::accepted(node, proposal.target(word(by.as_str())?).slot(word("status")?)).await
 }

@@ -93,6 +93,7 @@ async fn boot(
         client_id: ClientId::random(),
         join_link: None,
         asks_code: node.auth.asks_code && accounts::needs_setup(node),
+        acknowledged: me.map(|_| node.broker.durability().place).unwrap_or_default(),
         notice: notice.or_else(|| forms::done(uri, headers)),
     };
     if let Some(me) = me {

@@ -3,10 +3,12 @@
 
 use super::broker::redis::RedisSettings;
 use super::proxies::Network;
+use crate::protocol::bounds;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Config {
     pub log_json: bool,
     /// The store that many servers share; without one the log is a file in the data folder.
     pub redis: Option<RedisSettings>,
+    /// How often servers tell each other who is connected; no setting, tests shorten it.
+    pub heartbeat: Duration,
 }
 
 /// `scheme://host[:port]`, as browsers write it.
@@ -157,6 +161,7 @@ impl Config {
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             log_json: log_json.unwrap_or(false),
             redis,
+            heartbeat: Duration::from_millis(bounds::HEARTBEAT_MS.into()),
         })
     }
 }

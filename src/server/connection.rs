@@ -4,6 +4,7 @@ mod deliver;
 mod follow;
 mod heed;
 mod look;
+mod people;
 mod timeouts;
 
 pub use timeouts::{TIMEOUTS, Timeouts};
@@ -13,12 +14,15 @@ use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
 use super::throttle::Bucket;
-use crate::protocol::{AccountId, ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame};
+use crate::protocol::{
+    AccountId, ClientFrame, CloseCode, PROTOCOL_VERSION, Position, Presence, RoomId, ServerFrame,
+};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
-use heed::FRAME_RATE;
+use heed::{FRAME_RATE, WIRE_BYTES};
+use people::People;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +57,7 @@ pub struct Connection {
     look_up_at: Instant,
     /// The read pointers as they were at the last look-up.
     pointers: Option<u64>,
+    people: Box<People>,
     rate: Bucket,
     over: u32,
     bad: u32,
@@ -91,6 +96,7 @@ impl Connection {
             badges_due: None,
             look_up_at: now + look::first_pause(timeouts),
             pointers: None,
+            people: Box::default(),
             rate,
             over: 0,
             bad: 0,
@@ -106,11 +112,14 @@ impl Connection {
             Ok(()) => self.serve().await,
             Err(end) => end,
         };
+        self.attend(None);
+        self.unwatch();
         // Nothing more is delivered: no ring keeps frames for it.
         for (_, open) in self.open.drain() {
             open.room.close(&self.mailbox);
         }
         if let End::Close(code) = end {
+            self.progress.heard(0);
             let frame = CloseFrame { code: code.number(), reason: Utf8Bytes::from_static(code.reason()) };
             let goodbye = async {
                 self.socket.send(Message::Close(Some(frame))).await?;
@@ -125,6 +134,7 @@ impl Connection {
     }
 
     async fn greet(&mut self) -> Result<(), End> {
+        self.progress.heard(WIRE_BYTES);
         let first = tokio::time::timeout(self.timeouts.hello, self.socket.recv()).await;
         let text = match first.map_err(|_| End::Close(CloseCode::Silent))? {
             Some(Ok(Message::Text(text))) => text,
@@ -162,7 +172,9 @@ impl Connection {
             g,
             heartbeat_ms: u32::try_from(self.timeouts.beat.as_millis()).unwrap_or(u32::MAX),
         })
-        .await
+        .await?;
+        self.attend(Some(Presence::Online));
+        Ok(())
     }
 
     fn watch(&mut self, room: RoomId) {
@@ -183,6 +195,7 @@ impl Connection {
         let beat_at = self.said + self.timeouts.beat;
         let silent_at = self.heard + self.timeouts.silent;
         let look_up_at = self.badges_due.map_or(self.look_up_at, |due| due.min(self.look_up_at));
+        let look_up_at = self.people.due.map_or(look_up_at, |due| due.min(look_up_at));
         let reading = self.answers.len() < PROPOSALS_AT_ONCE;
         let draining = self.node.draining.clone();
         tokio::select! {

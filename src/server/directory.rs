@@ -1,7 +1,8 @@
 //! Who and what there is: accounts, rooms, memberships. Made by the fold, held in memory, never written elsewhere.
 
+use super::fold::SECOND_FORMAT;
 use crate::protocol::frame::{Person, Role, RoomInfo, RoomKind};
-use crate::protocol::{AccountId, Badge, RoomId, WorkspaceId};
+use crate::protocol::{AccountId, Badge, OwnStatus, RoomId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use std::sync::Arc;
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
+    /// The format of its log: what the entries that come next mean.
+    pub format: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,7 @@ pub struct Account {
     pub name: String,
     pub handle: String,
     pub role: Role,
+    pub status: OwnStatus,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub struct Room {
     pub name: String,
     pub topic: String,
     pub archived: bool,
+    pub creator: AccountId,
     pub members: BTreeSet<AccountId>,
 }
 
@@ -40,6 +45,8 @@ pub enum Action {
     Write,
     /// Become a member by oneself.
     Join,
+    /// Archive it, and bring it back.
+    Archive,
 }
 
 /// One moment of the directory; cheap to share, copied only where it changes.
@@ -58,14 +65,28 @@ impl Directory {
     /// The one place that decides who may do what. "Not there" and "not yours" are one answer.
     pub fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
         let Some(room) = self.rooms.get(&room) else { return false };
+        // Reading is asked in the state file too, as of what is read: `State::read_as`.
         let member = room.members.contains(&account);
         let open = room.kind == RoomKind::Open && self.accounts.contains_key(&account);
         match action {
             Action::See => member || open,
             Action::Read => member,
             Action::Write => member && !room.archived,
-            Action::Join => open && !member && !room.archived,
+            // An archived room is joined to read it.
+            Action::Join => open && !member && (!room.archived || self.format() >= SECOND_FORMAT),
+            Action::Archive => {
+                (member || open) && (room.creator == account || self.role(account) == Some(Role::Owner))
+            }
         }
+    }
+
+    /// The format of the log; 0 before there is one.
+    pub fn format(&self) -> u32 {
+        self.workspace.as_ref().map_or(0, |workspace| workspace.format)
+    }
+
+    fn role(&self, account: AccountId) -> Option<Role> {
+        Some(self.accounts.get(&account)?.role)
     }
 
     pub fn person(&self, id: AccountId) -> Option<Person> {
@@ -82,6 +103,7 @@ impl Directory {
         if !self.can(account, Action::See, room) {
             return None;
         }
+        let may_archive = self.can(account, Action::Archive, room);
         let room = self.rooms.get(&room)?;
         Some(RoomInfo {
             id: room.id,
@@ -91,6 +113,7 @@ impl Directory {
             archived: room.archived,
             members: u32::try_from(room.members.len()).unwrap_or(u32::MAX),
             joined: room.members.contains(&account),
+            may_archive,
             badge: Badge::default(),
         })
     }

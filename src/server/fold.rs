@@ -23,8 +23,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The format of the log that this version writes and reads.
-pub const LOG_FORMAT: u32 = 1;
+/// The newest format of the log that this version writes and reads. What an entry means depends on the format that
+/// holds where it stands: an older version would decide otherwise, so it stops at the `format` entry.
+pub const LOG_FORMAT: u32 = 2;
+/// From this format on there are ends of logins, and rooms are archived by their maker or an owner and joined to be read.
+pub const SECOND_FORMAT: u32 = 2;
 
 /// What the fold made of one entry.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Folded {
     pub changed_room: Option<RoomId>,
     /// The account some of whose logins have ended.
     pub ended_logins: Option<AccountId>,
+    /// The account that says something else of itself.
+    pub changed_account: Option<AccountId>,
 }
 
 /// Why the fold cannot go on. Nothing of the batch is kept.
@@ -132,7 +137,9 @@ impl Fold {
         }
         self.put_meta("workspace", body.id.as_str())?;
         self.put_meta("name", &body.name)?;
-        Arc::make_mut(&mut self.directory).workspace = Some(Workspace { id: body.id, name: body.name });
+        self.put_meta("format", &body.format.to_string())?;
+        let workspace = Workspace { id: body.id, name: body.name, format: body.format };
+        Arc::make_mut(&mut self.directory).workspace = Some(workspace);
         Ok(())
     }
 
@@ -152,6 +159,7 @@ impl Fold {
             event: None,
             changed_room: None,
             ended_logins: None,
+            changed_account: None,
         };
         if let Kind::Format = header.kind {
             let wanted = entry.json().and_then(|json| serde_json::from_str::<u32>(json).ok());
@@ -183,6 +191,7 @@ impl Fold {
                 folded.outcome = Outcome::Stored { g: header.g, seq: place.0, ordinal: place.1 };
                 folded.changed_room = accepted.changed_room;
                 folded.ended_logins = accepted.ended_logins;
+                folded.changed_account = accepted.changed_account;
             }
             Err(Ok(why)) => folded.outcome = Outcome::Refused { why },
             Err(Err(fault)) => return Err(fault.into()),

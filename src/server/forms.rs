@@ -2,6 +2,7 @@
 //! that page alone would not show it. Not done: the page again, with what is wrong and what was typed.
 
 pub mod accounts;
+pub mod commands;
 pub mod rooms;
 
 use super::config::Config;

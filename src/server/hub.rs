@@ -2,17 +2,22 @@
 //! open room. What the ring no longer has is read from the state file, so nothing is queued per connection.
 
 mod mailbox;
+mod typing;
 
 pub use mailbox::{Inbox, Mailbox};
 
 use super::directory::Directory;
 use super::fold::Folded;
+use super::node::Node;
 use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot};
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
+use typing::Typing;
 
 /// Frames that a ring holds at most.
 const RING_FRAMES: usize = 256;
@@ -32,6 +37,7 @@ pub struct Hub {
 #[derive(Default)]
 pub struct HubRoom {
     ring: Mutex<Ring>,
+    typing: Mutex<Typing>,
 }
 
 #[derive(Default)]
@@ -107,6 +113,11 @@ impl HubRoom {
         lock(&self.ring).watchers.retain(|other| !same(other, mailbox));
     }
 
+    /// Who is typing here now.
+    pub fn typing(&self) -> Vec<AccountId> {
+        lock(&self.typing).now()
+    }
+
     fn publish(&self, room: RoomId, event: &Arc<Event>) {
         let mut ring = lock(&self.ring);
         // Before the head moves: a removed account's connections stop at this event.
@@ -136,6 +147,12 @@ impl HubRoom {
             }
         }
         ring.seq = event.seq;
+        if event.ordinal.is_some() && !ring.readers.is_empty() {
+            let author = event.header.author;
+            if lock(&self.typing).said(author, event.seq) {
+                ring.tell_typing(room, Some(author));
+            }
+        }
         for reader in ring.readers.iter().filter_map(Weak::upgrade) {
             reader.notify.notify_one();
         }
@@ -146,6 +163,18 @@ impl HubRoom {
                     inbox.badges.insert(room);
                 });
             }
+        }
+    }
+}
+
+impl Ring {
+    /// Nobody is told of himself.
+    fn tell_typing(&self, room: RoomId, but: Option<AccountId>) {
+        let readers = self.readers.iter().filter_map(Weak::upgrade);
+        for reader in readers.filter(|reader| Some(reader.account) != but) {
+            reader.tell(|inbox| {
+                inbox.typing.insert(room);
+            });
         }
     }
 }
@@ -209,6 +238,30 @@ impl Hub {
                 mailboxes.remove(&mailbox.account);
             }
         }
+    }
+
+    /// Somebody types in a room for so long, or no more: those who have it open are told.
+    pub fn typing(node: &Arc<Node>, room: RoomId, account: AccountId, lasts: Option<Duration>, seq: u64) {
+        let rooms = node.hub.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = rooms.get(&room).cloned() else { return };
+        drop(rooms);
+        let ring = lock(&open.ring);
+        if ring.readers.is_empty() {
+            return;
+        }
+        let until = lasts.map(|lasts| Instant::now() + lasts);
+        if lock(&open.typing).hear(account, until, seq) {
+            ring.tell_typing(room, Some(account));
+        }
+        drop(ring);
+        let Some(until) = until else { return };
+        tokio::spawn(async move {
+            tokio::time::sleep_until(until).await;
+            let ring = lock(&open.ring);
+            if lock(&open.typing).forget(Instant::now()) {
+                ring.tell_typing(room, None);
+            }
+        });
     }
 
     /// Tells every connection of an account to look up its login.

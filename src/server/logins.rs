@@ -2,6 +2,7 @@
 
 use super::auth::{self, LOGIN_MS, hashed, is_token, new_token};
 use super::broker::{BrokerError, Proposal, SecretOp, Signal};
+use super::fold::SECOND_FORMAT;
 use super::node::Node;
 use crate::protocol::{AccountId, ClientId, Kind};
 use axum::http::HeaderMap;
@@ -92,8 +93,11 @@ impl Node {
         self.tell_logins(account);
         let proposal = Proposal::new(account, ClientId::random(), Kind::Logins, &());
         let target = account.as_str().parse().map_err(|_| BrokerError::Refused("Try again.".into()))?;
-        let done = self.propose(proposal.target(target)).await;
-        done.map(drop).map_err(|fault| BrokerError::Unknown(fault.to_string()))
+        let done = async {
+            self.require_format(account, SECOND_FORMAT).await?;
+            self.propose(proposal.target(target)).await
+        };
+        done.await.map(drop).map_err(|fault| BrokerError::Unknown(fault.to_string()))
     }
 
     /// Makes a link token that signs its holder in as an account, for a day.

@@ -3,6 +3,8 @@
 mod copying;
 mod erase;
 mod follower;
+mod format;
+mod lost;
 mod outcomes;
 mod pin;
 mod rewritten;
@@ -17,9 +19,11 @@ use super::config::Config;
 use super::directory::{Action, Directory};
 use super::fold::Fold;
 use super::hub::Hub;
+use super::presence::PresenceTable;
 use super::state::State;
 use crate::protocol::{AccountId, ClientId, Hash, RoomId, WorkspaceId};
 use follower::Follower;
+use lost::Lost;
 use outcomes::Outcomes;
 use pin::{PIN_FILE, check_workspace, state_fits};
 use std::path::PathBuf;
@@ -33,6 +37,10 @@ use tokio_util::sync::CancellationToken;
 const FOLD_ENTRIES: usize = 512;
 /// A start on a store waits so long for the fold; then the server listens and says how far it is.
 const START_WAIT: Duration = Duration::from_secs(10);
+/// A start on a store looks so long for what the store has dropped.
+const LOST_WAIT: Duration = Duration::from_millis(500);
+/// Nobody types for longer without another signal.
+const LONGEST_TYPING_MS: u32 = 30_000;
 /// What another server wrote is folded here after a millisecond or two; after so long something is wrong.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -60,12 +68,14 @@ pub struct Node {
     pub state: State,
     pub hub: Hub,
     pub auth: super::auth::Auth,
+    pub presence: Arc<PresenceTable>,
     /// Ends when the server goes: connections say goodbye.
     pub draining: CancellationToken,
     directory: RwLock<Arc<Directory>>,
     folded: watch::Receiver<(u64, Hash)>,
     outcomes: Mutex<Outcomes>,
     readiness: watch::Receiver<Readiness>,
+    lost: Lost,
     fold_commands: mpsc::UnboundedSender<FoldCommand>,
     pin: PathBuf,
     /// Held while the pin is compared and written: who reads it half written would take it for another's.
@@ -97,17 +107,20 @@ impl Node {
             Readiness::Starting { folded: fold.folded().0, head: head_g }
         };
         let (publish_readiness, readiness) = watch::channel(first);
+        let heartbeat = config.heartbeat;
         let (fold_commands, commands) = mpsc::unbounded_channel();
         let node = Arc::new(Node {
             auth: super::auth::Auth::new(&config),
             config,
             state,
             hub: Hub::default(),
+            presence: Arc::new(PresenceTable::new(heartbeat)),
             draining: CancellationToken::new(),
             directory: RwLock::new(fold.directory()),
             folded,
             outcomes: Mutex::new(Outcomes::after(fold.folded().0)),
             readiness,
+            lost: Lost::default(),
             fold_commands,
             pin,
             pinning: Mutex::default(),
@@ -142,7 +155,11 @@ impl Node {
             node.check_pin()?;
         }
         tokio::spawn(heed_signals(Arc::downgrade(&node)));
+        tokio::spawn(PresenceTable::run(Arc::downgrade(&node.presence), node.broker.signals()));
         if let Some(copy) = copy {
+            // The start line tells what is known by then; the rest is looked at later.
+            let looked = copying::look_for_lost(&node, &copy);
+            let _ = tokio::time::timeout(LOST_WAIT, looked).await;
             tokio::spawn(copying::copy_beside(Arc::downgrade(&node), copy));
         }
         tokio::spawn(erase::erase_what_is_due(Arc::downgrade(&node)));
@@ -163,7 +180,11 @@ impl Node {
     }
 
     pub fn readiness(&self) -> Readiness {
-        self.readiness.borrow().clone()
+        let readiness = self.readiness.borrow().clone();
+        match self.lost.words() {
+            Some(why) if readiness == Readiness::Ready => Readiness::Unready(why),
+            _ => readiness,
+        }
     }
 
     /// How far a node is that is still folding what the log had at its start, and how far it has to go; until then
@@ -231,6 +252,11 @@ async fn heed_signals(node: std::sync::Weak<Node>) {
         match signal {
             Signal::Logins { account } => node.hub.check_logins(account),
             Signal::Lost => node.hub.check_all(),
+            Signal::Presence(told) => node.presence.hear(&told),
+            Signal::Typing { room, account, seq, ttl_ms } => {
+                let until = (ttl_ms > 0).then(|| Duration::from_millis(ttl_ms.min(LONGEST_TYPING_MS).into()));
+                Hub::typing(&node, room, account, until, seq);
+            }
             Signal::Register { account, key } => {
                 if let Some(room) = key.split(':').nth(1).and_then(|room| room.parse().ok()) {
                     node.hub.check_badge(account, room);

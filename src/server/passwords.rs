@@ -46,7 +46,7 @@ pub(super) fn password_key(account: AccountId) -> String {
     format!("password:{account}")
 }
 
-fn lost() -> BrokerError {
+fn lost_words() -> BrokerError {
     BrokerError::Refused(
         "The store has lost what this account signs in with: it was evicted or removed. Restore a copy of the store."
             .into(),
@@ -54,6 +54,14 @@ fn lost() -> BrokerError {
 }
 
 impl Node {
+    /// A store that others may evict from: where it is a file of ours nothing else would bring the account back.
+    fn lost(&self, account: AccountId) -> BrokerError {
+        if self.config.redis.is_some() {
+            self.secret_is_lost(account);
+        }
+        lost_words()
+    }
+
     /// The password as it is kept, and its version; version 0 if there is none.
     async fn password(&self, account: AccountId) -> Result<(Password, u64), BrokerError> {
         let Some(secret) = self.broker.secret(password_key(account), SecretOp::Get).await? else {
@@ -82,7 +90,7 @@ impl Node {
     /// is, the store has lost it, and nobody can tell which logins have ended.
     pub async fn generation(&self, account: AccountId) -> Result<u64, BrokerError> {
         match self.password(account).await? {
-            (_, 0) => Err(lost()),
+            (_, 0) => Err(self.lost(account)),
             (password, _) => Ok(password.generation),
         }
     }
@@ -154,8 +162,8 @@ impl Node {
             None => (Password::default(), 0),
         };
         let right = self.check(password, Some(kept.hash).filter(|hash| !hash.is_empty())).await;
-        if account.is_some() && version == 0 {
-            return Err(lost());
+        if let Some(account) = account.filter(|_| version == 0) {
+            return Err(self.lost(account));
         }
         Ok(account.filter(|_| right).map(|account| Login { account, generation: kept.generation }))
     }

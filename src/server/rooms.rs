@@ -2,11 +2,11 @@
 
 use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
-use super::fold::RoomBody;
+use super::fold::{RoomBody, SECOND_FORMAT, SettingBody};
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
 use super::unread;
-use crate::protocol::frame::{ActDraft, Draft, RoomInfo, RoomKind, Version};
+use crate::protocol::frame::{ActDraft, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
     Refusal, RoomId, Row, Slot, Token, bounds,
@@ -22,6 +22,10 @@ pub enum RoomError {
     Unfit(#[from] bounds::Unfit),
     #[error("{0}")]
     Refused(Refusal),
+    #[error("Only the one who made the room and the owner of the workspace may do that.")]
+    NotYours,
+    #[error("Another room has its name now. Archive that one first.")]
+    NameTaken,
     #[error("There is no such room, or you are not in it.")]
     NotFound,
     #[error("The server has not caught up yet. Try again.")]
@@ -35,7 +39,9 @@ pub enum RoomError {
 impl RoomError {
     pub fn code(&self) -> ErrorCode {
         match self {
-            RoomError::Unfit(_) | RoomError::Refused(_) => ErrorCode::Unfit,
+            RoomError::Unfit(_) | RoomError::Refused(_) | RoomError::NotYours | RoomError::NameTaken => {
+                ErrorCode::Unfit
+            }
             RoomError::NotFound => ErrorCode::NotFound,
             RoomError::Behind => ErrorCode::Behind,
             RoomError::Propose(ProposeError::Unknown) => ErrorCode::Unknown,
@@ -65,7 +71,7 @@ fn token(text: &str) -> Result<Token, RoomError> {
     text.parse().map_err(|_| RoomError::Refused(Refusal::Malformed))
 }
 
-async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), RoomError> {
+pub(super) async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), RoomError> {
     match node.propose(proposal).await? {
         Outcome::Stored { .. } => Ok(()),
         Outcome::Refused { why: Refusal::NotFound } => Err(RoomError::NotFound),
@@ -96,6 +102,51 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), R
 pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
     let proposal = Proposal::new(by, ClientId::random(), Kind::Leave, &()).room(room);
     accepted(node, proposal.target(token(by.as_str())?)).await
+}
+
+/// Brings somebody into a room that one is in; whether that one was not there before.
+pub async fn invite(
+    node: &Arc<Node>,
+    by: AccountId,
+    room: RoomId,
+    target: AccountId,
+) -> Result<bool, RoomError> {
+    if !node.can(by, Action::Write, room).await {
+        return Err(RoomError::NotFound);
+    }
+    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+    match accepted(node, proposal.target(token(target.as_str())?)).await {
+        Ok(()) => Ok(true),
+        Err(RoomError::Refused(Refusal::Taken)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Changes what a room is about; any member may.
+pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), RoomError> {
+    if !node.can(by, Action::Write, room).await {
+        return Err(RoomError::NotFound);
+    }
+    let body = SettingBody { value: bounds::topic(topic)?.into() };
+    let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
+    accepted(node, proposal.slot(token("topic")?)).await
+}
+
+/// Archives a room, or brings it back. From then on the fold refuses, or takes again, what is proposed for it.
+pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), RoomError> {
+    if !node.can(by, Action::See, room).await {
+        return Err(RoomError::NotFound);
+    }
+    if !node.directory().can(by, Action::Archive, room) {
+        return Err(RoomError::NotYours);
+    }
+    node.require_format(by, SECOND_FORMAT).await?;
+    let body = SettingBody { value: archived.into() };
+    let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
+    match accepted(node, proposal.slot(token("archived")?)).await {
+        Err(RoomError::Refused(Refusal::Taken)) => Err(RoomError::NameTaken),
+        done => done,
+    }
 }
 
 /// What waits for the outcome of a proposal that has its place in the order.
@@ -172,10 +223,7 @@ pub fn page(
     at_least: Option<Position>,
 ) -> Result<Page, RoomError> {
     let epoch = node.epoch().ok_or(RoomError::NotFound)?;
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    let page = node.state.read(|state| state.page(epoch, room, lane, at, limit))?;
+    let page = node.state.read_as((by, room), |state| state.page(epoch, room, lane, at, limit))?;
     if at_least.is_some_and(|least| least.epoch == epoch && least.seq > page.as_of.seq) {
         return Err(RoomError::Behind);
     }
@@ -189,18 +237,25 @@ pub fn history(
     room: RoomId,
     target: ClientId,
 ) -> Result<Vec<Version>, RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    Ok(node.state.read(|state| state.history(room, target))?)
+    Ok(node.state.read_as((by, room), |state| state.history(room, target))?)
 }
 
 /// The pinned messages of a room, newest first.
 pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
+    Ok(node.state.read_as((by, room), |state| state.pins(room))?)
+}
+
+/// Who is in a room, by name.
+pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, RoomError> {
+    let directory = node.directory();
+    if !directory.can(by, Action::Read, room) {
         return Err(RoomError::NotFound);
     }
-    Ok(node.state.read(|state| state.pins(room))?)
+    let members = directory.rooms.get(&room).into_iter().flat_map(|room| &room.members);
+    let mut people: Vec<_> = members.filter_map(|id| directory.person(*id)).collect();
+    people.sort_by_cached_key(|person| (person.name.to_lowercase(), person.id));
+    people.truncate(bounds::MEMBERS);
+    Ok(people)
 }
 
 /// The rooms that an account is in, with their badges.

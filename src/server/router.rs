@@ -2,7 +2,7 @@
 
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
-use super::{auth, pages, proxies, websocket};
+use super::{auth, names, pages, proxies, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -36,16 +36,21 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/sign-in", page_and(post(forms::accounts::sign_in)))
         .route("/sign-out", post(forms::accounts::sign_out))
         .route("/sign-out-everywhere", post(forms::accounts::sign_out_everywhere))
+        .route("/account/status", post(forms::accounts::set_status))
         .route("/account/password", post(forms::accounts::change_password))
         .route("/api/v1/login", get(login))
+        .route("/api/v1/names", get(names::names))
         .route("/join/{token}", page_and(post(forms::accounts::join)))
         .route("/enter/{token}", get(forms::accounts::enter))
         .route("/rooms", page_and(post(forms::rooms::create_room)))
         .route("/unread/read", post(forms::rooms::read))
         .route("/r/{room}/want", post(forms::rooms::want))
         .route("/r/{room}/post", post(forms::rooms::post))
+        .route("/r/{room}/topic", post(forms::commands::topic))
+        .route("/r/{room}/invite", post(forms::commands::invite))
         .route("/r/{room}/join", post(forms::rooms::join_room))
         .route("/r/{room}/leave", post(forms::rooms::leave_room))
+        .route("/r/{room}/archive", post(forms::rooms::archive_room))
         .with_state(node.clone())
         .fallback_service(pages.clone())
         .layer(from_fn_with_state((node.clone(), pages), show_again))
@@ -144,7 +149,8 @@ async fn lead(
     match me {
         None if is_inside || path == "/setup" => Redirect::to("/sign-in").into_response(),
         Some(me) if is_door || path == "/" => {
-            let mine = node.directory().rooms_of(me);
+            let mut mine = node.directory().rooms_of(me);
+            mine.retain(|room| !room.archived);
             let first = mine.iter().find(|room| room.name == "General").or_else(|| mine.first());
             let to = first.map_or_else(|| "/rooms".to_owned(), |room| format!("/r/{}", room.id));
             Redirect::to(&to).into_response()

@@ -15,23 +15,24 @@ pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
 pub use unread::Membership;
 
-use crate::protocol::{ClientId, Hash};
+use crate::protocol::{AccountId, ClientId, Hash, RoomId};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 4;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
 const SCHEMA: &str = "
     CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE accounts(id TEXT PRIMARY KEY, name TEXT NOT NULL, handle TEXT NOT NULL, role TEXT NOT NULL)
-        WITHOUT ROWID;
+    CREATE TABLE accounts(id TEXT PRIMARY KEY, name TEXT NOT NULL, handle TEXT NOT NULL, role TEXT NOT NULL,
+        status TEXT) WITHOUT ROWID;
     CREATE TABLE rooms(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
-        topic TEXT NOT NULL, archived INTEGER NOT NULL, seq INTEGER NOT NULL, chain TEXT NOT NULL);
+        topic TEXT NOT NULL, archived INTEGER NOT NULL, creator TEXT NOT NULL, seq INTEGER NOT NULL,
+        chain TEXT NOT NULL);
     CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, joined INTEGER NOT NULL,
         since INTEGER NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
     CREATE TABLE lanes(room INTEGER NOT NULL, lane INTEGER NOT NULL, head INTEGER NOT NULL,
@@ -93,6 +94,19 @@ impl State {
             None => open_new(&path)?,
         };
         Ok((State { path, idle: Mutex::new(Vec::new()) }, connection))
+    }
+
+    /// Reads of a room what a member of it may read, in one transaction: whether the account is a member is asked as of
+    /// the entry that what is read is as of. The Directory of a moment ago would not do: it is published after the file.
+    pub fn read_as<T>(
+        &self,
+        (account, room): (AccountId, RoomId),
+        what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        self.read(|state| {
+            state.membership(room, account)?;
+            what(state)
+        })
     }
 
     /// Reads in one transaction.

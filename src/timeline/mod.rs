@@ -6,12 +6,14 @@
 mod acts;
 mod echo;
 mod items;
+mod window;
 
 pub use acts::{ActEcho, ActState};
 pub use echo::{Echo, EchoState};
 pub use items::{Item, Mark, MarkKind, items};
 
 use crate::protocol::{ClientId, Event, Hash, Kind, Outcome, Page, Position, Quote, Row};
+use crate::text::first_line;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 const AHEAD_EVENTS: usize = 1_000;
 /// Chains of the events just passed, so that an old event of another log is told from a doubled one.
 const RECENT_CHAINS: usize = 1_000;
+const QUOTE_CHARS: usize = 140;
 
 /// What an event did to the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,14 +224,13 @@ impl Timeline {
         true
     }
 
-    /// A new row joins the window only where the window ends at the newest: elsewhere it is loaded when asked for.
+    /// A new row joins the window only where it is the next one of it: elsewhere it is loaded when asked for. A page that
+    /// is ahead of the cursor may have told of it before.
     fn take_live_row(&mut self, row: Row) {
-        let joins = self.at_newest();
-        if row.ordinal > self.head {
-            self.head = row.ordinal;
-            if joins {
-                self.insert(Arc::new(row));
-            }
+        let newest = self.window().map_or(0, |(_, newest)| newest);
+        self.head = self.head.max(row.ordinal);
+        if row.ordinal == newest + 1 {
+            self.insert(Arc::new(row));
         }
     }
 
@@ -247,65 +249,6 @@ impl Timeline {
     fn refresh_quote(&mut self, row: &Row) {
         if let Some(quote) = self.quotes.get_mut(&row.id) {
             *quote = quote_of(row);
-        }
-    }
-
-    /// Takes rows that were asked for. They join the window; a gap between them and it is a hole.
-    pub fn take_page(&mut self, page: &Page) -> Paged {
-        if page.as_of.epoch != self.cursor.epoch {
-            return Paged::Rewritten;
-        }
-        if page.as_of.seq < self.cursor.seq {
-            return Paged::Stale;
-        }
-        if page.as_of.seq == self.cursor.seq {
-            if page.as_of.chain != self.cursor.chain {
-                return Paged::Rewritten;
-            }
-        } else {
-            let promised = self.promised.entry(page.as_of.seq).or_insert(page.as_of.chain);
-            if *promised != page.as_of.chain {
-                return Paged::Rewritten;
-            }
-        }
-        self.take_rows(page);
-        self.settle_echoes();
-        Paged::Taken
-    }
-
-    /// As [`Timeline::take_page`], but the window becomes just these rows (a jump).
-    pub fn jump(&mut self, page: &Page) -> Paged {
-        let rows = std::mem::take(&mut self.rows);
-        let ordinals = std::mem::take(&mut self.ordinals);
-        let paged = self.take_page(page);
-        if paged != Paged::Taken {
-            self.rows = rows;
-            self.ordinals = ordinals;
-        }
-        paged
-    }
-
-    fn take_rows(&mut self, page: &Page) {
-        self.head = self.head.max(page.head);
-        for (id, quote) in &page.quotes {
-            self.quotes.insert(*id, quote.clone());
-        }
-        for row in &page.rows {
-            // A page ahead of the cursor holds newer rows; a row that an event wrote since stays.
-            if self.rows.get(&row.ordinal).is_none_or(|mine| mine.version < row.version) {
-                self.insert(row.clone());
-                self.refresh_quote(row);
-            }
-        }
-    }
-
-    /// Keeps at most `limit` rows, dropping from the end that is not being looked at.
-    pub fn trim(&mut self, limit: usize, keep_newest: bool) {
-        while self.rows.len() > limit {
-            let dropped = if keep_newest { self.rows.pop_first() } else { self.rows.pop_last() };
-            if let Some((_, row)) = dropped {
-                self.ordinals.remove(&row.id);
-            }
         }
     }
 
@@ -355,14 +298,8 @@ impl Timeline {
     }
 }
 
-/// A row as others quote it: its first line, 140 characters at most.
+/// A row as others quote it: its first line without markup, 140 characters at most.
 pub fn quote_of(row: &Row) -> Quote {
-    let text = row.text.as_ref().map(|text| {
-        let line = text.lines().next().unwrap_or("");
-        match line.char_indices().nth(140) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => line.to_owned(),
-        }
-    });
+    let text = row.text.as_ref().map(|text| first_line(text, QUOTE_CHARS));
     Quote { author: row.author, lane: row.lane, ordinal: row.ordinal, text }
 }

@@ -21,6 +21,20 @@ pub enum Gesture {
     EditLast,
     /// Whatever is open is to close.
     Close,
+    /// A dialog is wanted, or was closed.
+    Dialog(Option<Dialog>),
+    /// The looked-at room is to be read, or all are.
+    Read,
+    ReadAll,
+}
+
+/// What stands over the whole page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialog {
+    /// The way to rooms, people and commands.
+    Switcher,
+    /// What the keys do.
+    Keys,
 }
 
 /// What is open over the list.
@@ -36,6 +50,7 @@ pub enum Open {
 pub struct Acting {
     pub active: Option<u64>,
     pub open: Option<Open>,
+    pub dialog: Option<Dialog>,
     /// A message and the text that its box begins with.
     pub editing: Option<(ClientId, String)>,
     /// The message whose earlier texts are shown.
@@ -65,7 +80,17 @@ pub fn react(session: &Session, room: RoomId, row: &Row, emoji: &str) -> Input {
 impl Acting {
     /// Takes a gesture; what it asks for that is not open to this person does nothing.
     pub fn take(&mut self, gesture: Gesture, session: &Session, intents: &Intents) {
+        match gesture {
+            Gesture::Dialog(dialog) => self.dialog = dialog,
+            Gesture::ReadAll => intents.send(Input::MarkAllRead),
+            _ => {}
+        }
         let Some(room) = session.looking_at else { return };
+        if session.is_archived(room)
+            && !matches!(gesture, Gesture::Active(_) | Gesture::Menu(_) | Gesture::Close)
+        {
+            return;
+        }
         let row = |ordinal| Some(session.current()?.shown(session.current()?.row_at(ordinal)?));
         let standing = |ordinal| row(ordinal).filter(|row: &Arc<Row>| row.text.is_some());
         match gesture {
@@ -94,6 +119,8 @@ impl Acting {
                     self.delete(&row, room, session, intents);
                 }
             }
+            Gesture::Read => intents.send(Input::MarkRead(room)),
+            Gesture::Dialog(_) | Gesture::ReadAll => {}
             Gesture::Close => {
                 // One at a time, the uppermost first.
                 if self.open.take().is_none() && self.editing.take().is_none() {

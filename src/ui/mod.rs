@@ -22,7 +22,7 @@ pub fn launch() {
     dioxus::launch(App);
 }
 
-const STYLES: [Asset; 15] = [
+const STYLES: [Asset; 19] = [
     asset!("/assets/css/fonts.css"),
     asset!("/assets/css/base.css"),
     asset!("/assets/css/layout.css"),
@@ -32,15 +32,26 @@ const STYLES: [Asset; 15] = [
     asset!("/assets/css/chip.css"),
     asset!("/assets/css/timeline.css"),
     asset!("/assets/css/row.css"),
+    asset!("/assets/css/text.css"),
     asset!("/assets/css/acts.css"),
     asset!("/assets/css/composer.css"),
+    asset!("/assets/css/write.css"),
     asset!("/assets/css/card.css"),
     asset!("/assets/css/form.css"),
     asset!("/assets/css/bar.css"),
     asset!("/assets/css/unread.css"),
+    asset!("/assets/css/presence.css"),
+    asset!("/assets/css/around.css"),
 ];
-const SCRIPTS: [Asset; 3] =
-    [asset!("/assets/dom.js"), asset!("/assets/acts.js"), asset!("/assets/device.js")];
+// In this order: an open list of completions takes Enter before it sends.
+const SCRIPTS: [Asset; 6] = [
+    asset!("/assets/write.js"),
+    asset!("/assets/dom.js"),
+    asset!("/assets/page.js"),
+    asset!("/assets/acts.js"),
+    asset!("/assets/around.js"),
+    asset!("/assets/device.js"),
+];
 
 /// The root: one loader, then every view reads the store.
 #[component]

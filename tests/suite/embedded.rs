@@ -66,12 +66,8 @@ async fn after_a_failed_flush_the_outcome_is_unknown_and_a_retry_makes_one_messa
 /// The data folder in tests/data was made by version 0.1.0: every later version must open it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_versions_data_folder_opens() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/v0.1.0");
     let folder = tempdir().unwrap();
-    for file in ["log.sqlite", "workspace"] {
-        std::fs::copy(source.join(file), folder.path().join(file)).unwrap();
-    }
-    let node = reopen(folder.path()).await;
+    let node = first_version(folder.path()).await;
     let log = node.broker.clone();
     let entries = read_all(log.as_ref()).await;
     assert_linked(&entries);
@@ -117,8 +113,17 @@ async fn make_the_data_folder() {
     }
 }
 
+/// A node on a copy of the data folder of version 0.1.0.
+pub async fn first_version(folder: &Path) -> Arc<beck::server::node::Node> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/v0.1.0");
+    for file in ["log.sqlite", "workspace"] {
+        std::fs::copy(source.join(file), folder.join(file)).unwrap();
+    }
+    reopen(folder).await
+}
+
 /// The node of a folder whose last node was just dropped: its threads may take a moment to end.
-async fn reopen(folder: &Path) -> Arc<beck::server::node::Node> {
+pub async fn reopen(folder: &Path) -> Arc<beck::server::node::Node> {
     loop {
         match Embedded::open(folder) {
             Ok(log) => {

@@ -33,7 +33,7 @@ fn all() -> Vec<(String, Vec<String>)> {
 fn modules_import_only_what_the_map_allows() {
     let rules: [(&str, &[&str]); 6] = [
         ("protocol", &["protocol"]),
-        ("timeline", &["protocol", "timeline"]),
+        ("timeline", &["protocol", "text", "timeline"]),
         ("text", &["protocol", "text"]),
         ("client", &["protocol", "timeline", "text", "api", "client", "ui::dom"]),
         ("ui", &["protocol", "timeline", "text", "api", "client", "ui"]),

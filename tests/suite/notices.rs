@@ -52,7 +52,7 @@ fn answer(here: &mut Here, req: u64, texts: &[&str]) -> Vec<Effect> {
 }
 
 fn wanting(badge: Badge, level: Level, muted: bool) -> Badge {
-    Badge { wanted: Wanted { level, muted }, ..badge }
+    Badge { wanted: Wanted { level, muted, ..Wanted::default() }, ..badge }
 }
 
 #[test]
@@ -181,7 +181,7 @@ async fn edits_and_deletions_change_the_badge_and_what_one_wants_is_told_to_ones
     theirs.send(act("deleted", json!(true))).await;
     assert_eq!(counts(mine.until("badge").await), (0, 0));
 
-    let wanted = json!({ "level": "all", "muted": true });
+    let wanted = json!({ "level": "all", "muted": true, "starred": true });
     mine.send(json!({ "t": "want", "room": general, "wanted": wanted })).await;
     loop {
         if second.until("badge").await["badge"]["wanted"] == wanted {
@@ -192,10 +192,10 @@ async fn edits_and_deletions_change_the_badge_and_what_one_wants_is_told_to_ones
     theirs.post(&general, &ClientId::random().to_string(), "mine").await;
     mine.post(&general, &ClientId::random().to_string(), "yours").await;
     let badge = theirs.until("badge").await;
-    assert_eq!(badge["badge"]["wanted"], json!({ "level": "mentions", "muted": false }));
+    assert_eq!(badge["badge"]["wanted"], json!({ "level": "mentions", "muted": false, "starred": false }));
     let fields = [("level", "nothing")];
     assert_eq!(server.form(&format!("/r/{general}/want"), &owner, &fields).await.0, 303);
-    let kept = json!({ "level": "nothing", "muted": true });
+    let kept = json!({ "level": "nothing", "muted": true, "starred": true });
     loop {
         if second.until("badge").await["badge"]["wanted"] == kept {
             break;

@@ -2,7 +2,7 @@
 
 use crate::support::{boot, welcome};
 use beck::client::{Effect, Input, MarkedAs, Session};
-use beck::protocol::frame::{Person, Role, RoomInfo};
+use beck::protocol::frame::{Person, ResetReason, Role, RoomInfo};
 use beck::protocol::{
     AccountId, Badge, ClientFrame, ClientId, Hash, Mention, Mentions, Page, Pointer, Position, Raise, RoomId,
     Row, ServerFrame, Wanted, WorkspaceId,
@@ -199,6 +199,38 @@ fn the_way_to_the_first_unread_row_shows_until_the_line_above_it_was_seen() {
     near.give(Input::MarkRead(near.room));
     assert_eq!(near.session.first_unread(), None);
     assert_eq!(here(0).session.first_unread(), None);
+}
+
+#[test]
+fn the_way_to_what_was_missed_shows_over_a_fresh_window_until_it_is_gone_or_said_to_be_read() {
+    for gone in [true, false] {
+        let mut here = here(0);
+        let head = Position {
+            seq: 5_100,
+            chain: "0707070707070707".parse().unwrap(),
+            ..here.session.timelines[&here.room].cursor()
+        };
+        let why = ResetReason::Far;
+        let asked = here.give(Input::Frame(ServerFrame::Reset { room: here.room, why, head }));
+        let [Effect::Send(ClientFrame::Page { req, .. })] = asked.as_slice() else { panic!("{asked:?}") };
+        let page = |from: u64| {
+            let rows = (from..from + 50).map(|ordinal| row(ordinal, "row")).collect();
+            Page { room: here.room, lane: 0, as_of: head, head: 5_100, rows, quotes: BTreeMap::new() }
+        };
+        let (newest, around) = (page(5_051), page(80));
+        let told = here.give(Input::Frame(ServerFrame::Page { req: *req, page: newest }));
+        let words = "Caught up: 5000 messages while you were away";
+        assert!(told.contains(&Effect::Announce(words.into())), "{told:?}");
+        assert_eq!(here.session.first_unread(), Some((101, 5_000)));
+        if gone {
+            let asked = here.give(Input::GoTo(101));
+            let [Effect::Send(ClientFrame::Page { req, .. })] = asked.as_slice() else { panic!("{asked:?}") };
+            here.give(Input::Frame(ServerFrame::Page { req: *req, page: around }));
+        } else {
+            here.give(Input::MarkRead(here.room));
+        }
+        assert_eq!(here.session.first_unread(), None);
+    }
 }
 
 #[test]

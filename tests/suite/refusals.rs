@@ -5,6 +5,12 @@ use beck::protocol::ClientId;
 use serde_json::json;
 use tempfile::tempdir;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+fn fragment(kind: Data, piece: &str, last: bool) -> Message {
+    Message::Frame(Frame::message(piece.as_bytes().to_vec(), OpCode::Data(kind), last))
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_frames_are_answered_or_closed_and_disturb_nobody() {
@@ -61,6 +67,23 @@ async fn bad_frames_are_answered_or_closed_and_disturb_nobody() {
         flood.send_raw(Message::Ping(vec![1].into())).await;
     }
     assert_eq!(flood.close_code().await, Some(4009), "a flood of pings is cut");
+
+    for (what, piece) in [("empty fragments", ""), ("fragments of a byte", "x")] {
+        let mut pieces = TestClient::connect(&server, &cookie).await;
+        pieces.send_raw(fragment(Data::Text, piece, false)).await;
+        for _ in 0..30_000 {
+            pieces.send_raw(fragment(Data::Continue, piece, false)).await;
+        }
+        assert_eq!(pieces.close_code().await, Some(4000), "a flood of {what} is cut");
+    }
+    // In pieces a frame is a frame all the same.
+    let frame = json!({ "t": "outcome", "id": ClientId::random() }).to_string();
+    let last = frame.len() - 1;
+    for (at, piece) in frame.chars().enumerate() {
+        let kind = if at == 0 { Data::Text } else { Data::Continue };
+        client.send_raw(fragment(kind, &piece.to_string(), at == last)).await;
+    }
+    assert_eq!(client.until("error").await["code"], "not_found");
 
     // The witness saw nothing of it and is served as before.
     witness.post(&room, &ClientId::random().to_string(), "still here").await;

@@ -2,7 +2,7 @@
 
 use crate::support::proxy::CuttingProxy;
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{Place, chain_by_hand, furnish};
+use crate::support::{Place, chain_by_hand, furnish, resident};
 use beck::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId};
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, Proposal};
@@ -214,6 +214,8 @@ async fn rows_from(client: &mut TestClient, room: &RoomId, first: u64) -> (Vec<V
 const MISSED: [usize; 8] = [100_000, 1_001, 1_000, 41, 40, 39, 1, 0];
 /// More than any event of this test needs.
 const EVENT_BYTES: usize = 700;
+/// Pages of the state file and buffers of eight sockets; 100,000 events are more than twice as much.
+const GROWTH_BYTES: u64 = 24 * 1024 * 1024;
 /// Welcome, reset, subscribed, badges and the like.
 const FEW_BYTES: usize = 8 * 1024;
 
@@ -255,6 +257,7 @@ async fn a_reader_who_missed_any_number_of_events_ends_as_one_who_comes_fresh() 
     }
     assert_eq!(proxy.counts().cut, MISSED.len() as u64);
 
+    let before = resident(server.pid());
     let mut resumed = Vec::new();
     let mut wrote: BTreeMap<(String, bool), u64> = BTreeMap::new();
     for (missed, mut reader) in readers {
@@ -291,6 +294,9 @@ async fn a_reader_who_missed_any_number_of_events_ends_as_one_who_comes_fresh() 
         assert!(bytes <= few + FEW_BYTES, "{missed} missed: {bytes} bytes");
         resumed.push((missed, reader, client));
     }
+    // What was missed is read in pieces: the server grows by no more than its caches, however much it was.
+    let growth = resident(server.pid()).saturating_sub(before);
+    assert!(growth <= GROWTH_BYTES, "the server grew by {growth} bytes");
     for slot in ["text", "deleted", "react", "pin"] {
         for inside in [true, false] {
             let count = wrote.get(&(slot.to_owned(), inside));

@@ -480,6 +480,37 @@ fn what_one_looks_for_while_there_is_no_connection_is_asked_for_when_there_is() 
 }
 
 #[test]
+fn earlier_texts_and_pins_that_are_opened_without_a_connection_come_with_it() {
+    let mut here = here();
+    let of = ClientId::random();
+    let asked = |effects: &[Effect]| -> Vec<u64> {
+        let ask = |frame: &&ClientFrame| match frame {
+            ClientFrame::History { req, .. } | ClientFrame::Pins { req, .. } => Some(*req),
+            _ => None,
+        };
+        sent(effects).iter().filter_map(ask).collect()
+    };
+    assert_eq!(asked(&here.handle(Input::History(of))), [0; 0]);
+    assert_eq!(asked(&here.handle(Input::Pins)), [0; 0]);
+    here.handle(Input::Opened);
+    let [history, pins] = asked(&here.welcome())[..] else { panic!("both are asked for") };
+    assert_eq!(asked(&here.handle(Input::Tick)), [0; 0], "once at a time");
+    // The first answers are lost with the connection.
+    here.handle(Input::Closed(None));
+    here.handle(Input::Opened);
+    let [again, more] = asked(&here.welcome())[..] else { panic!("both are asked for again") };
+    assert!(again > pins && more > pins && history < pins);
+    let room = here.room;
+    here.handle(Input::Frame(ServerFrame::History { req: again, room, versions: Vec::new() }));
+    here.handle(Input::Frame(ServerFrame::Pins { req: more, room, rows: Vec::new() }));
+    assert_eq!(here.session.history, Some((of, Vec::new())));
+    assert!(here.session.pins.contains_key(&room));
+    here.handle(Input::Closed(None));
+    here.handle(Input::Opened);
+    assert_eq!(asked(&here.welcome()), [0; 0], "they have come");
+}
+
+#[test]
 fn a_server_that_goes_says_when_to_come_back_and_what_was_read_meanwhile_is_told_then() {
     let mut here = here();
     here.handle(Input::Opened);

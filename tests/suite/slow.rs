@@ -1,8 +1,8 @@
 //! Readers that stop reading: they cost the server a bounded amount, nobody else waits for them, and they end complete.
-//! BECK_SLOW_SOCKETS sets how many sockets there are (200); 5 % of them stop.
+//! BECK_SLOW_SOCKETS sets how many sockets there are (1,000); 5 % of them stop.
 
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{TestNode, chain_by_hand, furnish, set_up};
+use crate::support::{TestNode, chain_by_hand, furnish, resident, set_up};
 use beck::protocol::ClientId;
 use beck::server::connection::{TIMEOUTS, Timeouts};
 use beck::server::hub::Pulled;
@@ -149,13 +149,6 @@ fn frame_at(held: &[u8]) -> Option<(usize, usize)> {
     (held.len() >= head + length).then_some((head, length))
 }
 
-/// Resident bytes of a process.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
 /// Bytes that the system holds of what the server wrote to these sockets and nobody read, by the client's port.
 fn unread(server_port: u16) -> std::collections::HashMap<u16, u64> {
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
@@ -201,9 +194,9 @@ async fn until(mut done: impl FnMut() -> bool) {
 
 const POSTERS: usize = 20;
 /// Messages of each poster; its burst allows them.
-const POSTS: usize = 70;
+const POSTS: usize = 46;
 /// Rounds of posts that all read before some stop.
-const WARM: usize = 10;
+const WARM: usize = 4;
 /// The system buffers up to some 2.6 MB of each loopback socket: the texts together are more than that.
 const TEXT_BYTES: usize = 4 * 1_024;
 /// A socket that takes nothing holds the frames that it was about to be sent: no more than a ring has, 256 KiB. Its
@@ -215,7 +208,7 @@ const BYTES_BESIDE: u64 = 24 * 1024 * 1024;
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_that_stop_reading_cost_little_and_hold_up_nobody() {
-    let all = std::env::var("BECK_SLOW_SOCKETS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_usize);
+    let all = std::env::var("BECK_SLOW_SOCKETS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_usize);
     if ran_with_files("slow::sockets_that_stop_reading_cost_little_and_hold_up_nobody", all as u64 + 300) {
         return;
     }

@@ -70,23 +70,29 @@ async fn append_and_read(log: &Redis) {
     assert_eq!(entries.len(), 21);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn over_tls_and_with_the_documented_rights_everything_works() {
+/// A store that speaks TLS to the user who has the documented rights, and how he gets there.
+pub fn with_tls_and_few_rights() -> (RedisServer, RedisSettings) {
     let (store, port) = start_with_tls();
     let mut rights = documented_rights();
     assert_eq!(rights.iter().filter(|word| word.starts_with('>')).count(), 1, "{rights:?}");
     rights.retain(|word| !word.starts_with('>'));
     rights.push(">a secret".into());
     set_user(&store, &rights);
-    let ca = store.folder().join("ca.pem");
     let settings = RedisSettings {
         port,
         tls: true,
-        ca_file: Some(ca.clone()),
+        ca_file: Some(store.folder().join("ca.pem")),
         username: Some("beck".into()),
         password: Some("a secret".into()),
         ..store.settings()
     };
+    (store, settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_and_with_the_documented_rights_everything_works() {
+    let (_store, settings) = with_tls_and_few_rights();
+    let (port, ca) = (settings.port, settings.ca_file.clone().unwrap());
     let log = Redis::open(&settings).await.unwrap();
     assert!(log.durability().words.contains("durability unknown"), "{:?}", log.durability());
     drop(log);
@@ -196,18 +202,20 @@ async fn what_cannot_be_reached_is_said_in_one_sentence_without_secrets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_start_line_says_what_an_ack_is_worth() {
-    let cases: [(&[&str], &str, &str); 4] = [
+    let cases: [(&[&str], &str, &str, &str); 4] = [
         (
             &["--appendonly", "yes", "--appendfsync", "always"],
             "is on disk there before it is acknowledged",
+            "on …'s disk, flushed",
             "",
         ),
         (
             &["--appendonly", "yes"],
             "in memory when they are acknowledged, and soon on disk",
+            "in …'s memory, soon on its disk",
             "appendfsync always",
         ),
-        (&[], "are in memory when they are acknowledged", "appendonly yes"),
+        (&[], "are in memory when they are acknowledged", "in …'s memory", "appendonly yes"),
         (
             &[
                 "--appendonly",
@@ -220,16 +228,20 @@ async fn the_start_line_says_what_an_ack_is_worth() {
                 "allkeys-lru",
             ],
             "on disk",
+            "on …'s disk, flushed",
             "noeviction",
         ),
     ];
     for store in [Store::Redis, Store::Valkey] {
-        for (arguments, words, warning) in cases {
+        for (arguments, words, place, warning) in cases {
             let server = RedisServer::start_with(store, arguments);
             let log = Redis::open(&server.settings()).await.unwrap();
             let durability = log.durability();
             assert!(durability.words.contains(words), "{durability:?}");
-            assert!(durability.words.contains(if store == Store::Redis { "Redis 7" } else { "Valkey" }));
+            let (version, name) =
+                if store == Store::Redis { ("Redis 7", "Redis") } else { ("Valkey 9", "Valkey") };
+            assert!(durability.words.contains(version));
+            assert_eq!(durability.place, place.replace('…', name));
             match durability.warning {
                 Some(said) => assert!(!warning.is_empty() && said.contains(warning), "{said}"),
                 None => assert_eq!(warning, ""),

@@ -88,6 +88,7 @@ impl Session {
     pub(super) fn tick(&mut self, out: &mut Vec<Effect>) {
         self.purge(out);
         self.forget_old_mark();
+        self.look_whether_away(out);
         self.tell(out);
         if self.awaits_since.take_if(|since| self.now - *since >= ANSWER_MS).is_some() {
             out.push(Effect::Disconnect);
@@ -138,6 +139,7 @@ impl Session {
                 }
                 rooms.into_iter().for_each(|room| self.put_room(room, true));
                 self.say_unsaid(out);
+                self.introduce_oneself(out);
                 self.notice_backlog(out);
                 if let Some(room) = self.looking_at {
                     self.follow(room, out);
@@ -171,11 +173,13 @@ impl Session {
             }
             ServerFrame::History { req, versions, .. } => {
                 if let Some((_, Ask::History(of))) = self.asks.remove(&req) {
+                    self.wanted.retain(|ask| *ask != Ask::History(of));
                     self.history = Some((of, versions));
                 }
             }
             ServerFrame::Pins { req, room, rows } => {
                 self.asks.remove(&req);
+                self.wanted.retain(|ask| *ask != Ask::Pins);
                 self.introduce(rows.iter().map(|row| (row.author, row.text.as_deref())), out);
                 self.pins.insert(room, rows);
             }
@@ -194,6 +198,9 @@ impl Session {
             }
             ServerFrame::Badge { room, badge } => self.badge_came(room, badge, out),
             ServerFrame::Mentions { req, page } => self.mentions_came(req, page, out),
+            ServerFrame::Presence { people } => self.seen_came(people),
+            ServerFrame::Typing { room, people } => self.typing_came(room, people, out),
+            ServerFrame::Members { req, room, people } => self.members_came(req, room, people, out),
             ServerFrame::Beat { positions, .. } => self.compare(positions, out),
             ServerFrame::Moving { after_ms } => {
                 self.tries = 0;

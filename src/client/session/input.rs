@@ -128,6 +128,14 @@ pub enum Input {
     UndoMark,
     /// The last mark stands.
     DropUndo,
+    /// The list of this room's people is open; none is.
+    ListPeople(Option<RoomId>),
+    /// What one says of oneself, for so long.
+    Say {
+        text: String,
+        do_not_disturb: bool,
+        for_ms: Option<u64>,
+    },
     /// Recompute every link of the looked-at room.
     Check,
     /// The texts that a message of the looked-at room had.

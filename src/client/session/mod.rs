@@ -8,6 +8,7 @@ mod connection;
 mod input;
 mod mentions;
 mod notices;
+mod presence;
 mod reading;
 mod rooms;
 mod sending;
@@ -20,7 +21,7 @@ pub use reading::{Marked, MarkedAs};
 use super::outbox::Outbox;
 use crate::api::Boot;
 use crate::protocol::frame::{Person, RoomInfo, Version};
-use crate::protocol::{AccountId, ClientId, Mentions, Pointer, RoomId, Row, ServerFrame};
+use crate::protocol::{AccountId, ClientFrame, ClientId, Mentions, Pointer, RoomId, Row, Seen, ServerFrame};
 use crate::timeline::{Mark, Timeline};
 use notices::Notices;
 use reading::Entered;
@@ -69,6 +70,16 @@ pub struct Session {
     pub history: Option<(ClientId, Vec<Version>)>,
     /// Pinned messages of the rooms that they were asked for, newest first.
     pub pins: HashMap<RoomId, Vec<Arc<Row>>>,
+    /// Who is in a room, of the rooms whose people were listed.
+    pub members: HashMap<RoomId, Vec<Person>>,
+    presence: HashMap<AccountId, Seen>,
+    typing: HashMap<RoomId, Vec<AccountId>>,
+    /// The room whose people are listed now.
+    listed: Option<RoomId>,
+    /// Where and when it was told last that one types.
+    typed_at: Option<(RoomId, i64)>,
+    unattended_since: Option<i64>,
+    is_away: bool,
     /// What was not carried out, and why.
     pub notice: Option<String>,
     pub check: Option<Check>,
@@ -138,6 +149,13 @@ impl Session {
             not_kept: false,
             history: None,
             pins: HashMap::new(),
+            members: HashMap::new(),
+            presence: HashMap::new(),
+            typing: HashMap::new(),
+            listed: None,
+            typed_at: None,
+            unattended_since: None,
+            is_away: false,
             notice: None,
             check: None,
             mentions: boot.mentions.clone(),
@@ -184,6 +202,11 @@ impl Session {
 
     pub fn room(&self, id: RoomId) -> Option<&RoomInfo> {
         self.rooms.iter().find(|room| room.id == id)
+    }
+
+    /// Whether nobody writes in a room any more.
+    pub fn is_archived(&self, room: RoomId) -> bool {
+        self.room(room).is_some_and(|room| room.archived)
     }
 
     /// The timeline of the room that is looked at.
@@ -236,7 +259,16 @@ impl Session {
             Input::SignedIn => self.signed_in(&mut out),
             Input::Tick => self.tick(&mut out),
             Input::Wake => self.wake(&mut out),
-            Input::Attending(attending) => self.attend(attending),
+            Input::Attending(attending) => {
+                self.attend(attending);
+                self.look_whether_away(&mut out);
+            }
+            Input::ListPeople(room) => self.list_people(room, &mut out),
+            Input::Say { text, do_not_disturb, for_ms } => {
+                if self.status == Status::Live {
+                    out.push(Effect::Send(ClientFrame::Status { text, do_not_disturb, for_ms }));
+                }
+            }
             Input::Look { room, at } => self.look(room, at, &mut out),
             Input::LookAway => self.look_away(&mut out),
             Input::Write(draft) => self.write(draft, &mut out),
@@ -297,7 +329,7 @@ impl Session {
             Input::DropUndo => self.marked = None,
             Input::Check => self.begin_check(&mut out),
             Input::History(of) => self.ask_history(of, &mut out),
-            Input::Pins => self.ask_pins(&mut out),
+            Input::Pins => self.want(Ask::Pins, &mut out),
         }
         let total = self.total();
         if std::mem::replace(&mut self.shown_total, total) != total {
@@ -325,6 +357,7 @@ impl Session {
     /// Nobody looks, or somebody looks again: what comes meanwhile gets a line above it.
     fn attend(&mut self, attending: bool) {
         self.attending = attending;
+        self.unattended_since = if attending { None } else { self.unattended_since.or(Some(self.now)) };
         self.left_at = if attending { None } else { self.current().map(Timeline::head) };
     }
 }

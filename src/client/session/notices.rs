@@ -6,7 +6,7 @@ use super::window::Ask;
 use super::{Effect, Notice, Permission, Session, Status};
 use crate::protocol::bounds::ROOM_HANDLE;
 use crate::protocol::{Badge, ClientFrame, Level, Page, PageAt, RoomId, Row, Wanted};
-use crate::text::mentions;
+use crate::text::{mentions, plain};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -184,8 +184,9 @@ fn counted_messages(n: u64) -> String {
 }
 
 fn short(text: &str) -> String {
+    let text = plain(text);
     match text.char_indices().nth(BODY_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }

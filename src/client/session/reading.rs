@@ -89,6 +89,12 @@ impl Session {
         }
     }
 
+    /// What was missed begins above the rows that are loaded: the way to it is shown.
+    pub(super) fn lead_to(&mut self, after: u64, missed: u64) {
+        let unread = u32::try_from(missed).unwrap_or(u32::MAX);
+        self.entered = Some(Entered { after, unread, above: false });
+    }
+
     pub(super) fn saw(&mut self, ordinal: u64, out: &mut Vec<Effect>) {
         let Some(room) = self.looking_at else { return };
         let seen = self.seen.entry(room).or_default();
@@ -163,6 +169,9 @@ impl Session {
 
     /// Marks all that is known of rooms as read.
     pub(super) fn mark_read(&mut self, rooms: Vec<RoomId>, out: &mut Vec<Effect>) {
+        if self.looking_at.is_some_and(|room| rooms.contains(&room)) {
+            self.entered = None;
+        }
         let head = |room: &RoomId| {
             let info = self.room(*room).filter(|info| info.joined && info.badge.unread > 0)?;
             let loaded = self.timelines.get(room).map_or(0, |timeline| timeline.head());

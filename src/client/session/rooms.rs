@@ -6,7 +6,7 @@ use crate::protocol::frame::{ResetReason, RoomInfo};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId,
 };
-use crate::text::mentions;
+use crate::text::{mentions, plain};
 use crate::timeline::{Applied, Mark, MarkKind, Timeline};
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ impl Session {
             return;
         }
         self.unfollow(out);
+        self.list_people(None, out);
         self.at_mentions = false;
         self.looking_at = Some(room);
         self.go_to = at;
@@ -88,19 +89,8 @@ impl Session {
 
     pub(super) fn ask_history(&mut self, of: ClientId, out: &mut Vec<Effect>) {
         self.history = None;
-        if let Some(room) = self.looking_at
-            && let Some(req) = self.request(room, Ask::History(of))
-        {
-            out.push(Effect::Send(ClientFrame::History { req, room, target: of }));
-        }
-    }
-
-    pub(super) fn ask_pins(&mut self, out: &mut Vec<Effect>) {
-        if let Some(room) = self.looking_at
-            && let Some(req) = self.request(room, Ask::Pins)
-        {
-            out.push(Effect::Send(ClientFrame::Pins { req, room }));
-        }
+        self.wanted.retain(|ask| !matches!(ask, Ask::History(_)));
+        self.want(Ask::History(of), out);
     }
 
     pub(super) fn event(&mut self, room: RoomId, event: &Arc<Event>, out: &mut Vec<Effect>) {
@@ -114,9 +104,13 @@ impl Session {
                 self.caught_up(room);
                 // Pinned, deleted or edited: a list that was loaded says so.
                 if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {
-                    self.ask_pins(out);
+                    self.want(Ask::Pins, out);
                 }
                 self.introduce([(event.header.author, text_of(event))], out);
+                if event.ordinal.is_some() {
+                    let typing = self.typing.get_mut(&room).into_iter();
+                    typing.for_each(|people| people.retain(|id| *id != event.header.author));
+                }
                 if let Some(ordinal) = event.ordinal.filter(|_| !mine && event.lane == 0 && looked_at) {
                     self.announce(event, out);
                     if let Some(after) = self.left_at.take_if(|left_at| *left_at < ordinal) {
@@ -166,7 +160,7 @@ impl Session {
     fn announce(&self, event: &Event, out: &mut Vec<Effect>) {
         if let Some(EventBody::Message(body)) = &event.body {
             let name = self.people.get(&event.header.author).map_or("Someone", |person| &person.name);
-            out.push(Effect::Announce(format!("{name}: {}", body.text)));
+            out.push(Effect::Announce(format!("{name}: {}", plain(&body.text))));
         }
     }
 

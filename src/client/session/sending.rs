@@ -19,6 +19,9 @@ impl Session {
 
     /// Changes a message. What it was to become before, and was never sent, is no longer wanted.
     pub(super) fn act(&mut self, act: ActDraft, out: &mut Vec<Effect>) {
+        if self.is_archived(act.room) {
+            return;
+        }
         if let Some(unsent) = self.outbox.unsent_act(act.target, &act.slot) {
             self.drop_draft(unsent, out);
         }
@@ -40,6 +43,7 @@ impl Session {
             self.typed.insert(room, text.clone()).unwrap_or_default()
         };
         if before != text {
+            self.say_typing(room, !text.is_empty(), out);
             out.push(Effect::KeepTyped(room, text));
         }
     }

@@ -27,6 +27,7 @@ pub(super) enum Ask {
     Headers,
     History(ClientId),
     Pins,
+    Members,
 }
 
 impl Session {
@@ -58,7 +59,10 @@ impl Session {
         let Some((room, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
-            Ask::History(_) | Ask::Pins => self.notice = Some(message.to_owned()),
+            Ask::History(_) | Ask::Pins | Ask::Members => {
+                self.wanted.retain(|wanted| *wanted != ask || code.try_again());
+                self.notice = Some(message.to_owned());
+            }
             // What is still wanted is asked for again at the next tick.
             Ask::First | Ask::Again(_) if code.try_again() => self.ask(room, ask, PageAt::Newest, out),
             _ => {}
@@ -94,9 +98,25 @@ impl Session {
         let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
         let (oldest, newest) = timeline.window().unwrap_or((1, 0));
         let at_newest = timeline.at_newest();
-        self.wanted.retain(|ask| if *ask == Ask::Older { oldest > 1 } else { !at_newest });
+        self.wanted.retain(|ask| match ask {
+            Ask::History(_) | Ask::Pins => true,
+            Ask::Older => oldest > 1,
+            _ => !at_newest,
+        });
         for ask in self.wanted.clone() {
             let at = match ask {
+                Ask::History(target) => {
+                    if let Some(req) = self.request(room, ask) {
+                        out.push(Effect::Send(ClientFrame::History { req, room, target }));
+                    }
+                    continue;
+                }
+                Ask::Pins => {
+                    if let Some(req) = self.request(room, ask) {
+                        out.push(Effect::Send(ClientFrame::Pins { req, room }));
+                    }
+                    continue;
+                }
                 Ask::Older => PageAt::Before(oldest),
                 Ask::Newer => PageAt::After(newest),
                 _ => PageAt::Newest,
@@ -153,7 +173,7 @@ impl Session {
             // Pages that were asked for at the edges of the window before would tear a hole into this one.
             let at_an_edge = |ask: &Ask| matches!(ask, Ask::Older | Ask::Newer | Ask::Hole);
             self.asks.retain(|_, (of, ask)| *of != room || !at_an_edge(ask));
-            self.wanted.clear();
+            self.wanted.retain(|ask| matches!(ask, Ask::History(_) | Ask::Pins));
         } else if paged == Paged::Taken {
             self.wanted.retain(|wanted| *wanted != ask);
         }
@@ -188,6 +208,11 @@ impl Session {
             let missed = head.saturating_sub(before);
             if missed > 0 {
                 self.put_mark(room, Mark { after: before, what: MarkKind::CaughtUp { missed } });
+                if self.looking_at == Some(room) {
+                    self.lead_to(before, missed);
+                    let words = format!("Caught up: {missed} messages while you were away");
+                    out.push(Effect::Announce(words));
+                }
             }
             return;
         }

@@ -229,7 +229,9 @@ impl Broker for Embedded {
     }
 
     fn durability(&self) -> Durability {
-        Durability { words: "every message is on disk before it is acknowledged".into(), warning: None }
+        let (words, place) =
+            ("every message is on disk before it is acknowledged", "on this server's disk, flushed");
+        Durability { words: words.into(), place: place.into(), warning: None }
     }
 }
 

@@ -138,6 +138,8 @@ pub enum SecretOp {
 pub struct Durability {
     /// A clause that follows the address in the start line.
     pub words: String,
+    /// Where an acknowledged message is, for the people of a room.
+    pub place: String,
     /// What could be lost, if anything.
     pub warning: Option<String>,
 }

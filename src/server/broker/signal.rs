@@ -1,6 +1,7 @@
 //! What servers and connections tell each other beside the log. A signal may be lost.
 
-use crate::protocol::AccountId;
+use crate::protocol::{AccountId, RoomId};
+use crate::server::presence::Told;
 use tokio::sync::{broadcast, mpsc};
 
 /// Something that may be lost.
@@ -10,6 +11,10 @@ pub enum Signal {
     Register { account: AccountId, key: String },
     /// A secret's kind and owner: logins of this account are to be looked up again.
     Logins { account: AccountId },
+    /// Who is connected to a server.
+    Presence(Told),
+    /// Somebody types in a room, for so long; 0: no more. `seq` is where the room stood then.
+    Typing { room: RoomId, account: AccountId, seq: u64, ttl_ms: u32 },
     /// Signals of other servers may have been missed: everything is to be looked up again. Never sent.
     Lost,
 }

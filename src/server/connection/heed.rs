@@ -2,10 +2,10 @@
 
 use super::{Connection, End};
 use crate::protocol::{
-    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Raise, RoomId, ServerFrame,
-    bounds,
+    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Presence, Raise, RoomId,
+    ServerFrame, bounds,
 };
-use crate::server::directory::Action;
+use crate::server::accounts;
 use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 pub(super) const FRAME_RATE: Rate = Rate { burst: 120.0, per_second: 30.0 };
 /// Frames above the rate that are answered with an error before the socket is closed.
 const FRAMES_OVER: u32 = 200;
+/// Bytes that a message may take on the wire: much more than it may hold, and less than a flood of fragments.
+pub(super) const WIRE_BYTES: u64 = 2 * bounds::FRAME_BYTES as u64;
 /// Frames that cannot be read before the socket is closed.
 const BAD_FRAMES: u32 = 10;
 
@@ -29,6 +31,7 @@ impl Connection {
             Some(Err(_)) => return Err(End::Close(CloseCode::BadFrame)),
             None => return Err(End::Gone),
         };
+        self.progress.heard(WIRE_BYTES);
         let allowed = self.rate.take(FRAME_RATE, self.node.uptime_ms());
         if !allowed {
             self.over += 1;
@@ -160,6 +163,22 @@ impl Connection {
                 };
                 self.send(&frame).await
             }
+            ClientFrame::Watch { people } => self.watch_people(people).await,
+            ClientFrame::Active { on } => {
+                self.attend(Some(if on { Presence::Online } else { Presence::Away }));
+                Ok(())
+            }
+            ClientFrame::Typing { room, on } => {
+                self.type_in(room, on);
+                Ok(())
+            }
+            ClientFrame::Status { text, do_not_disturb, for_ms } => {
+                match accounts::set_status(&node, me, &text, do_not_disturb, for_ms).await {
+                    Ok(()) => Ok(()),
+                    Err(fault) => self.send(&refused(None, None, &fault)).await,
+                }
+            }
+            ClientFrame::Members { req, room } => self.send_members(req, room).await,
             ClientFrame::Read(raise) => self.raise(vec![raise]).await,
             ClientFrame::ReadAll { raise } => self.raise(raise).await,
             ClientFrame::Beat { positions } => self.compare(positions).await,
@@ -198,10 +217,7 @@ fn events(
     room: RoomId,
     (after, to): (u64, u64),
 ) -> Result<Vec<Arc<Event>>, RoomError> {
-    if !node.directory().can(me, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    Ok(node.state.read(|state| {
+    Ok(node.state.read_as((me, room), |state| {
         let head = state.room_head(room)?;
         state.events(&head, after, to)
     })?)

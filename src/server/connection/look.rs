@@ -48,6 +48,10 @@ impl Connection {
                 _ => {}
             }
         }
+        if inbox.people {
+            self.people_changed();
+        }
+        self.typing_changed(inbox.typing);
         // A badge of a room that is open comes too: it may not be in view.
         self.badges.extend(inbox.badges);
         if !self.badges.is_empty() && self.badges_due.is_none() {
@@ -77,7 +81,12 @@ impl Connection {
         let now = Instant::now();
         if self.look_up_at <= now {
             self.look_up_at = now + self.timeouts.beat;
+            // What somebody says of himself may be over.
+            self.people_changed();
             self.look_up_signals().await?;
+        }
+        if self.people.due.is_some_and(|due| due <= now) {
+            self.tell_due().await?;
         }
         if self.badges_due.is_some_and(|due| due <= now) {
             self.send_badges().await?;

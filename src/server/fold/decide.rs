@@ -1,9 +1,11 @@
 //! Whether an entry takes effect: what concerns accounts, drafts, messages and acts.
 
-use super::Fold;
 use super::bodies::{AccountBody, SettingBody};
+use super::{Fold, SECOND_FORMAT};
 use crate::protocol::frame::Role;
-use crate::protocol::{AccountId, ActValue, ClientId, EventBody, Kind, Outcome, Refusal, RoomId, Row, Slot};
+use crate::protocol::{
+    AccountId, ActValue, ClientId, EventBody, Kind, Outcome, OwnStatus, Refusal, RoomId, Row, Slot,
+};
 use crate::server::broker::Entry;
 use crate::server::directory::{Account, Action};
 use crate::server::state::{ReadError, Reader, event_body};
@@ -16,11 +18,12 @@ pub(super) struct Accepted {
     pub(super) lane: u64,
     pub(super) changed_room: Option<RoomId>,
     pub(super) ended_logins: Option<AccountId>,
+    pub(super) changed_account: Option<AccountId>,
 }
 
 impl Accepted {
     fn outside_rooms() -> Self {
-        Self { event_of: None, lane: 0, changed_room: None, ended_logins: None }
+        Self { event_of: None, lane: 0, changed_room: None, ended_logins: None, changed_account: None }
     }
 
     fn in_room(room: RoomId) -> Self {
@@ -59,7 +62,8 @@ impl Fold {
         match &header.kind {
             Kind::Workspace if header.g == 1 => Ok(Accepted::outside_rooms()),
             Kind::Workspace => refuse(Refusal::Taken),
-            Kind::Format | Kind::Other(_) => Ok(Accepted::outside_rooms()),
+            Kind::Other(_) => Ok(Accepted::outside_rooms()),
+            Kind::Format => self.format(entry),
             Kind::Account => self.account(entry),
             Kind::Void => self.void(entry),
             Kind::Logins => self.logins(entry),
@@ -71,6 +75,18 @@ impl Fold {
             Kind::Message => self.message(entry),
             Kind::Act => self.act(entry),
         }
+    }
+
+    /// A format that this version cannot read has stopped the fold before.
+    fn format(&mut self, entry: &Entry) -> Decision {
+        let format = parse::<u32>(entry).unwrap_or(0);
+        if format > self.directory.format() {
+            self.put_meta("format", &format.to_string()).or_fault()?;
+            if let Some(workspace) = &mut Arc::make_mut(&mut self.directory).workspace {
+                workspace.format = format;
+            }
+        }
+        Ok(Accepted::outside_rooms())
     }
 
     fn account(&mut self, entry: &Entry) -> Decision {
@@ -94,7 +110,13 @@ impl Fold {
             .or_fault()?;
         let directory = Arc::make_mut(&mut self.directory);
         directory.handles.insert(body.handle.clone(), id);
-        let account = Account { id, name: body.name, handle: body.handle, role: body.role };
+        let account = Account {
+            id,
+            name: body.name,
+            handle: body.handle,
+            role: body.role,
+            status: OwnStatus::default(),
+        };
         directory.accounts.insert(id, Arc::new(account));
         Ok(Accepted::outside_rooms())
     }
@@ -109,6 +131,11 @@ impl Fold {
         if header.author != target {
             return refuse(Refusal::NotAllowed);
         }
+        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "status")
+            && self.directory.format() >= SECOND_FORMAT
+        {
+            return self.own_status(&account, entry);
+        }
         let (Some("name"), Some(SettingBody { value: serde_json::Value::String(name) })) =
             (header.slot.as_ref().map(|slot| slot.as_str()), parse(entry))
         else {
@@ -122,6 +149,25 @@ impl Fold {
         let account = Account { name, ..(*account).clone() };
         Arc::make_mut(&mut self.directory).accounts.insert(target, Arc::new(account));
         Ok(Accepted::outside_rooms())
+    }
+
+    /// An erased one says nothing.
+    fn own_status(&mut self, account: &Account, entry: &Entry) -> Decision {
+        let status = match parse::<SettingBody>(entry) {
+            Some(SettingBody { value }) => serde_json::from_value::<OwnStatus>(value).ok(),
+            None => entry.body.is_none().then(OwnStatus::default),
+        };
+        let Some(status) = status else { return refuse(Refusal::Malformed) };
+        let json = serde_json::to_string(&status).or_fault()?;
+        self.db
+            .prepare_cached("UPDATE accounts SET status = ?2 WHERE id = ?1")
+            .or_fault()?
+            .execute([account.id.as_str(), &json])
+            .or_fault()?;
+        let id = account.id;
+        let account = Account { status, ..account.clone() };
+        Arc::make_mut(&mut self.directory).accounts.insert(id, Arc::new(account));
+        Ok(Accepted { changed_account: Some(id), ..Accepted::outside_rooms() })
     }
 
     /// Which logins have ended stands in the secrets; here stands that they have.

@@ -1,8 +1,8 @@
 //! Whether an entry takes effect: rooms and their members.
 
-use super::Fold;
 use super::bodies::{RoomBody, SettingBody};
 use super::decide::{Accepted, Decision, OrFault, parse, refuse};
+use super::{Fold, SECOND_FORMAT};
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, Hash, Refusal, RoomId};
 use crate::server::broker::Entry;
@@ -26,11 +26,18 @@ impl Fold {
         let kind = serde_json::to_string(&body.kind).or_fault()?;
         self.db
             .prepare_cached(
-                "INSERT INTO rooms(id, kind, name, topic, archived, seq, chain)
-                 VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)",
+                "INSERT INTO rooms(id, kind, name, topic, archived, creator, seq, chain)
+                 VALUES(?1, ?2, ?3, ?4, 0, ?5, 0, ?6)",
             )
             .or_fault()?
-            .execute(params![id.as_str(), kind, body.name, body.topic, Hash::ZERO.to_string()])
+            .execute(params![
+                id.as_str(),
+                kind,
+                body.name,
+                body.topic,
+                header.author.as_str(),
+                Hash::ZERO.to_string()
+            ])
             .or_fault()?;
         let room = Room {
             id,
@@ -38,6 +45,7 @@ impl Fold {
             name: body.name,
             topic: body.topic,
             archived: false,
+            creator: header.author,
             members: Default::default(),
         };
         Arc::make_mut(&mut self.directory).rooms.insert(id, Arc::new(room));
@@ -60,13 +68,19 @@ impl Fold {
     pub(super) fn room_set(&mut self, entry: &Entry) -> Decision {
         let header = &entry.header;
         let Some(id) = header.room else { return refuse(Refusal::Malformed) };
-        if !self.directory.can(header.author, Action::Read, id) {
+        let slot = header.slot.as_ref().map(|slot| slot.as_str());
+        let archives = slot == Some("archived") && self.directory.format() >= SECOND_FORMAT;
+        let sees = if archives { Action::See } else { Action::Read };
+        if !self.directory.can(header.author, sees, id) {
             return refuse(Refusal::NotFound);
+        }
+        if archives && !self.directory.can(header.author, Action::Archive, id) {
+            return refuse(Refusal::NotAllowed);
         }
         let Some(room) = self.directory.rooms.get(&id).cloned() else { return refuse(Refusal::NotFound) };
         let Some(SettingBody { value }) = parse(entry) else { return refuse(Refusal::Malformed) };
         let mut room = (*room).clone();
-        match (header.slot.as_ref().map(|slot| slot.as_str()), value) {
+        match (slot, value) {
             (Some("name"), serde_json::Value::String(name)) => {
                 if self.room_name_taken(&name, room.kind, id) {
                     return refuse(Refusal::Taken);
@@ -74,7 +88,12 @@ impl Fold {
                 room.name = name;
             }
             (Some("topic"), serde_json::Value::String(topic)) => room.topic = topic,
-            (Some("archived"), serde_json::Value::Bool(archived)) => room.archived = archived,
+            (Some("archived"), serde_json::Value::Bool(archived)) => {
+                if archives && room.archived && !archived && self.room_name_taken(&room.name, room.kind, id) {
+                    return refuse(Refusal::Taken);
+                }
+                room.archived = archived;
+            }
             _ => return refuse(Refusal::Malformed),
         }
         self.db

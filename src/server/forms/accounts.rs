@@ -170,6 +170,22 @@ pub async fn sign_out_everywhere(
     })
 }
 
+/// Says something of oneself: `text`, `for` (minutes; none: until it is changed), `do_not_disturb`.
+pub async fn set_status(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let for_ms = field(&fields, "for").parse::<u32>().ok().map(|minutes| u64::from(minutes) * 60_000);
+    let do_not_disturb = !field(&fields, "do_not_disturb").is_empty();
+    let said = accounts::set_status(&node, me, field(&fields, "text"), do_not_disturb, for_ms);
+    Ok(match said.await {
+        Ok(()) => Redirect::to("/account").into_response(),
+        Err(fault) => again("/account", &fields, format!("Status: {fault}")),
+    })
+}
+
 /// Changes the own password; the other logins of the account end.
 pub async fn change_password(
     State(node): State<Arc<Node>>,

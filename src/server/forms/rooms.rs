@@ -53,7 +53,24 @@ pub async fn leave_room(
     })
 }
 
-/// What one wants to hear of a room: `level` (`all`, `mentions`, `nothing`), or `muted` (`1` or empty).
+/// Archives a room (`archived` is `1`) or brings it back.
+pub async fn archive_room(
+    State(node): State<Arc<Node>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let path = format!("/r/{room}");
+    Ok(match rooms::archive(&node, me, room, !field(&fields, "archived").is_empty()).await {
+        Ok(()) => Redirect::to(&path).into_response(),
+        Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
+        Err(fault) => again(&path, &BTreeMap::new(), fault.to_string()),
+    })
+}
+
+/// How one wants to have a room: `level` (`all`, `mentions`, `nothing`), `muted` or `starred` (`1` or empty).
 pub async fn want(
     State(node): State<Arc<Node>>,
     Path(room): Path<String>,
@@ -70,6 +87,7 @@ pub async fn want(
             "all" => wanted.level = Level::All,
             "mentions" => wanted.level = Level::Mentions,
             "nothing" => wanted.level = Level::Nothing,
+            _ if fields.contains_key("starred") => wanted.starred = !field(&fields, "starred").is_empty(),
             _ => wanted.muted = !field(&fields, "muted").is_empty(),
         }
         unread::want(&node, me, room, wanted).await

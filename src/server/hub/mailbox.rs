@@ -23,6 +23,10 @@ pub struct Inbox {
     pub until: HashMap<RoomId, u64>,
     /// The login is to be looked up again.
     pub check_login: bool,
+    /// Rooms in which others type than before.
+    pub typing: HashSet<RoomId>,
+    /// Somebody whom the connection looks at has changed.
+    pub people: bool,
     /// Nothing more may be delivered before that.
     pub held: bool,
     /// The login and the badges of all rooms are to be looked up again.
@@ -61,6 +65,11 @@ impl Mailbox {
     /// before it says yes comes before what ended the login.
     pub fn held(&self) -> bool {
         lock(&self.inbox).held
+    }
+
+    /// Somebody whom the connection looks at has changed.
+    pub fn look_at_people(&self) {
+        self.tell(|inbox| inbox.people = true);
     }
 
     pub(super) fn tell(&self, what: impl FnOnce(&mut Inbox)) {

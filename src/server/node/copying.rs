@@ -94,11 +94,17 @@ pub(super) async fn copy_beside(node: Weak<Node>, copy: Arc<LogCopy>) {
             Ok(Ok(Signal::Lost) | Err(RecvError::Lagged(_))) => copied.clear(),
             Ok(Err(RecvError::Closed)) => return,
             // Pointers rise all the time: those of half an hour ago will do.
-            Ok(Ok(Signal::Register { .. })) | Err(_) => {}
+            Ok(Ok(Signal::Register { .. } | Signal::Presence(_) | Signal::Typing { .. })) | Err(_) => {}
         }
         if Instant::now() >= all_due {
             copied.clear();
             all_due = Instant::now() + LOOK_AT_ALL;
+        }
+        for account in node.lost_secrets() {
+            if let Ok(Some(_)) = node.broker.secret(password_key(account), SecretOp::Get).await {
+                node.secret_is_back(account);
+                copied.remove(&account);
+            }
         }
         let directory = node.directory();
         if copied.len() == directory.accounts.len() {
@@ -120,12 +126,27 @@ pub(super) async fn copy_beside(node: Weak<Node>, copy: Arc<LogCopy>) {
     }
 }
 
+/// Looks whether the store still has what it was given to keep of each account.
+pub(super) async fn look_for_lost(node: &Node, copy: &LogCopy) {
+    for account in node.directory().accounts.keys() {
+        let key = password_key(*account);
+        if copy.has_secret(&key).unwrap_or(false)
+            && matches!(node.broker.secret(key, SecretOp::Get).await, Ok(None))
+        {
+            node.secret_is_lost(*account);
+        }
+    }
+}
+
 async fn copy_account(node: &Node, copy: &LogCopy, account: AccountId) -> Result<(), String> {
     let words = |fault: BrokerError| fault.to_string();
     let failed = |fault: CopyError| fault.to_string();
     let key = password_key(account);
     let secret = node.broker.secret(key.clone(), SecretOp::Get).await.map_err(words)?;
-    // An emptied store has none: what was copied before is then all there is.
+    // What was copied before is then all there is.
+    if secret.is_none() && copy.has_secret(&key).map_err(failed)? {
+        node.secret_is_lost(account);
+    }
     if let Some(secret) = secret {
         let secret = KeptSecret { value: secret.value, version: secret.version, expires: None };
         copy.put_secret(&key, &secret).map_err(failed)?;

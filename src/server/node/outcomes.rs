@@ -130,6 +130,10 @@ impl Node {
     /// Tells those who read along, then those who wait for an outcome.
     pub(super) fn publish(&self, entries: &[Entry], folded: &[Folded], directory: &Directory) {
         self.hub.publish(folded, directory);
+        folded
+            .iter()
+            .filter_map(|folded| folded.changed_account)
+            .for_each(|account| self.presence.changed(account));
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         for (entry, folded) in entries.iter().zip(folded) {
             let id = entry.header.client_id;

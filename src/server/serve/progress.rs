@@ -1,6 +1,6 @@
-//! Whether a peer takes bytes, however few, and whether it has sent any.
+//! Whether a peer takes bytes, however few, and how many it has sent.
 
-use std::io::{IoSlice, Result};
+use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -16,9 +16,12 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 struct Noted {
     written: AtomicU64,
     read: AtomicBool,
+    /// Bytes since the last message; and how many there may be, 0 for any number.
+    unheard: AtomicU64,
+    most: AtomicU64,
 }
 
-/// When the system last took bytes that were written to one socket, to the millisecond, and whether any were read.
+/// When the system last took bytes that were written to one socket, to the millisecond, and what was read.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Noted>);
 
@@ -30,6 +33,13 @@ impl Progress {
     /// Whether anything came from the peer.
     pub fn has_read(&self) -> bool {
         self.0.read.load(Ordering::Relaxed)
+    }
+
+    /// A whole message came. Reading fails once `most` bytes came after it that make no other one; 0 is no bound. A
+    /// WebSocket library bounds what a message holds, not how many fragments it comes in.
+    pub fn heard(&self, most: u64) {
+        self.0.unheard.store(0, Ordering::Relaxed);
+        self.0.most.store(most, Ordering::Relaxed);
     }
 
     fn note(&self, written: &Poll<Result<usize>>) {
@@ -50,8 +60,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context, into: &mut ReadBuf) -> Poll<Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(context, into);
-        if into.filled().len() > before {
-            self.progress.0.read.store(true, Ordering::Relaxed);
+        let came = (into.filled().len() - before) as u64;
+        if came > 0 {
+            let noted = &self.progress.0;
+            noted.read.store(true, Ordering::Relaxed);
+            let unheard = noted.unheard.fetch_add(came, Ordering::Relaxed) + came;
+            let most = noted.most.load(Ordering::Relaxed);
+            if most > 0 && unheard > most {
+                return Poll::Ready(Err(Error::other("too many bytes for one message")));
+            }
         }
         read
     }

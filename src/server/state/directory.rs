@@ -9,18 +9,22 @@ impl Reader<'_> {
     pub(in crate::server) fn directory(&self) -> Result<Directory, ReadError> {
         let mut directory = Directory::default();
         if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
-            directory.workspace = id.parse().ok().map(|id| Workspace { id, name });
+            let format = meta(self.db, "format")?.and_then(|format| format.parse().ok()).unwrap_or(1);
+            directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format });
         }
-        let mut select = self.db.prepare("SELECT id, name, handle, role FROM accounts")?;
+        let mut select = self.db.prepare("SELECT id, name, handle, role, status FROM accounts")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let role: String = row.get(3)?;
             let role = serde_json::from_str(&role)?;
-            let account = Account { id: parsed(row, 0)?, name: row.get(1)?, handle: row.get(2)?, role };
+            let status: Option<String> = row.get(4)?;
+            let status = status.map_or(Ok(Default::default()), |status| serde_json::from_str(&status))?;
+            let account =
+                Account { id: parsed(row, 0)?, name: row.get(1)?, handle: row.get(2)?, role, status };
             directory.handles.insert(account.handle.clone(), account.id);
             directory.accounts.insert(account.id, Arc::new(account));
         }
-        let mut select = self.db.prepare("SELECT id, kind, name, topic, archived FROM rooms")?;
+        let mut select = self.db.prepare("SELECT id, kind, name, topic, archived, creator FROM rooms")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let kind: String = row.get(1)?;
@@ -31,6 +35,7 @@ impl Reader<'_> {
                 name: row.get(2)?,
                 topic: row.get(3)?,
                 archived: row.get(4)?,
+                creator: parsed(row, 5)?,
                 members: Default::default(),
             };
             directory.rooms.insert(room.id, Arc::new(room));

@@ -7,7 +7,7 @@ use crate::protocol::frame::Role;
 use crate::protocol::{ActValue, RoomId, Row, Slot};
 use crate::text::emoji::{self, USUAL};
 use crate::ui::acting::{Open, act, react};
-use crate::ui::dom;
+use crate::ui::dom::{self, Used};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
     let Some(row) = active.and_then(|ordinal| standing(&session.read(), room, ordinal)) else {
         return rsx! {};
     };
-    if acting.read().editing.as_ref().is_some_and(|(id, _)| *id == row.id) {
+    let edited = acting.read().editing.as_ref().is_some_and(|(id, _)| *id == row.id);
+    if edited || session.read().is_archived(room) {
         return rsx! {};
     }
     let ordinal = row.ordinal;
@@ -95,7 +96,8 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
     let state = session.read();
     let row = row.0;
     let own = row.author == state.me.id;
-    let may_delete = own || state.me.role == Role::Owner;
+    let acts = !state.is_archived(room);
+    let may_delete = acts && (own || state.me.role == Role::Owner);
     let pinned = row.pinned.is_some();
     let ordinal = row.ordinal;
     let id = row.id;
@@ -109,39 +111,41 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
         div { class: "menu floating", role: "menu", "aria-label": "Message", "data-for": "{ordinal}",
-            div { class: "quick", role: "group", "aria-label": "React",
-                for emoji in recent {
-                    QuickReaction { key: "{emoji}", session, room, row: SharedRow(row.clone()), emoji }
+            if acts {
+                div { class: "quick", role: "group", "aria-label": "React",
+                    for emoji in recent {
+                        QuickReaction { key: "{emoji}", session, room, row: SharedRow(row.clone()), emoji }
+                    }
                 }
-            }
-            MenuItem {
-                shape: icon("smile-plus", 16),
-                words: "React",
-                key_of: "+",
-                chosen: move |()| acting.write().open = Some(Open::Picker(ordinal)),
-            }
-            MenuItem {
-                shape: icon("reply", 16),
-                words: "Reply",
-                key_of: "R",
-                chosen: move |()| acting.write().reply(room, id),
-            }
-            if own {
                 MenuItem {
-                    shape: icon("pencil", 16),
-                    words: "Edit",
-                    key_of: "E",
-                    chosen: move |()| acting.write().edit(&edited, &session.peek()),
+                    shape: icon("smile-plus", 16),
+                    words: "React",
+                    key_of: "+",
+                    chosen: move |()| acting.write().open = Some(Open::Picker(ordinal)),
                 }
-            }
-            MenuItem {
-                shape: pin_shape,
-                words: pin_words,
-                key_of: "",
-                chosen: move |()| {
-                    pin.send(act(room, id, Slot::Pin, ActValue::On(!pinned)));
-                    acting.write().open = None;
-                },
+                MenuItem {
+                    shape: icon("reply", 16),
+                    words: "Reply",
+                    key_of: "R",
+                    chosen: move |()| acting.write().reply(room, id),
+                }
+                if own {
+                    MenuItem {
+                        shape: icon("pencil", 16),
+                        words: "Edit",
+                        key_of: "E",
+                        chosen: move |()| acting.write().edit(&edited, &session.peek()),
+                    }
+                }
+                MenuItem {
+                    shape: pin_shape,
+                    words: pin_words,
+                    key_of: "",
+                    chosen: move |()| {
+                        pin.send(act(room, id, Slot::Pin, ActValue::On(!pinned)));
+                        acting.write().open = None;
+                    },
+                }
             }
             MenuItem {
                 shape: icon("copy", 16),
@@ -223,7 +227,7 @@ fn QuickReaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: 
             r#type: "button",
             "aria-label": "{name}",
             onclick: move |_| {
-                dom::used(&emoji);
+                dom::used(Used::Emoji, &emoji);
                 store.intents.send(react(&session.peek(), room, &row.0, &emoji));
                 acting.write().open = None;
             },

@@ -85,8 +85,9 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
     let (result, bad) = result_of(&state, room).unwrap_or_else(|| ("not run yet".to_owned(), false));
     let running = state.check.as_ref().is_some_and(|check| check.state == CheckState::Running);
     let waiting = state.waiting();
+    let acknowledged = &store.boot.acknowledged;
     let report = format!(
-        "Beck, room {room}\nYou hold: {held}, {unbroken}\nServer: event {seq}, chain {chain}, {agrees}\nNot sent: {waiting}\nCheck from #1: {result}"
+        "Beck, room {room}\nYou hold: {held}, {unbroken}\nServer: event {seq}, chain {chain}, {agrees}\nAcknowledged: {acknowledged}\nNot sent: {waiting}\nCheck from #1: {result}"
     );
     rsx! {
         details { class: "complete pop",
@@ -101,7 +102,7 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
                 dl { class: "facts",
                     div { dt { "You hold" } dd { "{held}, {unbroken}" } }
                     div { dt { "Server" } dd { "event {seq}, chain " code { "{chain}" } ", {agrees}" } }
-                    div { dt { "Acknowledged" } dd { "on the server's disk, flushed" } }
+                    div { dt { "Acknowledged" } dd { "{acknowledged}" } }
                     div {
                         dt { "All links" }
                         dd {

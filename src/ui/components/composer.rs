@@ -1,7 +1,10 @@
 //! Where people write. The text belongs to the browser: nothing here ever sets it while somebody types.
 
+use super::Named;
+use super::Typers;
 use super::clock;
 use super::icon;
+use super::text::MessageText;
 use crate::client::{Input, Probe, Session, Status};
 use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, RoomId, bounds};
@@ -29,6 +32,12 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
         }
         _ => "Offline. What you send waits here and goes out in order.".into(),
     };
+    let info = state.room(room);
+    let muted = info.is_some_and(|info| info.badge.wanted.muted).then_some("1");
+    let members = info.map_or(0, |info| info.members);
+    let mut previewing = use_signal(|| false);
+    let written = state.typed.get(&room).filter(|_| previewing());
+    let written = written.map(|text| (text.clone(), Named::of(&state, Some(text))));
     let only_here = state.not_kept && state.waiting() > 0;
     let client_id = store.boot.client_id;
     let notice = store.boot.notice.clone();
@@ -54,6 +63,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
             }
         };
         fault.set(None);
+        previewing.set(false);
         let quote = acting.peek().reply.filter(|(of, _)| *of == room).map(|(_, id)| id);
         let draft = Draft { id: ClientId::random(), room, thread: None, quote, text };
         intents.send(Input::Write(draft));
@@ -70,6 +80,7 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
             method: "post",
             action: "/r/{room}/post",
             "data-room": "{room}",
+            "data-muted": muted,
             onsubmit: send,
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
             p { class: "composer-edge", "{edge}" }
@@ -88,6 +99,11 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                         onclick: move |_| acting.write().reply = None,
                         {icon("x", 14)}
                     }
+                }
+            }
+            if let Some((text, named)) = written {
+                div { class: "preview", role: "region", "aria-label": "Preview",
+                    MessageText { text, state: None, edited: None, named }
                 }
             }
             div { class: "box",
@@ -114,6 +130,14 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                         "{unsent}"
                     }
                 }
+                button {
+                    class: "icon-button look",
+                    r#type: "button",
+                    "aria-label": "Preview",
+                    "aria-pressed": if previewing() { "true" } else { "false" },
+                    onclick: move |_| previewing.toggle(),
+                    {icon("eye", 18)}
+                }
                 button { class: "send", r#type: "submit", "aria-label": "Send",
                     {icon("arrow-up", 18)}
                 }
@@ -127,6 +151,12 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                     } else if only_here {
                         "This browser keeps nothing: what waits is kept only in this tab."
                     }
+                }
+                Typers { session, room }
+                // The script writes here.
+                span { class: "said", role: "status" }
+                span { class: "audience", role: "status",
+                    "@room calls everybody here: {members}"
                 }
                 span { class: "keys", "Enter sends · Shift Enter breaks the line" }
             }

@@ -1,7 +1,8 @@
 //! Changing what a message says: the box in its place, an edit that did not go through, the texts it had.
 
 use super::Named;
-use super::message::{MessageText, iso, moment};
+use super::dates::{iso, moment};
+use super::text::MessageText;
 use crate::client::{Input, Session};
 use crate::protocol::frame::Version;
 use crate::protocol::{ActValue, ClientId, RoomId, Slot, bounds};

@@ -1,15 +1,16 @@
 //! One message, or one draft on its way.
 
+use super::dates::{clock, iso};
 use super::edit::{EditBox, History, Unsaved};
 use super::icon;
 use super::reactions::Reactions;
+use super::text::MessageText;
+use super::unsent::{Pending, Unsent};
 use super::{Avatar, Named};
 use crate::client::{Input, Session};
 use crate::protocol::{AccountId, ActValue, ClientId, Quote, RoomId, Row, Slot};
-use crate::text::{Block, Span, blocks};
-use crate::timeline::{ActEcho, ActState, Echo, EchoState};
+use crate::timeline::{ActEcho, ActState, Echo};
 use crate::ui::acting::act;
-use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::sync::Arc;
@@ -29,102 +30,6 @@ impl PartialEq for SharedRow {
 pub enum Line {
     Stored(SharedRow),
     Echo(Echo),
-}
-
-/// Hours and minutes in the reader's zone.
-pub fn clock(at: i64, zone: i32) -> String {
-    let minutes = (at.div_euclid(60_000) + i64::from(zone)).rem_euclid(24 * 60);
-    format!("{:02}:{:02}", minutes / 60, minutes % 60)
-}
-
-/// A moment as machines read it.
-pub fn iso(at: i64) -> String {
-    let (days, rest) = (at.div_euclid(86_400_000), at.rem_euclid(86_400_000) / 1000);
-    let (year, month, day) = super::timeline::date_of(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-/// A moment in the reader's zone: the day and the clock.
-pub fn moment(at: i64, zone: i32) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (year, month, day) = super::timeline::date_of((at + i64::from(zone) * 60_000).div_euclid(86_400_000));
-    format!("{day} {} {year}, {}", MONTHS[(month - 1) as usize], clock(at, zone))
-}
-
-/// `edited` names the message if its text is not its first one: its history can be opened.
-#[component]
-pub fn MessageText(
-    text: String,
-    state: Option<&'static str>,
-    edited: Option<ClientId>,
-    named: Named,
-) -> Element {
-    let blocks = blocks(&text);
-    let last = blocks.len().saturating_sub(1);
-    let code_last = matches!(blocks.last(), Some(Block::Code(_)));
-    rsx! {
-        div { class: "text", dir: "auto",
-            for (n , block) in blocks.into_iter().enumerate() {
-                match block {
-                    Block::Code(code) => rsx! {
-                        pre { key: "{n}", tabindex: "0", code { "{code}" } }
-                    },
-                    Block::Paragraph(spans) => rsx! {
-                        p { key: "{n}",
-                            for span in spans {
-                                match span {
-                                    Span::Plain(text) => rsx! { "{text}" },
-                                    Span::Code(code) => rsx! { code { "{code}" } },
-                                    Span::Mention { typed, handle } => match named.class(&handle) {
-                                        Some(class) => rsx! { span { class, "{typed}" } },
-                                        None => rsx! { "{typed}" },
-                                    },
-                                    Span::Link(url) => rsx! {
-                                        a { href: "{url}", rel: "noopener noreferrer nofollow", target: "_blank", "{url}" }
-                                    },
-                                }
-                            }
-                            if n == last {
-                                Remarks { edited, state }
-                            }
-                        }
-                    },
-                }
-            }
-            if code_last && (edited.is_some() || state.is_some()) {
-                p { Remarks { edited, state } }
-            }
-        }
-    }
-}
-
-/// What is said after the last word of a text.
-#[component]
-fn Remarks(edited: Option<ClientId>, state: Option<&'static str>) -> Element {
-    let store = use_store();
-    let mut acting = store.acting;
-    rsx! {
-        if let Some(row) = edited {
-            " "
-            button {
-                class: "edited",
-                r#type: "button",
-                "aria-label": "edited: show the earlier texts",
-                onclick: move |_| {
-                    let open = acting.peek().history == Some(row);
-                    acting.write().history = (!open).then_some(row);
-                    if !open {
-                        store.intents.send(Input::History(row));
-                    }
-                },
-                "edited"
-            }
-        }
-        if let Some(state) = state {
-            span { class: "state", " {state}" }
-        }
-    }
 }
 
 /// What is going on with a stored message, besides what it is.
@@ -305,72 +210,6 @@ fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
                 b { "{name}" }
                 " "
                 span { class: "quoted", {quote.text.clone().unwrap_or_else(|| "deleted".into())} }
-            }
-        }
-    }
-}
-
-/// On its way. What waits can be taken back into the composer.
-#[component]
-fn Pending(echo: Echo, named: Named) -> Element {
-    let store = use_store();
-    let id = echo.draft.id;
-    let state = match echo.state {
-        EchoState::Waiting => "waiting",
-        EchoState::TakingBack => "taking back",
-        _ => "sending",
-    };
-    let waits = echo.state == EchoState::Waiting;
-    rsx! {
-        MessageText { text: echo.draft.text.clone(), state: Some(state), edited: None, named }
-        if waits {
-            button {
-                class: "link take-back",
-                r#type: "button",
-                onclick: move |_| store.intents.send(Input::Edit { id, void: ClientId::random() }),
-                "Take back"
-            }
-        }
-    }
-}
-
-/// A draft that needs its author: what it was, why it is not sent, what to do.
-#[component]
-fn Unsent(echo: Echo, time: String) -> Element {
-    let store = use_store();
-    let (again, edit, discard) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
-    let id = echo.draft.id;
-    let text = echo.draft.text.clone();
-    let (reason, send) = match &echo.state {
-        EchoState::NotSent { why } => (format!("Not sent: {why}"), None),
-        EchoState::Failed { why } => (format!("Not sent: {why}"), None),
-        EchoState::Lost => {
-            let reason = "The server had acknowledged it, and its log no longer has it.";
-            (reason.to_owned(), Some("Send again"))
-        }
-        _ => (format!("Written at {time} and not sent since. Is it still to be sent?"), Some("Send now")),
-    };
-    rsx! {
-        div { class: if send.is_some() { "card unsent question" } else { "card unsent" },
-            MessageText { text: text.clone(), state: None, edited: None, named: Named::default() }
-            p { class: "reason", "{reason}" }
-            div { class: "actions-row",
-                if let Some(send) = send {
-                    button { class: "link", r#type: "button", onclick: move |_| again.send(Input::SendNow(id)), "{send}" }
-                }
-                button {
-                    class: "link",
-                    r#type: "button",
-                    onclick: move |_| edit.send(Input::Edit { id, void: ClientId::random() }),
-                    "Edit"
-                }
-                button { class: "link", r#type: "button", onclick: move |_| dom::copy(&text), "Copy" }
-                button {
-                    class: "link",
-                    r#type: "button",
-                    onclick: move |_| discard.send(Input::Discard { id, void: ClientId::random() }),
-                    "Discard"
-                }
             }
         }
     }

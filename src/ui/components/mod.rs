@@ -1,36 +1,50 @@
 //! Parts of views: props in, events out.
 
 mod actions;
+mod archive;
 mod avatar;
 mod chip;
 mod composer;
+mod dates;
 mod edit;
+mod elements;
 mod first_unread;
 mod icon;
+mod keyboard;
 mod marked;
 mod message;
 mod named;
 mod notices;
 mod picker;
 mod pins;
+mod presence;
 mod reactions;
 mod sidebar;
+mod switcher;
+mod text;
 mod timeline;
+mod unsent;
 
 pub use actions::{Actions, Over};
+pub use archive::{ArchiveForm, ArchivedNote};
 pub use avatar::Avatar;
 pub use chip::Chip;
 pub use composer::Composer;
+pub use dates::{clock, day_in_words, iso};
 pub use first_unread::FirstUnread;
 pub use icon::icon;
+pub use keyboard::Keyboard;
 pub use marked::MarkedBar;
-pub use message::{Line, MessageLine, MessageText, SharedRow, clock, iso};
+pub use message::{Line, MessageLine, SharedRow};
 pub use named::Named;
 pub use notices::{NoticeSettings, OfferNotices, WantedChoice};
 pub use picker::Picker;
 pub use pins::Pins;
+pub use presence::{People, StatusForm, Typers, own_words};
 pub use sidebar::Sidebar;
-pub use timeline::{TimelineList, day_in_words};
+pub use switcher::Switcher;
+pub use text::MessageText;
+pub use timeline::TimelineList;
 
 use dioxus::prelude::*;
 

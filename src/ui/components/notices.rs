@@ -52,7 +52,7 @@ pub fn NoticeSettings(session: Signal<Session>) -> Element {
 #[component]
 pub fn WantedChoice(session: Signal<Session>, room: RoomId, wanted: Wanted) -> Element {
     let store = use_store();
-    let (level, mute) = (store.intents.clone(), store.intents.clone());
+    let (level, mute, star) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
     let live = session.read().status == Status::Live;
     let choices = [
         ("all", "Everything", Level::All),
@@ -88,6 +88,16 @@ pub fn WantedChoice(session: Signal<Session>, room: RoomId, wanted: Wanted) -> E
                 onclick: move |_| mute.send(Input::Want(room, Wanted { muted: !wanted.muted, ..wanted })),
                 {icon("bell-off", 16)}
                 if wanted.muted { "Unmute this room" } else { "Mute this room" }
+            }
+            button {
+                class: "menu-item",
+                r#type: "submit",
+                name: "starred",
+                value: if wanted.starred { "" } else { "1" },
+                "aria-pressed": if wanted.starred { "true" } else { "false" },
+                onclick: move |_| star.send(Input::Want(room, Wanted { starred: !wanted.starred, ..wanted })),
+                {icon("star", 16)}
+                if wanted.starred { "Take the star off" } else { "Star this room" }
             }
         }
     }

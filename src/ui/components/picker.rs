@@ -5,7 +5,7 @@ use crate::client::Session;
 use crate::protocol::RoomId;
 use crate::text::emoji::{USUAL, all, find, name_of};
 use crate::ui::acting::react;
-use crate::ui::dom;
+use crate::ui::dom::{self, Used};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
@@ -17,7 +17,7 @@ pub fn Picker(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element
     let mut acting = use_store().acting;
     let mut query = use_signal(String::new);
     let recent = use_hook(|| {
-        let mut recent = dom::recent();
+        let mut recent = dom::recent(Used::Emoji);
         recent.extend(USUAL.iter().map(|emoji| (*emoji).to_owned()));
         let mut seen = std::collections::HashSet::new();
         recent.retain(|emoji| seen.insert(emoji.clone()));
@@ -75,7 +75,7 @@ fn Pick(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -
             "aria-label": "{name}",
             "aria-pressed": if mine { "true" } else { "false" },
             onclick: move |_| {
-                dom::used(&emoji);
+                dom::used(Used::Emoji, &emoji);
                 store.intents.send(react(&session.peek(), room, &row.0, &emoji));
                 acting.write().open = None;
             },

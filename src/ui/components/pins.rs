@@ -1,7 +1,7 @@
 //! The pinned messages of a room, in its header.
 
+use super::dates::moment;
 use super::icon;
-use super::message::moment;
 use crate::client::{Input, Session};
 use crate::protocol::RoomId;
 use crate::timeline::quote_of;

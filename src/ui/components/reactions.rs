@@ -5,7 +5,7 @@ use crate::client::Session;
 use crate::protocol::{AccountId, RoomId};
 use crate::text::emoji::name_of;
 use crate::ui::acting::react;
-use crate::ui::dom;
+use crate::ui::dom::{self, Used};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ fn Reaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: Strin
             "aria-label": "{count} {who}",
             "aria-pressed": if mine { "true" } else { "false" },
             onclick: move |_| {
-                dom::used(&emoji);
+                dom::used(Used::Emoji, &emoji);
                 store.intents.send(react(&session.peek(), room, &row.0, &emoji));
             },
             span { class: "emoji", "{shown}" }

@@ -1,11 +1,12 @@
 //! Rooms at the left, oneself at the foot.
 
 use super::icon;
-use super::{Avatar, Mark};
+use super::{Avatar, Mark, StatusForm, own_words};
 use crate::client::{Session, Status};
 use crate::protocol::RoomId;
 use crate::protocol::frame::{RoomInfo, RoomKind};
 use crate::protocol::{Badge, bounds};
+use crate::ui::acting::Dialog;
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
@@ -13,13 +14,16 @@ use dioxus::prelude::*;
 
 #[component]
 pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
+    let store = use_store();
     let state = session.read();
-    let rooms: Vec<_> = state.rooms.iter().filter(|room| room.joined && !room.archived).cloned().collect();
+    let rooms = state.rooms.iter().filter(|room| room.joined && !room.archived).cloned();
+    let (starred, rooms): (Vec<_>, Vec<_>) = rooms.partition(|room| room.badge.wanted.starred);
+    let mut acting = store.acting;
     let (mentions, unread) = state.total();
     let at_unread = matches!(use_route::<Route>(), Route::Unread {} | Route::UnreadBefore { .. });
     let (own_class, own_state) = match (state.status, state.waiting()) {
         (Status::Starting, _) => ("own-state offline", "Connecting".to_owned()),
-        (Status::Live, _) => ("own-state online", "Online".to_owned()),
+        (Status::Live, _) => own_words(&state),
         (Status::Offline, 0) => ("own-state offline", "Offline".to_owned()),
         (Status::Offline, n) => ("own-state waiting", format!("Offline, {n} waiting")),
         (Status::Moving, 0) => ("own-state offline", "Server restarts".to_owned()),
@@ -27,7 +31,6 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
         (Status::SignedOut, _) => ("own-state offline", "Signed out".to_owned()),
         (Status::TooOld, _) => ("own-state offline", "Reload needed".to_owned()),
     };
-    let store = use_store();
     let mut theme = use_signal(|| store.boot.theme.clone());
     let waiting = match state.waiting() {
         0 => None,
@@ -46,23 +49,31 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                 span { class: "workspace-name", "{state.workspace}" }
             }
             div { class: "sections",
+                a {
+                    class: "jump",
+                    href: "/rooms",
+                    "aria-keyshortcuts": "Control+K",
+                    onclick: move |event| {
+                        event.prevent_default();
+                        acting.write().dialog = Some(Dialog::Switcher);
+                    },
+                    {icon("search", 15)}
+                    span { class: "label", "Go to" }
+                    kbd { "Ctrl K" }
+                }
                 UnreadLink { current: at_unread, mentions, rooms: unread }
+                if !starred.is_empty() {
+                    section { class: "section", "aria-labelledby": "s-starred",
+                        h2 { class: "section-name", id: "s-starred", "Starred" }
+                        RoomLinks { session, rooms: starred, current }
+                    }
+                }
                 section { class: "section", "aria-labelledby": "s-rooms",
                     h2 { class: "section-name", id: "s-rooms", "Rooms" }
                     Link { class: "section-link", to: Route::Rooms {}, "aria-label": "All rooms, and make one",
                         {icon("plus", 16)}
                     }
-                    ul { class: "links",
-                        for room in rooms {
-                            RoomLink {
-                                key: "{room.id}",
-                                current: current == Some(room.id),
-                                draft: state.typed.contains_key(&room.id),
-                                badge: state.badge(&room),
-                                room,
-                            }
-                        }
-                    }
+                    RoomLinks { session, rooms, current }
                 }
             }
             details { class: "own pop",
@@ -75,6 +86,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     {icon("settings", 16)}
                 }
                 div { class: "menu",
+                    StatusForm { session }
                     p { class: "menu-name", id: "look", "Look" }
                     div { class: "choices", role: "group", "aria-labelledby": "look",
                         for (name , label) in [("system", "System"), ("light", "Light"), ("dark", "Dark")] {
@@ -89,6 +101,13 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                                 "{label}"
                             }
                         }
+                    }
+                    button {
+                        class: "menu-item script-only",
+                        r#type: "button",
+                        onclick: move |_| acting.write().dialog = Some(Dialog::Keys),
+                        {icon("keyboard", 16)}
+                        "Keyboard"
                     }
                     Link { class: "menu-item", to: Route::Account {},
                         {icon("user", 16)}
@@ -112,6 +131,24 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
 /// Nobody reads a count above this.
 fn short(count: u32) -> String {
     if count > bounds::UNREAD_EXACT { format!("{}+", bounds::UNREAD_EXACT) } else { count.to_string() }
+}
+
+#[component]
+fn RoomLinks(session: Signal<Session>, rooms: Vec<RoomInfo>, current: Option<RoomId>) -> Element {
+    let state = session.read();
+    rsx! {
+        ul { class: "links",
+            for room in rooms {
+                RoomLink {
+                    key: "{room.id}",
+                    current: current == Some(room.id),
+                    draft: state.typed.contains_key(&room.id),
+                    badge: state.badge(&room),
+                    room,
+                }
+            }
+        }
+    }
 }
 
 /// The way to what waits to be read.

@@ -1,7 +1,8 @@
 //! The list of a room: days, rows, holes, echoes.
 
+use super::dates::{clock, date_of, day_in_words};
 use super::icon;
-use super::message::{Doing, Line, MessageLine, SharedRow, clock};
+use super::message::{Doing, Line, MessageLine, SharedRow};
 use super::{Actions, FirstUnread, Named, counted, filling};
 use crate::client::{Input, Session};
 use crate::protocol::{AccountId, RoomId};
@@ -10,43 +11,6 @@ use crate::ui::acting::Acting;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
-
-/// Year, month and day of a count of days since 1970 (the civil calendar, proleptic).
-pub fn date_of(days: i64) -> (i64, i64, i64) {
-    // Counted in eras of 400 years from 1 March, so that the leap day comes last.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// A day in words, as "Tuesday 24 November 2026".
-pub fn day_in_words(days: i64) -> String {
-    const WEEKDAYS: [&str; 7] =
-        ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let (year, month, day) = date_of(days);
-    let weekday = WEEKDAYS[days.rem_euclid(7) as usize];
-    format!("{weekday} {day} {} {year}", MONTHS[(month - 1) as usize])
-}
 
 fn name_of(session: &Session, id: AccountId) -> String {
     session.people.get(&id).map_or_else(|| "…".to_owned(), |person| person.name.clone())
@@ -149,7 +113,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
     let join_link = store.boot.join_link.clone().filter(|_| state.people.len() < 2);
     rsx! {
         div { class: "scroll", role: "region", "aria-label": "Messages in {name}", tabindex: "0",
-            ol { class: "timeline",
+            ol { class: "timeline", "data-room": "{room}",
                 if oldest > 1 {
                     li { class: if loading_older { "edge older loading" } else { "edge older" },
                         a { class: "page-link", href: "/r/{room}/before/{oldest}", rel: "prev", "Older" }

@@ -1,4 +1,4 @@
-//! The seam to assets/dom.js. Where there is no browser (rendering on the server) nothing happens.
+//! The seam to assets/dom.js, page.js and acts.js. Where there is no browser (rendering on the server) nothing happens.
 
 #[cfg(target_arch = "wasm32")]
 mod console;
@@ -13,3 +13,20 @@ pub use web::*;
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::*;
+
+/// What this browser remembers the use of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    Emoji,
+    /// Rooms that were looked at, by their ids.
+    Rooms,
+}
+
+impl Used {
+    pub fn name(self) -> &'static str {
+        match self {
+            Used::Emoji => "emoji",
+            Used::Rooms => "rooms",
+        }
+    }
+}

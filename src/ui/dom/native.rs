@@ -1,5 +1,6 @@
 //! Rendering on the server: there is no page to touch.
 
+use super::Used;
 use crate::client::engine::Intents;
 use crate::ui::acting::Gesture;
 use futures::channel::mpsc::UnboundedSender;
@@ -13,8 +14,10 @@ pub fn edit_text() -> String {
 }
 pub fn composer_focus() {}
 pub fn copy_link(_: &str) {}
-pub fn used(_: &str) {}
-pub fn recent() -> Vec<String> {
+pub fn used(_: Used, _: &str) {}
+pub fn dialog(_: bool) {}
+pub fn insert(_: &str) {}
+pub fn recent(_: Used) -> Vec<String> {
     Vec::new()
 }
 pub fn live() {}

@@ -1,8 +1,9 @@
 //! Calls window.beck, and hands its events to the engine.
 
+use super::Used;
 use crate::client::Input;
 use crate::client::engine::Intents;
-use crate::ui::acting::Gesture;
+use crate::ui::acting::{Dialog, Gesture};
 use futures::channel::mpsc::UnboundedSender;
 use wasm_bindgen::prelude::*;
 
@@ -55,9 +56,13 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn copy_link(path: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn used(emoji: &str);
+        pub fn used(list: &str, what: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn recent() -> String;
+        pub fn recent(list: &str) -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn dialog(open: bool);
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn insert(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn panic();
     }
@@ -88,6 +93,13 @@ fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
         "delete" => Gesture::Delete(ordinal?),
         "edit-last" => Gesture::EditLast,
         "close" => Gesture::Close,
+        "dialog" => Gesture::Dialog(match text {
+            "switcher" => Some(Dialog::Switcher),
+            "keys" => Some(Dialog::Keys),
+            _ => None,
+        }),
+        "read" => Gesture::Read,
+        "read-all" => Gesture::ReadAll,
         _ => return None,
     })
 }
@@ -105,6 +117,12 @@ fn input_of(kind: &str, text: &str) -> Option<Input> {
         "mark-unread" => Input::MarkUnread(text.parse().ok()?),
         "visible" => Input::Seen(text.parse().ok()?),
         "signed-in" => Input::SignedIn,
+        "status" => {
+            let (minutes, rest) = text.split_once('\n')?;
+            let (busy, text) = rest.split_once('\n')?;
+            let for_ms = minutes.parse::<u32>().ok().map(|minutes| u64::from(minutes) * 60_000);
+            Input::Say { text: text.to_owned(), do_not_disturb: !busy.is_empty(), for_ms }
+        }
         "input" => {
             let (room, text) = text.split_once('\n')?;
             Input::Typed(room.parse().ok()?, text.to_owned())
@@ -199,14 +217,24 @@ pub fn copy_link(path: &str) {
     script::copy_link(path);
 }
 
-/// Remembers that an emoji was used, in this browser.
-pub fn used(emoji: &str) {
-    script::used(emoji);
+/// Remembers that something was used, in this browser.
+pub fn used(list: Used, what: &str) {
+    script::used(list.name(), what);
 }
 
-/// Emoji that were used here, the last one first.
-pub fn recent() -> Vec<String> {
-    script::recent().split(' ').filter(|emoji| !emoji.is_empty()).map(str::to_owned).collect()
+/// Shows the dialog that was drawn, over everything, or takes it away.
+pub fn dialog(open: bool) {
+    script::dialog(open);
+}
+
+/// Writes at the caret of the composer, as if it were typed.
+pub fn insert(text: &str) {
+    script::insert(text);
+}
+
+/// What was used here, the last one first.
+pub fn recent(list: Used) -> Vec<String> {
+    script::recent(list.name()).split(' ').filter(|emoji| !emoji.is_empty()).map(str::to_owned).collect()
 }
 
 /// A polite line for a screen reader, outside the list. Lines that come together are all there to be read.

@@ -36,7 +36,6 @@ fn Settings(session: Signal<Session>) -> Element {
                     button { class: "button", r#type: "submit", "Change the password" }
                 }
             }
-            NoticeSettings { session }
             section { class: "new-room", "aria-labelledby": "logins-head",
                 h2 { id: "logins-head", "Logins" }
                 form { class: "form", method: "post", action: "/sign-out-everywhere",
@@ -44,6 +43,8 @@ fn Settings(session: Signal<Session>) -> Element {
                     button { class: "button", r#type: "submit", "Sign out everywhere" }
                 }
             }
+            // Last: what it says depends on the browser, and nothing below it may move.
+            NoticeSettings { session }
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::client::{Input, Session};
 use crate::protocol::RoomId;
+use crate::ui::acting::Dialog;
 use crate::ui::components::icon;
-use crate::ui::components::{MarkedBar, OfferNotices, Sidebar};
+use crate::ui::components::{Keyboard, MarkedBar, OfferNotices, Sidebar, Switcher};
 use crate::ui::dom;
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
@@ -29,11 +30,18 @@ pub fn Inside(
             navigator().push(Route::RoomAt { room: room.to_string(), ordinal: ordinal.to_string() });
         }
     });
+    let acting = use_store().acting;
+    let dialog = use_memo(move || acting.read().dialog);
     rsx! {
         div { class: if show_list { "app show-list" } else { "app" },
             Sidebar { session, current }
             {children}
             MarkedBar { session }
+            match dialog() {
+                Some(Dialog::Switcher) => rsx! { Switcher { session } },
+                Some(Dialog::Keys) => rsx! { Keyboard {} },
+                None => rsx! {},
+            }
             div { class: "live-region hidden", "aria-live": "polite" }
         }
     }

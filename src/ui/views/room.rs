@@ -4,8 +4,11 @@ use super::inside::Inside;
 use super::{Nothing, SignIn};
 use crate::client::{Input, Session, Status};
 use crate::protocol::RoomId;
-use crate::ui::components::{Chip, Composer, OfferNotices, Over, Pins, TimelineList, WantedChoice, icon};
-use crate::ui::dom;
+use crate::ui::components::{
+    ArchiveForm, ArchivedNote, Chip, Composer, OfferNotices, Over, People, Pins, TimelineList, WantedChoice,
+    icon,
+};
+use crate::ui::dom::{self, Used};
 use crate::ui::route::Route;
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
@@ -66,6 +69,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
     use_effect(use_reactive!(|found| {
         intents.send(Input::Look { room, at: found.filter(|_| !loaded) });
         dom::title(&title);
+        dom::used(Used::Rooms, room.as_str());
     }));
     let signed_out = state.status == Status::SignedOut;
     let too_old = state.status == Status::TooOld;
@@ -81,15 +85,13 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     p { class: "topic", "{info.topic}" }
                     if info.joined {
                         Chip { session, room }
+                        People { session, room, members: info.members }
                         Pins { session, room }
                         details { class: "room-menu pop",
                             summary { class: "icon-button", "aria-label": "More about {info.name}",
                                 {icon("ellipsis", 18)}
                             }
                             div { class: "menu",
-                                p { class: "menu-name",
-                                    if info.members == 1 { "1 person" } else { "{info.members} people" }
-                                }
                                 WantedChoice { session, room, wanted: info.badge.wanted }
                                 form { method: "post", action: "/unread/read",
                                     onsubmit: move |event: FormEvent| {
@@ -102,6 +104,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                                         "Mark as read"
                                     }
                                 }
+                                ArchiveForm { room: info.clone(), class: "menu-item" }
                                 form { method: "post", action: "/r/{room}/leave",
                                     button { class: "menu-item", r#type: "submit",
                                         {icon("log-out", 16)}
@@ -133,7 +136,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                             ol { class: "timeline",
                                 li { class: "start",
                                     h2 { "{info.name}" }
-                                    p { "You are not in this room yet." }
+                                    p { if info.archived { "This room is archived. Join it to read it." } else { "You are not in this room yet." } }
                                     form { method: "post", action: "/r/{room}/join",
                                         button { class: "button", r#type: "submit", "Join" }
                                     }
@@ -143,7 +146,9 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     }
                 }
                 OfferNotices { session }
-                if info.joined {
+                if info.joined && info.archived {
+                    ArchivedNote { room: info.clone() }
+                } else if info.joined {
                     Composer { session, room, name: info.name.clone() }
                 }
             }

@@ -3,7 +3,7 @@
 use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
-use crate::ui::components::icon;
+use crate::ui::components::{ArchiveForm, icon};
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -45,6 +45,23 @@ fn RoomList(session: Signal<Session>) -> Element {
                         } else {
                             form { method: "post", action: "/r/{room.id}/join",
                                 button { class: "button small", r#type: "submit", "aria-label": "Join {room.name}", "Join" }
+                            }
+                        }
+                    }
+                }
+            }
+            if state.rooms.iter().any(|room| room.archived) {
+                section { class: "new-room", "aria-labelledby": "archived",
+                    h2 { id: "archived", "Archived" }
+                    ul { class: "open-rooms",
+                        for room in state.rooms.iter().filter(|room| room.archived) {
+                            li { key: "{room.id}", class: "open-room",
+                                Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
+                                    {icon("archive", 16)}
+                                    span { class: "label", "{room.name}" }
+                                }
+                                p { class: "open-room-topic", "{room.topic}" }
+                                ArchiveForm { room: room.clone(), class: "button plain small" }
                             }
                         }
                     }

@@ -40,8 +40,12 @@ fn count_of(n: u32, one: &str, many: &str) -> String {
 fn Lists(session: Signal<Session>) -> Element {
     let store = use_store();
     let state = session.read();
-    let mut rooms: Vec<_> =
-        state.rooms.iter().filter(|room| room.joined && room.badge.unread > 0).cloned().collect();
+    let mut rooms: Vec<_> = state
+        .rooms
+        .iter()
+        .filter(|room| room.joined && !room.archived && room.badge.unread > 0)
+        .cloned()
+        .collect();
     // Where one is named comes first.
     rooms.sort_by_key(|room| room.badge.mentions == 0);
     let named: u32 = rooms.iter().map(|room| room.badge.mentions).sum();

@@ -160,6 +160,10 @@ async fn logins_that_had_ended_do_not_come_back_when_the_store_drops_secrets() {
         assert_eq!(answer.status(), 503);
         assert!(answer.text().await.unwrap().contains("evicted or removed"));
     }
+    // Neither server goes on as if it were well, whoever asks, and each says why.
+    for n in 0..2 {
+        here.cluster.until_ready_is(n, 503, "the store has lost what one account signs in with").await;
+    }
     // All secrets: nobody is signed in, and nobody becomes the owner.
     let keys = here.command(&["KEYS", "{beck}:secret:*"]);
     for key in keys.lines().filter(|line| line.starts_with("{beck}")) {
@@ -172,5 +176,48 @@ async fn logins_that_had_ended_do_not_come_back_when_the_store_drops_secrets() {
         let (_, cookie, _) = server.form("/setup", "", &EVE).await;
         assert_eq!(cookie, "");
         assert_ne!(server.page("/", "").await.1, "/setup");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_the_store_has_dropped_makes_servers_unready_until_it_is_back() {
+    let mut here = Here::start(Store::Valkey).await;
+    let copied = |n: usize| {
+        let copy = here.cluster.folders[n].path().join("copy.sqlite");
+        let copy = rusqlite::Connection::open(copy).unwrap();
+        copy.query_row("SELECT COUNT(*) FROM secrets", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    for n in 0..2 {
+        while copied(n) < 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    let keys = here.command(&["KEYS", "{beck}:secret:password:*"]);
+    let key = keys.lines().find(|line| line.starts_with("{beck}")).unwrap().to_owned();
+    assert_eq!(here.command(&["RENAME", &key, "{beck}:kept"]), "+OK\r\n");
+    // Nobody signs in: a server that is started finds it by its copy, and says it at once.
+    here.cluster.servers[0].kill();
+    let started = here.cluster.serve(0);
+    let (status, _, text) = started.page("/readyz", "").await;
+    let words =
+        "the store has lost what one account signs in with: it was evicted or removed. Restore a copy";
+    assert!(status == 503 && text.contains(words), "{status} {text}");
+    here.cluster.servers[0] = started;
+    assert_eq!(here.cluster.readiness(1).await.0, 200, "the other one has not asked yet");
+    let sign_in = [("handle", "olive"), ("password", "a long password")];
+    assert_eq!(here.cluster.servers[1].form("/sign-in", "", &sign_in).await.1, "");
+    here.sockets.remove(0);
+    for n in 0..2 {
+        here.cluster.until_ready_is(n, 503, words).await;
+    }
+    let before = here.length();
+    here.sockets[0].post(&here.room, &ClientId::random().to_string(), "on what is left").await;
+    assert_eq!(here.sockets[0].until("error").await["code"], "unavailable");
+    assert_eq!(here.length(), before);
+    assert_eq!(here.command(&["RENAME", "{beck}:kept", &key]), "+OK\r\n");
+    for n in 0..2 {
+        here.cluster.until_ready_is(n, 200, "").await;
+        let (status, cookie, _) = here.cluster.servers[n].form("/sign-in", "", &sign_in).await;
+        assert!(status == 303 && !cookie.is_empty());
     }
 }

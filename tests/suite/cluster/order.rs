@@ -67,6 +67,64 @@ async fn after_the_answer_nothing_that_anybody_writes_reaches_the_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_room_is_archived_nothing_that_anybody_writes_reaches_it() {
+    let cluster = Cluster::start(RedisServer::start(Store::Redis), SERVERS);
+    let (olive, _) = cluster.servers[0].set_up().await;
+    let (mut refused, mut before) = (0, 0);
+    for by in 0..SERVERS {
+        let name = format!("room {by}");
+        let side = cluster.servers[by].form("/rooms", &olive, &[("name", name.as_str())]).await.2;
+        let room = side.strip_prefix("/r/").unwrap();
+        let (mut readers, mut writers) = (Vec::new(), Vec::new());
+        for server in &cluster.servers {
+            let mut reader = TestClient::connect(server, &olive).await;
+            reader.send(json!({ "t": "subscribe", "room": room })).await;
+            reader.until("subscribed").await;
+            readers.push(reader);
+            writers.push(TestClient::connect(server, &olive).await);
+        }
+        // Much is on its way when the end comes, through every server.
+        for n in 0..30 {
+            for writer in &mut writers {
+                writer.post(room, &ClientId::random().to_string(), &format!("around {n}")).await;
+            }
+        }
+        let archive = format!("{side}/archive");
+        assert_eq!(cluster.servers[by].form(&archive, &olive, &[("archived", "1")]).await.0, 303);
+        let text = format!("after the end of {by}");
+        for writer in &mut writers {
+            let id = ClientId::random().to_string();
+            writer.post(room, &id, &text).await;
+            let mut ack = writer.until("ack").await;
+            while ack["id"] != id.as_str() {
+                before += usize::from(ack["outcome"]["is"] == "stored");
+                ack = writer.until("ack").await;
+            }
+            assert_eq!(ack["outcome"], json!({ "is": "refused", "why": "archived" }));
+            refused += 1;
+        }
+        // The room comes back; until then, and after it, nobody was given one of them.
+        assert_eq!(cluster.servers[by].form(&archive, &olive, &[("archived", "")]).await.0, 303);
+        let last = ClientId::random().to_string();
+        writers[by].post(room, &last, "as before").await;
+        for reader in &mut readers {
+            let wait = async {
+                loop {
+                    let frame = reader.next().await.expect("the socket goes on");
+                    assert!(!frame.to_string().contains(&text), "{frame}");
+                    if frame["event"]["header"]["id"] == last.as_str() {
+                        return;
+                    }
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the last one");
+        }
+    }
+    assert_eq!(refused, SERVERS.pow(2));
+    assert!(before > 0, "nothing was on its way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_signing_out_everywhere_nothing_that_anybody_writes_reaches_a_socket() {
     let cluster = Cluster::start(RedisServer::start(Store::Valkey), SERVERS);
     let (olive, general) = cluster.servers[0].set_up().await;

@@ -6,6 +6,7 @@ use crate::support::{config, set_up_on};
 use beck::protocol::{AccountId, ClientId, RoomId};
 use beck::server::accounts::NewAccount;
 use beck::server::broker::redis::{Redis, RedisSettings};
+use beck::server::broker::{Broker, Signal};
 use beck::server::connection::{TIMEOUTS, Timeouts};
 use beck::server::node::{Node, Readiness};
 use beck::server::{accounts, router, serve};
@@ -15,21 +16,27 @@ use std::time::Duration;
 use tempfile::{TempDir, tempdir};
 
 const BEAT: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Two servers in this process, with a short heartbeat.
-struct Two {
-    nodes: Vec<Arc<Node>>,
-    hosts: Vec<String>,
-    owner: AccountId,
-    general: RoomId,
-    store: RedisServer,
+pub struct Two {
+    pub nodes: Vec<Arc<Node>>,
+    pub hosts: Vec<String>,
+    pub owner: AccountId,
+    pub general: RoomId,
+    pub store: RedisServer,
     _folders: [TempDir; 2],
 }
 
 impl Two {
     /// Servers whose user may not use the channel of signals.
-    async fn deaf() -> Two {
-        let user = ["--user", "deaf", "on", ">secret", "~*", "resetchannels", "+@all"];
+    pub async fn deaf() -> Two {
+        Two::start("resetchannels").await
+    }
+
+    /// Servers whose user may use these channels.
+    pub async fn start(channels: &str) -> Two {
+        let user = ["--user", "deaf", "on", ">secret", "~*", channels, "+@all"];
         let always = ["--appendonly", "yes", "--appendfsync", "always"];
         let store = RedisServer::start_with(Store::Redis, &[&always[..], &user[..]].concat());
         let settings = RedisSettings {
@@ -43,10 +50,12 @@ impl Two {
         let (owner, general) = (here.owner, here.general);
         drop(here);
         let (mut nodes, mut hosts) = (Vec::new(), Vec::new());
-        let timeouts: &'static Timeouts = Box::leak(Box::new(Timeouts { beat: BEAT, ..TIMEOUTS.clone() }));
+        let timeouts: &'static Timeouts =
+            Box::leak(Box::new(Timeouts { beat: BEAT, presence: PAUSE, ..TIMEOUTS.clone() }));
         for folder in &folders {
             let mut config = config(folder.path());
             config.redis = Some(settings.clone());
+            config.heartbeat = BEAT;
             let log = Arc::new(Redis::open(&settings).await.unwrap());
             let node = Node::start(config, log).await.unwrap();
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,13 +68,18 @@ impl Two {
     }
 
     /// Makes a member; gives the cookie.
-    async fn member(&self, handle: &str) -> String {
-        let new = NewAccount { name: "Wanda Writer", handle, password: "a long password" };
-        let account = accounts::sign_up(&self.nodes[0], new).await.unwrap();
-        format!("beck_login={}", self.nodes[0].sign_in(account).await.unwrap())
+    pub async fn member(&self, handle: &str) -> String {
+        self.person(handle).await.1
     }
 
-    async fn owners_cookie(&self) -> String {
+    /// As [`Two::member`], with the account.
+    pub async fn person(&self, handle: &str) -> (AccountId, String) {
+        let new = NewAccount { name: "Wanda Writer", handle, password: "a long password" };
+        let account = accounts::sign_up(&self.nodes[0], new).await.unwrap();
+        (account, format!("beck_login={}", self.nodes[0].sign_in(account).await.unwrap()))
+    }
+
+    pub async fn owners_cookie(&self) -> String {
         format!("beck_login={}", self.nodes[0].sign_in(self.owner).await.unwrap())
     }
 
@@ -190,4 +204,67 @@ async fn who_is_welcomed_while_the_store_is_away_is_told_his_rooms() {
     assert_eq!(welcome["rooms"][0]["id"], json!(here.general), "{welcome}");
     here.store.restart();
     badge_of(&mut socket, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workspaces_on_one_store_never_hear_each_other() {
+    let store = RedisServer::start(Store::Redis);
+    let here = store.settings();
+    let places = [
+        here.clone(),
+        RedisSettings { prefix: "two".into(), ..here.clone() },
+        RedisSettings { database: 1, ..here.clone() },
+        RedisSettings { database: 1, prefix: "two".into(), ..here },
+    ];
+    let mut logs = Vec::new();
+    for settings in &places {
+        let (log, other) = (Redis::open(settings).await.unwrap(), Redis::open(settings).await.unwrap());
+        log.create(crate::conformance::workspace(AccountId::random())).await.unwrap();
+        let heard = other.signals().subscribe();
+        logs.push((log, other, heard, AccountId::random()));
+    }
+    // Each is heard by the other server of its own workspace ...
+    for (log, _, heard, account) in &mut logs {
+        let own = Signal::Logins { account: *account };
+        let wait = async {
+            loop {
+                log.signals().send(own.clone());
+                let next = tokio::time::timeout(Duration::from_millis(100), heard.recv()).await;
+                if next.is_ok_and(|signal| signal.unwrap() == own) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("nobody hears it");
+    }
+    // ... and by nobody else, when all speak at once.
+    let mut own_heard = 0;
+    for _ in 0..20 {
+        for (log, _, _, account) in &logs {
+            log.signals().send(Signal::Logins { account: *account });
+        }
+    }
+    for (log, _, heard, account) in &mut logs {
+        let last = Signal::Register { account: *account, key: "last".into() };
+        log.signals().send(last.clone());
+        loop {
+            match tokio::time::timeout(Duration::from_secs(20), heard.recv())
+                .await
+                .expect("the last one")
+                .unwrap()
+            {
+                signal if signal == last => break,
+                Signal::Logins { account: of } => {
+                    assert_eq!(of, *account, "another workspace was heard");
+                    own_heard += 1;
+                }
+                Signal::Lost => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(own_heard >= 80, "{own_heard}");
+    for (log, _, _, _) in &logs {
+        assert_eq!(crate::support::read_all(log).await.len(), 1);
+    }
 }

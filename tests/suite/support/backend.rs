@@ -4,7 +4,7 @@ use super::redis::{RedisServer, Store};
 use super::{TestNode, config};
 use beck::server::broker::SharedBroker;
 use beck::server::broker::embedded::{Embedded, OpenError};
-use beck::server::broker::redis::Redis;
+use beck::server::broker::redis::{Redis, RedisSettings};
 use beck::server::node::Node;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use tempfile::TempDir;
 pub struct Backend {
     folder: TempDir,
     pub store: Option<RedisServer>,
+    /// Where the store is, if not at its own port without rights.
+    settings: Option<RedisSettings>,
 }
 
 impl Backend {
     pub fn embedded() -> Backend {
-        Backend { folder: tempfile::tempdir().unwrap(), store: None }
+        Backend { folder: tempfile::tempdir().unwrap(), store: None, settings: None }
     }
 
     pub fn redis() -> Backend {
@@ -28,6 +30,12 @@ impl Backend {
         Backend { store: Some(RedisServer::start(Store::Valkey)), ..Backend::embedded() }
     }
 
+    /// Over TLS, as the user who has the documented rights.
+    pub fn tls() -> Backend {
+        let (store, settings) = crate::store::with_tls_and_few_rights();
+        Backend { store: Some(store), settings: Some(settings), ..Backend::embedded() }
+    }
+
     /// The data folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -36,7 +44,8 @@ impl Backend {
     /// The log; a folder's last node may take a moment to end.
     pub async fn log(&self) -> SharedBroker {
         if let Some(store) = &self.store {
-            return Arc::new(Redis::open(&store.settings()).await.unwrap());
+            let settings = self.settings.clone().unwrap_or_else(|| store.settings());
+            return Arc::new(Redis::open(&settings).await.unwrap());
         }
         loop {
             match Embedded::open(self.folder.path()) {
@@ -82,6 +91,10 @@ macro_rules! on_every_backend {
         mod redis {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() { super::$name(&crate::support::backend::Backend::redis()).await })*
+        }
+        mod tls {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(&crate::support::backend::Backend::tls()).await })*
         }
         mod valkey {
             $(#[tokio::test(flavor = "multi_thread")]

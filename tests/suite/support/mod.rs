@@ -7,6 +7,7 @@ pub mod engine;
 pub mod plain;
 pub mod proxy;
 pub mod redis;
+pub mod room_log;
 pub mod server;
 pub mod store_line;
 
@@ -205,6 +206,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         archived: false,
         members: 1,
         joined: true,
+        may_archive: false,
         badge: Default::default(),
     };
     Boot {
@@ -220,6 +222,14 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         client_id: ClientId::random(),
         join_link: None,
         asks_code: false,
+        acknowledged: String::new(),
         notice: None,
     }
+}
+
+/// Resident bytes of a process; 0 where the system does not tell.
+pub fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }

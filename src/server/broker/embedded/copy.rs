@@ -105,6 +105,10 @@ impl LogCopy {
         Ok(file::replace_secret(&lock(&self.open).0, key, secret)?)
     }
 
+    pub fn has_secret(&self, key: &str) -> Result<bool, CopyError> {
+        Ok(file::read_secret(&lock(&self.open).0, key)?.is_some())
+    }
+
     /// Keeps the pointers of an account.
     pub fn put_pointers(&self, account: AccountId, pointers: &[(String, Pointer)]) -> Result<(), CopyError> {
         let open = lock(&self.open);

@@ -95,10 +95,13 @@ impl Connector {
     /// Heeds what a fault says of where our keys are; `true` if the connection is of no more use.
     pub fn heed(&self, fault: &RedisError) -> bool {
         if fault.code() == Some("MOVED")
-            && let Some((host, port)) = fault.redirect_node()
+            && let Some((address, _slot)) = fault.redirect_node()
+            && let Some((host, port)) = address.rsplit_once(':')
+            && let Ok(port) = port.parse()
         {
             // An empty host means the one that answered.
-            let host = if host.is_empty() { self.settings.host.clone() } else { host.to_owned() };
+            let host = host.trim_matches(['[', ']']);
+            let host = if host.is_empty() { &self.settings.host } else { host }.to_owned();
             *self.moved() = Some((host, port));
             return true;
         }

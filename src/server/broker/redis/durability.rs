@@ -57,31 +57,38 @@ pub fn durability(store: &str, replicas: u32, config: Option<&HashMap<String, St
         1 => ", with one replica".to_owned(),
         n => format!(", with {n} replicas"),
     };
+    let name = store.split(' ').next().unwrap_or_default();
     let Some(config) = config else {
         return Durability {
             words: format!("log in {store}{copies}; durability unknown: the service hides it"),
+            place: format!("in {name}, which does not say when it is on disk"),
             warning: None,
         };
     };
     let is = |name: &str, value: &str| config.get(name).is_some_and(|found| found == value);
     let mut warnings = Vec::new();
-    let words = if !is("appendonly", "yes") {
+    let (words, at, place) = if !is("appendonly", "yes") {
         warnings.push(
             "Redis keeps messages in memory and a crash of it loses what came since its last snapshot: set appendonly yes and appendfsync always there",
         );
-        "messages are in memory when they are acknowledged"
+        ("messages are in memory when they are acknowledged", "in", "memory")
     } else if is("appendfsync", "always") {
-        "every message is on disk there before it is acknowledged"
+        ("every message is on disk there before it is acknowledged", "on", "disk, flushed")
     } else {
         warnings.push(
             "Redis writes to its disk once a second or less, and a crash of its machine loses the last acknowledged messages: set appendfsync always there",
         );
-        "messages are in memory when they are acknowledged, and soon on disk"
+        (
+            "messages are in memory when they are acknowledged, and soon on disk",
+            "in",
+            "memory, soon on its disk",
+        )
     };
     if !is("maxmemory", "0") && !is("maxmemory-policy", "noeviction") {
         warnings
             .push("Redis may drop the log when its memory is full: set maxmemory-policy noeviction there");
     }
     let warning = (!warnings.is_empty()).then(|| warnings.join(". "));
-    Durability { words: format!("log in {store}{copies}; {words}"), warning }
+    let place = format!("{at} {name}'s {place}");
+    Durability { words: format!("log in {store}{copies}; {words}"), place, warning }
 }

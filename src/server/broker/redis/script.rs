@@ -47,18 +47,23 @@ impl Script {
         call
     }
 
-    /// Runs a call. A store that does not know the script has done nothing: it is loaded and called once more.
+    /// Runs a call. A store that does not know the script has done nothing: it is loaded and called once more. Nor has
+    /// a node of a cluster that has the keys no more: the one that it names is asked.
     pub async fn run<T: FromRedisValue>(
         &self,
         line: &Line,
         call: &Cmd,
     ) -> Result<T, Result<RedisError, String>> {
-        match line.ask(call).await {
-            Err(Ok(fault)) if fault.code() == Some("NOSCRIPT") => {
-                let _: String = line.ask(cmd("SCRIPT").arg("LOAD").arg(self.text)).await?;
-                line.ask(call).await
+        for _ in 0..3 {
+            match line.ask(call).await {
+                Err(Ok(fault)) if fault.code() == Some("NOSCRIPT") => {
+                    let _: String = line.ask(cmd("SCRIPT").arg("LOAD").arg(self.text)).await?;
+                }
+                // The line has heeded it.
+                Err(Ok(fault)) if fault.code() == Some("MOVED") => {}
+                done => return done,
             }
-            done => done,
         }
+        line.ask(call).await
     }
 }

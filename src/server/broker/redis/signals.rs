@@ -4,7 +4,9 @@
 use super::connect::Backoff;
 use super::entries;
 use super::tail::Shared;
+use crate::protocol::Presence;
 use crate::server::broker::{BrokerError, Signal};
+use crate::server::presence::Told;
 use ::redis::cmd;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -20,18 +22,58 @@ fn text(me: &str, signal: &Signal) -> Option<String> {
     match signal {
         Signal::Register { account, key } => Some(format!("{me} register {account} {key}")),
         Signal::Logins { account } => Some(format!("{me} logins {account}")),
+        Signal::Typing { room, account, seq, ttl_ms } => {
+            Some(format!("{me} typing {account} {room} {seq} {ttl_ms}"))
+        }
+        Signal::Presence(Told { round, total, ttl_ms, people, .. }) => {
+            let total = total.map_or("-".to_owned(), |total| total.to_string());
+            let mut text = format!("{me} presence {ttl_ms} {round} {total}");
+            for (account, is) in people {
+                let is = match is {
+                    Presence::Offline => '-',
+                    Presence::Away => 'a',
+                    Presence::Online | Presence::DoNotDisturb | Presence::Other => 'o',
+                };
+                text.extend([' ', is]);
+                text.push_str(account.as_str());
+            }
+            Some(text)
+        }
         Signal::Lost => None,
     }
+}
+
+fn presence<'a>(node: &str, mut words: impl Iterator<Item = &'a str>) -> Option<Told> {
+    let (ttl_ms, round) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let total = match words.next()? {
+        "-" => None,
+        total => Some(total.parse().ok()?),
+    };
+    let person = |word: &str| {
+        let is = match word.get(..1)? {
+            "o" => Presence::Online,
+            "a" => Presence::Away,
+            _ => Presence::Offline,
+        };
+        Some((word.get(1..)?.parse().ok()?, is))
+    };
+    Some(Told { node: node.to_owned(), round, total, ttl_ms, people: words.filter_map(person).collect() })
 }
 
 /// A signal of another server; `None` for our own and for those of later versions.
 fn parse(me: &str, text: &str) -> Option<Signal> {
     let mut words = text.split(' ');
-    if words.next() == Some(me) {
-        return None;
+    let node = words.next().filter(|node| *node != me)?;
+    let kind = words.next()?;
+    if kind == "presence" {
+        return presence(node, words).map(Signal::Presence);
     }
-    let (kind, account) = (words.next()?, words.next()?.parse().ok()?);
+    let account = words.next()?.parse().ok()?;
     match kind {
+        "typing" => {
+            let (room, seq) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some(Signal::Typing { room, account, seq, ttl_ms: words.next()?.parse().ok()? })
+        }
         "register" => Some(Signal::Register { account, key: words.next()?.to_owned() }),
         "logins" => Some(Signal::Logins { account }),
         _ => None,

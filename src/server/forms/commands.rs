@@ -1,0 +1,70 @@
+//! What is typed after a slash in the composer. A script is answered with `{"done","message"}`, always with 200: a
+//! browser writes any other status into the console, and it is no fault of the page if somebody has no such handle.
+
+use super::{Fields, again, field, me};
+use crate::protocol::RoomId;
+use crate::server::node::Node;
+use crate::server::rooms::{self, RoomError};
+use axum::Json;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use std::sync::Arc;
+
+fn answer(headers: &HeaderMap, Form(fields): &Fields, room: &str, done: Result<String, String>) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let script = accepted.contains("application/json") && !accepted.contains("text/html");
+    let path = format!("/r/{room}");
+    if script {
+        let (done, message) = match done {
+            Ok(message) => (true, message),
+            Err(message) => (false, message),
+        };
+        return Json(serde_json::json!({ "done": done, "message": message })).into_response();
+    }
+    match done {
+        Ok(_) => Redirect::to(&path).into_response(),
+        Err(message) => again(&path, fields, message),
+    }
+}
+
+fn room_of(room: &str) -> Result<RoomId, String> {
+    room.parse().map_err(|_| RoomError::NotFound.to_string())
+}
+
+/// Changes the topic of a room.
+pub async fn topic(
+    State(node): State<Arc<Node>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let done = async {
+        let topic = field(&fields.0, "topic");
+        rooms::set_topic(&node, me, room_of(&room)?, topic).await.map_err(|fault| fault.to_string())?;
+        Ok("The topic is changed.".to_owned())
+    };
+    let done = done.await;
+    Ok(answer(&headers, &fields, &room, done))
+}
+
+/// Brings somebody into a room.
+pub async fn invite(
+    State(node): State<Arc<Node>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let done = async {
+        let handle = field(&fields.0, "handle").trim().trim_start_matches('@').to_lowercase();
+        let person = node.directory().by_handle(&handle).cloned();
+        let person = person.ok_or_else(|| format!("Nobody has the handle @{handle}."))?;
+        let added = rooms::invite(&node, me, room_of(&room)?, person.id).await;
+        let added = added.map_err(|fault| fault.to_string())?;
+        Ok(format!("{} is {} in the room.", person.name, if added { "now" } else { "already" }))
+    };
+    let done = done.await;
+    Ok(answer(&headers, &fields, &room, done))
+}

@@ -1,0 +1,20 @@
+//! The log's format rises when something is written for the first time that an older version would misread.
+
+use super::{Node, ProposeError};
+use crate::protocol::{AccountId, ClientId, Kind};
+use crate::server::broker::Proposal;
+use std::sync::Arc;
+
+impl Node {
+    /// What an account proposes next has this format; servers that cannot read it stop before they come to it.
+    pub(in crate::server) async fn require_format(
+        self: &Arc<Node>,
+        by: AccountId,
+        format: u32,
+    ) -> Result<(), ProposeError> {
+        if self.directory().format() < format {
+            self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format)).await?;
+        }
+        Ok(())
+    }
+}
