@@ -1,14 +1,13 @@
 //! A server that has not read yet what another one has just written: before it says "no" it asks the log where it
 //! ends, and reads on.
 
+use crate::support::pass_on::pass_on;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, form_at};
 use crate::support::{TestNode, config, set_up_on};
-use beck::protocol::{AccountId, ClientId, RoomId};
+use beck::protocol::{ClientId, RoomId};
 use beck::server::broker::redis::Redis;
-use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, SharedBroker, Signals,
-};
+use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
 use beck::server::node::Node;
 use beck::server::{rooms, router, serve};
 use futures::FutureExt;
@@ -65,41 +64,7 @@ impl Broker for Held {
         .boxed()
     }
 
-    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
-        self.log.create(first)
-    }
-
-    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
-        self.log.append(batch)
-    }
-
-    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.read(from, limit)
-    }
-
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
-        self.log.erase(entries)
-    }
-
-    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
-        self.log.secret(key, op)
-    }
-
-    fn registers(
-        &self,
-        account: AccountId,
-        raise: Vec<(String, Pointer)>,
-    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
-        self.log.registers(account, raise)
-    }
-
-    fn signals(&self) -> Signals {
-        self.log.signals()
-    }
-
-    fn durability(&self) -> Durability {
-        self.log.durability()
-    }
+    pass_on!(create append read erase secret registers signals durability);
 }
 
 /// Two nodes of one log: one that writes, and one behind it that serves.

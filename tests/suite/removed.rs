@@ -2,12 +2,11 @@
 //! comes after it is given to the removed, however he asks.
 
 use crate::support::backend::Backend;
+use crate::support::pass_on::pass_on;
 use crate::support::server::TestClient;
 use crate::support::set_up_on;
-use beck::protocol::{AccountId, ClientId, Kind, MessageBody, PageAt};
-use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, SharedBroker, Signals,
-};
+use beck::protocol::{ClientId, Kind, MessageBody, PageAt};
+use beck::server::broker::{Broker, BrokerError, Entry, Head, Proposal, SharedBroker};
 use beck::server::node::Node;
 use beck::server::{rooms, router, serve};
 use futures::FutureExt;
@@ -36,41 +35,7 @@ impl Broker for Gate {
         self.log.follow(after, limit)
     }
 
-    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
-        self.log.create(first)
-    }
-
-    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
-        self.log.append(batch)
-    }
-
-    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.read(from, limit)
-    }
-
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
-        self.log.erase(entries)
-    }
-
-    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
-        self.log.secret(key, op)
-    }
-
-    fn registers(
-        &self,
-        account: AccountId,
-        raise: Vec<(String, Pointer)>,
-    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
-        self.log.registers(account, raise)
-    }
-
-    fn signals(&self) -> Signals {
-        self.log.signals()
-    }
-
-    fn durability(&self) -> Durability {
-        self.log.durability()
-    }
+    pass_on!(create append read erase secret registers signals durability);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,11 @@
 //! A node whose fold cannot go on: it says so at once, stores nothing, and goes on when it can.
 
+use crate::support::pass_on::pass_on;
 use crate::support::{config, set_up};
 use beck::protocol::frame::Draft;
 use beck::protocol::{ClientId, ErrorCode, Outcome};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals,
-};
+use beck::server::broker::{Broker, BrokerError, Entry, Head};
 use beck::server::node::{Node, Readiness};
 use beck::server::rooms;
 use futures::FutureExt;
@@ -40,43 +39,12 @@ impl Broker for Deaf {
         self.log.read(from, limit)
     }
 
-    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
-        self.log.create(first)
-    }
-
-    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
-        self.log.append(batch)
-    }
-
+    pass_on!(create append erase secret registers signals durability);
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
         if self.broken.load(Ordering::SeqCst) {
             return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
         }
         self.log.head()
-    }
-
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
-        self.log.erase(entries)
-    }
-
-    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
-        self.log.secret(key, op)
-    }
-
-    fn registers(
-        &self,
-        account: beck::protocol::AccountId,
-        raise: Vec<(String, Pointer)>,
-    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
-        self.log.registers(account, raise)
-    }
-
-    fn signals(&self) -> Signals {
-        self.log.signals()
-    }
-
-    fn durability(&self) -> Durability {
-        self.log.durability()
     }
 }
 

@@ -4,6 +4,7 @@ pub mod backend;
 pub mod checker;
 pub mod command;
 pub mod engine;
+pub mod pass_on;
 pub mod plain;
 pub mod proxy;
 pub mod redis;
