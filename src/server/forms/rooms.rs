@@ -2,7 +2,7 @@
 
 use super::{Fields, again, field, me};
 use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, Level, Outcome, Pointer, Raise, RoomId};
+use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, RoomId};
 use crate::server::node::Node;
 use crate::server::rooms::{self, RoomError};
 use crate::server::unread;
@@ -14,6 +14,11 @@ use std::sync::Arc;
 
 fn no_room() -> Response {
     (StatusCode::NOT_FOUND, "There is no such room.").into_response()
+}
+
+/// Who asks, and of which room.
+async fn me_in(node: &Node, headers: &HeaderMap, room: &str) -> Result<(AccountId, RoomId), Response> {
+    Ok((me(node, headers).await?, room.parse().map_err(|_| no_room())?))
 }
 
 pub async fn create_room(
@@ -33,8 +38,7 @@ pub async fn join_room(
     Path(room): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let me = me(&node, &headers).await?;
-    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let (me, room) = me_in(&node, &headers, &room).await?;
     Ok(match rooms::join(&node, me, room).await {
         Ok(()) => Redirect::to(&format!("/r/{room}")).into_response(),
         Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
@@ -46,8 +50,8 @@ pub async fn leave_room(
     Path(room): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let me = me(&node, &headers).await?;
-    Ok(match rooms::leave(&node, me, room.parse::<RoomId>().map_err(|_| no_room())?).await {
+    let (me, room) = me_in(&node, &headers, &room).await?;
+    Ok(match rooms::leave(&node, me, room).await {
         Ok(()) => Redirect::to("/rooms").into_response(),
         Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
     })
@@ -60,8 +64,7 @@ pub async fn archive_room(
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Result<Response, Response> {
-    let me = me(&node, &headers).await?;
-    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let (me, room) = me_in(&node, &headers, &room).await?;
     let path = format!("/r/{room}");
     Ok(match rooms::archive(&node, me, room, !field(&fields, "archived").is_empty()).await {
         Ok(()) => Redirect::to(&path).into_response(),
@@ -77,8 +80,7 @@ pub async fn want(
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Result<Response, Response> {
-    let me = me(&node, &headers).await?;
-    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let (me, room) = me_in(&node, &headers, &room).await?;
     let path = format!("/r/{room}");
     let done = async {
         let badges = unread::badges(&node, me, [room]).await?;
@@ -130,8 +132,7 @@ pub async fn post(
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Result<Response, Response> {
-    let me = me(&node, &headers).await?;
-    let room = room.parse::<RoomId>().map_err(|_| no_room())?;
+    let (me, room) = me_in(&node, &headers, &room).await?;
     let path = format!("/r/{room}");
     // The page made the id, so that a double click or a reload is one message.
     let Ok(id) = field(&fields, "client_id").parse::<ClientId>() else {
