@@ -35,8 +35,8 @@ test("what a lost tail of the log took is said, and offered to its author again"
   await bo.locator(".card.unsent").getByRole("button", { name: /Discard|Delete/ }).click();
   await until(async () => (await bo.locator(".card.unsent").count()) === 0, "the card goes");
   await say(bo, "As before");
-  await row(ada, "As before").waitFor({ timeout: LONG });
   for (const page of [ada, bo]) {
+    await storedOnce(page, "As before");
     const all = await texts(page);
     assert.deepEqual(["Kept by all", "Lost with the store", "Lost too", "As before"].map(text => count(all, text)), [1, 1, 0, 1]);
   }
