@@ -4,13 +4,15 @@
   const doc = document, beck = window.beck, GAP = 8, LONG_PRESS = 450;
   const phone = matchMedia("(max-width: 719.98px)"), coarse = matchMedia("(pointer: coarse)");
   const rowOf = el => (el instanceof Element ? el.closest(".timeline > .row[data-ordinal]") : null);
-  const ordinalOf = li => li?.dataset.ordinal ?? "", row = n => doc.querySelector(`.timeline > .row[data-ordinal="${Number(n)}"]`);
+  // A row is told by its lane and its ordinal there.
+  const spotOf = li => (li ? `${li.parentNode.dataset.lane} ${li.dataset.ordinal}` : "");
+  const row = spot => { const [lane, n] = String(spot).split(" ").map(Number); return doc.querySelector(`.timeline[data-lane="${lane}"] > .row[data-ordinal="${n}"]`); };
   const floating = () => doc.querySelector(".floating"), bar = () => doc.querySelector(".actions");
 
   // The active message has the bar. Nothing moves by it: the bar floats.
   let active = null, told = "";
   const put = () => {
-    const el = bar(), scroll = doc.querySelector(".scroll");
+    const el = bar(), scroll = el?.closest(".scroll");
     if (!el || !scroll) return;
     const li = row(el.dataset.for);
     if (!li) return;
@@ -23,7 +25,7 @@
       active = li;
       if (li) li.dataset.active = "1";
     }
-    if (told !== ordinalOf(li)) { told = ordinalOf(li); beck.emit("active", told); }
+    if (told !== spotOf(li)) { told = spotOf(li); beck.emit("active", told); }
   };
   doc.addEventListener("pointerover", e => {
     if (e.pointerType !== "mouse" || floating()) return;
@@ -51,7 +53,7 @@
     el.style.top = `${Math.max(GAP, Math.min(top, innerHeight - height - GAP))}px`;
   };
   const stops = el => [...el.querySelectorAll("button, input")].filter(one => !one.disabled);
-  const wish = (kind, li, at = null) => { from = at; back = doc.activeElement; activate(li); beck.emit(kind, ordinalOf(li)); };
+  const wish = (kind, li, at = null) => { from = at; back = doc.activeElement; activate(li); beck.emit(kind, spotOf(li)); };
   addEventListener("resize", () => { const el = floating(); if (el) near(el); put(); });
 
   // A finger that rests opens the menu; one that moves scrolls.
@@ -95,17 +97,17 @@
       return;
     }
     if (el.matches(".edit-box textarea")) {
-      if (e.key === "Escape") { e.preventDefault(); e.stopImmediatePropagation(); beck.emit("close"); beck.composer_focus(); }
+      if (e.key === "Escape") { e.preventDefault(); e.stopImmediatePropagation(); beck.emit("close"); beck.composer_focus(el.closest(".timeline").dataset.lane); }
       else if (e.key === "Enter" && !e.shiftKey && !coarse.matches) { e.preventDefault(); if (!e.repeat) el.form.requestSubmit(); }
       return;
     }
     if (el.matches(".composer textarea")) {
-      if (e.key === "ArrowUp" && plain && !e.shiftKey && !el.value) { e.preventDefault(); beck.emit("edit-last"); }
-      else if (e.key === "Escape" && doc.querySelector(".answers")) { e.preventDefault(); beck.emit("close"); }
+      if (e.key === "ArrowUp" && plain && !e.shiftKey && !el.value) { e.preventDefault(); beck.emit("edit-last", el.form.dataset.lane); }
+      else if (e.key === "Escape" && el.form.querySelector(".answers")) { e.preventDefault(); beck.emit("close"); }
       return;
     }
     if (!el.matches(".message") || !plain) return;
-    const kind = { r: "reply", e: "edit", "+": "pick", Delete: "delete", Enter: "menu", ContextMenu: "menu" }[e.key] ?? (e.shiftKey && e.key === "F10" ? "menu" : null);
+    const kind = { r: "reply", t: "thread", e: "edit", "+": "pick", Delete: "delete", Enter: "menu", ContextMenu: "menu" }[e.key] ?? (e.shiftKey && e.key === "F10" ? "menu" : null);
     const li = kind && rowOf(el);
     if (li) { e.preventDefault(); wish(kind, li); }
   }, true);
@@ -118,7 +120,7 @@
 
   const used = list => { try { return localStorage.getItem("beck:" + list) ?? ""; } catch { return ""; } };
   Object.assign(beck, {
-    place(n) { if (n) requestAnimationFrame(put); else if (active && !rowOf(doc.activeElement)) activate(null); },
+    place(is) { if (is) requestAnimationFrame(put); else if (active && !rowOf(doc.activeElement)) activate(null); },
     opened(open) {
       const el = floating();
       if (open && el) {

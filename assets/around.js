@@ -7,10 +7,10 @@
 
   // The next room of the list in that direction, or the next one with something unread; round the ends.
   const step = (by, unread) => {
-    const all = links(), at = all.findIndex(link => link.getAttribute("aria-current") === "page"), n = all.length;
+    const all = links(), at = all.findIndex(link => link.matches(".here")), n = all.length;
     for (let i = 1; i <= n; i++) {
       const to = all[(((at < 0 && by < 0 ? 0 : at) + by * i) % n + n) % n];
-      if (to.getAttribute("aria-current") !== "page" && (!unread || to.matches(".unread, :has(.count)"))) { to.click(); return; }
+      if (!to.matches(".here") && (!unread || to.matches(".unread, :has(.count)"))) { to.click(); return; }
     }
   };
 
@@ -48,7 +48,8 @@
     if (e.key !== "Escape" || e.defaultPrevented || e.isComposing || e.keyCode === 229) return;
     const el = e.target instanceof Element ? e.target : doc.body;
     if (el.matches("input, textarea:not(.composer textarea)") || el.closest(".timeline, .menu, .pop")) return;
-    if (e.shiftKey) beck.emit("read-all"); else beck.emit("read");
+    const thread = el.closest(".thread");
+    if (thread) thread.querySelector(".close-thread").click(); else if (e.shiftKey) beck.emit("read-all"); else beck.emit("read");
   });
 
   // Chromium gives a field the focus back while the dialog still makes it inert, and then it takes no key.
@@ -75,7 +76,7 @@
     insert(text) {
       shown()?.close();
       requestAnimationFrame(() => { // what stands below a dialog takes nothing until then
-        const el = doc.querySelector(".composer textarea");
+        const el = doc.querySelector(".thread .composer textarea") ?? doc.querySelector(".composer textarea");
         if (!el) return;
         focus(el);
         const before = el.value.slice(0, el.selectionStart);

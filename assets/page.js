@@ -21,7 +21,8 @@
     return own.textContent.replace(/^\n/, "");
   };
   doc.addEventListener("copy", e => {
-    const list = doc.querySelector(".timeline"), chosen = getSelection(), range = chosen.rangeCount ? chosen.getRangeAt(0) : null;
+    const chosen = getSelection(), range = chosen.rangeCount ? chosen.getRangeAt(0) : null;
+    const within = range?.commonAncestorContainer, list = (within?.closest ? within : within?.parentElement)?.closest(".timeline") ?? doc.querySelector(".timeline");
     if (!list || !range || range.collapsed || e.target.closest?.("input, textarea")) return;
     const lines = [...list.children].filter(li => range.intersectsNode(li)), out = [];
     let said = 0, head = "";
@@ -55,7 +56,7 @@
   // What goes by the plain form, because the client is broken, is no draft any more; what does not is one.
   let posted = false;
   const draft = (form, text) => {
-    const key = `beck:draft:${beck.account}:${form.dataset.room}`;
+    const key = `beck:draft:${beck.account}:${form.dataset.draft}`;
     try { if (text) localStorage.setItem(key, text); else localStorage.removeItem(key); } catch { /* this browser keeps nothing */ }
   };
   const byForm = form => { if (form.matches(".composer")) { posted = true; beck.attach(null); draft(form, ""); } };
@@ -80,7 +81,7 @@
       beck.attach(null);
       // The client's own listener is further in; without it the form posts by itself.
       addEventListener("submit", e => { e.stopImmediatePropagation(); byForm(e.target); }, true);
-      addEventListener("pagehide", () => { const form = doc.querySelector(".composer"); if (form && !posted) draft(form, beck.composer_text()); });
+      addEventListener("pagehide", () => { if (!posted) for (const form of doc.querySelectorAll(".composer")) draft(form, form.querySelector("textarea").value); });
       bar.className = "panic-bar"; bar.role = "alert";
       text.textContent = "Something stopped working. What you wrote is kept.";
       again.className = "button small"; again.textContent = "Reload"; again.onclick = () => location.reload();

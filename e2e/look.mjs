@@ -47,8 +47,8 @@ const STATES = [
   { name: "actions", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".row[data-ordinal] .text").last().hover(); await page.locator(".actions").waitFor(); } },
   { name: "message-menu", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "menu"); await page.locator(".menu.floating").waitFor(); } },
   { name: "picker", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "pick"); await page.locator(".picker").waitFor(); } },
-  { name: "editing", server: "demo", login: true, path: at => at.room, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box").waitFor(); } },
-  { name: "edit-not-saved", server: "demo", login: true, path: at => at.room, wire: { ack: refuse, event: frame => (frame.event.header.kind === "act" ? null : frame) }, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last")); await page.locator(".edit-box textarea").fill(`Words that came too late ${Date.now() % 10_000}`); await page.getByRole("button", { name: "Save" }).click(); await page.locator(".card.unsent").waitFor(); } },
+  { name: "editing", server: "demo", login: true, path: at => at.room, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last", "0")); await page.locator(".edit-box").waitFor(); } },
+  { name: "edit-not-saved", server: "demo", login: true, path: at => at.room, wire: { ack: refuse, event: frame => (frame.event.header.kind === "act" ? null : frame) }, act: async page => { await say(page, "Words of my own"); await page.locator(".row[data-ordinal]").filter({ hasText: "Words of my own" }).last().waitFor(); await page.evaluate(() => globalThis.beck.emit("edit-last", "0")); await page.locator(".edit-box textarea").fill(`Words that came too late ${Date.now() % 10_000}`); await page.getByRole("button", { name: "Save" }).click(); await page.locator(".card.unsent").waitFor(); } },
   { name: "history", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator("button.edited").last().click(); await page.locator(".history li").nth(1).waitFor(); } },
   { name: "replying", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "reply"); await page.locator(".answers").waitFor(); } },
   { name: "delete-question", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "delete"); await page.locator(".question, .erased .link").first().waitFor(); } },
@@ -57,6 +57,9 @@ const STATES = [
   { name: "switcher-typed", server: "demo", login: true, path: at => at.room, act: async page => { await page.keyboard.press("Control+k"); await page.locator(".switcher-field").fill("re"); await page.locator(".switcher-line", { hasText: "Reading" }).waitFor(); } },
   { name: "keyboard", server: "demo", login: true, path: at => at.room, act: async page => { await page.keyboard.press("Control+/"); await page.locator(".keyboard").waitFor(); } },
   { name: "starred", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".room-menu summary").click(); const star = page.getByRole("button", { name: "Star this room" }); if (await star.count()) await star.click(); await page.locator("#s-starred").waitFor(); } },
+  { name: "thread", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator(".thread-link:not(.also-link)").last().click(); await page.locator(".thread .row").nth(2).waitFor(); await page.waitForTimeout(300); } },
+  { name: "thread-writing", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "thread"); await page.locator(".thread .composer textarea").fill("I would rather wait until Monday"); await page.locator(".thread .also input").check(); } },
+  { name: "threads", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel(/^Threads/).click(); await page.locator(".threads[open] li").first().waitFor(); } },
   { name: "permalink", server: "demo", login: true, path: at => `${at.room}/450` },
   { name: "not-found", server: "demo", login: true, path: "/no/such/page", allow: /status of 404/ },
 ];
@@ -66,7 +69,7 @@ const THEMES = ["light", "dark"];
 function gesture(page, kind) {
   return page.evaluate(kind => {
     const rows = document.querySelectorAll(".timeline > .row[data-ordinal]:not(.erased)");
-    globalThis.beck.emit(kind, rows[rows.length - 3].dataset.ordinal);
+    globalThis.beck.emit(kind, `0 ${rows[rows.length - 3].dataset.ordinal}`);
   }, kind);
 }
 function once(change) {

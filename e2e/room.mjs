@@ -6,7 +6,7 @@ import { live, until } from "./support.mjs";
 
 export const LONG = 60_000;
 /** A browser says so itself when a socket or a page finds no server. */
-export const NO_SERVER = [/WebSocket connection to .* failed/, /ERR_CONNECTION_(REFUSED|RESET|CLOSED)/, /ERR_(EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/, /Failed to load resource.*\/api\/v1\/login/];
+export const NO_SERVER = [/WebSocket connection to .* failed/, /ERR_CONNECTION_(REFUSED|RESET|CLOSED)/, /ERR_(EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|CONTENT_LENGTH_MISMATCH|INCOMPLETE_CHUNKED_ENCODING)/, /Failed to load resource.*\/api\/v1\/login/];
 
 /** An id as a client makes it. */
 export function clientId() {

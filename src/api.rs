@@ -1,7 +1,7 @@
 //! Server functions: signatures in protocol types; the bodies are one line into `crate::server`.
 
 use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{ClientId, Mentions, Page, RoomId, json};
+use crate::protocol::{ClientId, Mentions, Page, RoomId, Thread, json};
 use dioxus::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,12 @@ pub struct Boot {
     pub rooms: Vec<RoomInfo>,
     /// The asked room's rows.
     pub page: Option<Page>,
+    /// The asked thread of that room, and its rows.
+    pub thread: Option<(Thread, Page)>,
     /// What names me, where the page asked for it.
     pub mentions: Option<Mentions>,
-    /// The room and ordinal of a permalink.
-    pub found: Option<(RoomId, u64)>,
+    /// The room, lane and ordinal of a permalink.
+    pub found: Option<(RoomId, u64, u64)>,
     /// Authors of the page, and I.
     pub people: Vec<Person>,
     /// Minutes east of UTC.

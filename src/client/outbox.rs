@@ -1,6 +1,6 @@
 //! What was written here and has no outcome yet, and for an hour what has one. Pure; the session drives it.
 //!
-//! Within a room drafts go out one by one, in the order of writing. Which tab of a browser sends does not matter for
+//! Within a lane of a room drafts go out one by one, in the order of writing. Which tab of a browser sends does not matter for
 //! what is stored: a draft keeps its id, and the log takes an id once.
 
 use crate::protocol::frame::{ActDraft, Draft};
@@ -127,11 +127,11 @@ pub enum Out {
     },
 }
 
-/// Who waits for whom: messages of a room keep their order, and so do the values of one slot. Acts on other messages
+/// Who waits for whom: messages of a lane keep their order, and so do the values of one slot. Acts on other messages
 /// are no part of either: nobody's reaction waits for a message that was not sent.
 fn line(draft: &Proposed) -> (RoomId, Option<(ClientId, String)>) {
     match draft {
-        Proposed::Message(draft) => (draft.room, None),
+        Proposed::Message(draft) => (draft.room, draft.thread.map(|answer| (answer.to, String::new()))),
         Proposed::Act(act) => (act.room, Some((act.target, act.slot.clone()))),
     }
 }
@@ -246,7 +246,7 @@ impl Outbox {
         self.entries.iter().find(unsent).map(Kept::id)
     }
 
-    /// What goes out now: for each room the first message without an outcome, for each slot of a message the first such
+    /// What goes out now: for each lane the first message without an outcome, for each slot of a message the first such
     /// act, unless its frame is under way or it waits for its author; and what is to be looked up. Also gives the drafts
     /// that changed by it and are to be kept.
     pub fn next(&mut self, now: i64) -> (Vec<Out>, Vec<Kept>) {

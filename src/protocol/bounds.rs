@@ -30,6 +30,8 @@ pub const HEARTBEAT_MS: u32 = 25_000;
 pub const RAISE_AT_ONCE: usize = 500;
 /// Mentions of one page of them.
 pub const MENTIONS: usize = 30;
+/// Threads of a room that one list names.
+pub const THREADS: usize = 100;
 /// An unread count is exact up to here.
 pub const UNREAD_EXACT: u32 = 99;
 /// People whose presence one connection looks at.

@@ -20,6 +20,9 @@ pub struct Event {
     /// For a message: its place in its lane, from 1 without gaps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordinal: Option<u64>,
+    /// For a message of the room's own lane that is an answer too: its place in the thread's lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Place>,
     pub header: Header,
     /// `None` once erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +31,13 @@ pub struct Event {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+/// Where a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub lane: u64,
+    pub ordinal: u64,
 }
 
 /// The erasable part of an event.
@@ -76,6 +86,9 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lane: u64,
     pub ordinal: u64,
+    /// Where else it stands: an answer that was also written to the room is in both lanes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Place>,
     /// The seq of the last event that wrote this row.
     pub version: u64,
     /// `None`: deleted or erased.
@@ -93,13 +106,39 @@ pub struct Row {
     /// Who reacted, by emoji.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reactions: BTreeMap<String, BTreeSet<AccountId>>,
+    /// The thread under it, if somebody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
 }
+
+/// What is told of a thread where its root stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// All that were written, deleted ones too.
+    pub count: u64,
+    /// When the newest was written: milliseconds since 1970, UTC.
+    pub at: i64,
+    /// Who wrote last, newest first, [`ANSWERERS`] at most.
+    pub by: Vec<AccountId>,
+}
+
+pub const ANSWERERS: usize = 3;
 
 /// Who deleted a message, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     pub by: AccountId,
     pub at: i64,
+}
+
+impl Event {
+    /// The place of a message in a thread; `None` if it answers nothing.
+    pub fn answers(&self) -> Option<Place> {
+        match (self.lane, self.ordinal) {
+            (0, _) => self.also,
+            (lane, ordinal) => ordinal.map(|ordinal| Place { lane, ordinal }),
+        }
+    }
 }
 
 impl Row {
@@ -117,6 +156,7 @@ impl Row {
             seq: event.seq,
             lane: event.lane,
             ordinal,
+            also: event.also,
             version: event.seq,
             text,
             quote,
@@ -124,7 +164,38 @@ impl Row {
             deleted: None,
             pinned: None,
             reactions: BTreeMap::new(),
+            answers: None,
         })
+    }
+
+    /// Its place in a thread; `None` if it answers nothing.
+    pub fn answers_in(&self) -> Option<Place> {
+        let own = Place { lane: self.lane, ordinal: self.ordinal };
+        if self.lane == 0 { self.also } else { Some(own) }
+    }
+
+    /// The row with its place in this lane; `None` if it does not stand there.
+    pub fn seen_from(mut self, lane: u64) -> Option<Row> {
+        if self.lane != lane {
+            let place = self.also.filter(|also| also.lane == lane)?;
+            self.also = Some(Place { lane: self.lane, ordinal: self.ordinal });
+            (self.lane, self.ordinal) = (place.lane, place.ordinal);
+        }
+        Some(self)
+    }
+
+    /// Counts an answer in the thread under this row, if it is newer than the row.
+    pub fn answered(&mut self, answer: &Event) {
+        let Some(place) = answer.answers().filter(|place| place.lane == self.seq) else { return };
+        if answer.seq <= self.version {
+            return;
+        }
+        self.version = answer.seq;
+        let mut by = self.answers.take().map(|before| before.by).unwrap_or_default();
+        by.retain(|known| *known != answer.header.author);
+        by.insert(0, answer.header.author);
+        by.truncate(ANSWERERS);
+        self.answers = Some(Answers { count: place.ordinal, at: answer.header.at, by });
     }
 
     /// Writes the slot that an act names, if the act is newer than the row. Acts must come in the order of seq.

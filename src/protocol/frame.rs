@@ -6,7 +6,7 @@ use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::position::{Hash, Position};
 use super::presence::Seen;
-use super::unread::{Badge, Mentions, Raise, Wanted};
+use super::unread::{Badge, Mentions, Raise, Thread, Wanted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,6 +96,22 @@ pub enum ClientFrame {
         room: RoomId,
         wanted: Wanted,
     },
+    /// I want to follow a thread, or do not. Answered by `threads`.
+    Follow {
+        room: RoomId,
+        lane: u64,
+        follow: bool,
+    },
+    /// One thread, whether I follow it or not. Answered by `thread` or `error`.
+    Thread {
+        req: u64,
+        room: RoomId,
+        lane: u64,
+    },
+    /// The threads of a room that I follow, with the newest answer first. Answered by `threads`.
+    Threads {
+        room: RoomId,
+    },
     /// Messages that name me, newest first, before a number of the log. Answered by `mentions` or `error`.
     Mentions {
         req: u64,
@@ -143,12 +159,22 @@ pub enum ClientFrame {
 pub struct Draft {
     pub id: ClientId,
     pub room: RoomId,
-    /// The message in whose lane this one stands; none for the room's own lane.
+    /// What this one answers in a thread; none for a message of the room's own lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread: Option<ClientId>,
+    pub thread: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
     pub text: String,
+}
+
+/// In which thread a draft is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The message under which the thread stands, or one of its answers.
+    pub to: ClientId,
+    /// It is to stand in the room too.
+    #[serde(default)]
+    pub also: bool,
 }
 
 /// An act as its author proposes it: one slot of one message and the slot's whole new value.
@@ -239,6 +265,16 @@ pub enum ServerFrame {
     Badge {
         room: RoomId,
         badge: Badge,
+    },
+    /// The threads of a room that I follow, with the newest answer first, 100 at most.
+    Threads {
+        room: RoomId,
+        threads: Vec<Thread>,
+    },
+    Thread {
+        req: u64,
+        room: RoomId,
+        thread: Thread,
     },
     Mentions {
         req: u64,

@@ -15,12 +15,14 @@ pub mod unread;
 
 pub use entry::{Digest, Header, Kind, Slot, Token};
 pub use error::{CloseCode, ErrorCode, Refusal};
-pub use event::{ActBody, ActValue, Event, EventBody, MessageBody, Page, PageAt, Quote, Row, Tombstone};
+pub use event::{
+    ActBody, ActValue, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Quote, Row, Tombstone,
+};
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
 pub use position::{Hash, Position};
 pub use presence::{OwnStatus, Presence, Seen};
-pub use unread::{Badge, Level, Mention, Mentions, Pointer, Raise, Wanted};
+pub use unread::{Badge, Level, Mention, Mentions, Pointer, Raise, Thread, Wanted};
 
 /// The version that both sides name in the first frame; it rises when an old client could misread a new server.
 pub const PROTOCOL_VERSION: u32 = 1;

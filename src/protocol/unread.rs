@@ -25,7 +25,7 @@ pub struct Raise {
 }
 
 /// Of which messages of a room an account wants to be notified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     All,
@@ -37,7 +37,7 @@ pub enum Level {
 }
 
 /// How an account wants to have a room; nobody else sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Wanted {
     #[serde(default)]
     pub level: Level,
@@ -72,7 +72,7 @@ impl Wanted {
 }
 
 /// What is unread in one lane, for one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Badge {
     /// Exact to 99; 100 means more.
     pub unread: u32,
@@ -89,12 +89,41 @@ pub struct Badge {
     pub head: u64,
     #[serde(default)]
     pub wanted: Wanted,
+    /// Of a room's own lane: unread answers in the threads of the room that the account follows; exact to 99.
+    #[serde(default)]
+    pub threads: u32,
+    /// Of these answers, those whose current text names the account or everybody in the room; exact to 99.
+    #[serde(default)]
+    pub thread_mentions: u32,
 }
 
 impl Badge {
     pub fn pointer(&self) -> Pointer {
         Pointer { generation: self.generation, ordinal: self.read }
     }
+
+    /// What is unread of a room with its threads.
+    pub fn all_unread(&self) -> u32 {
+        self.unread + self.threads
+    }
+
+    /// Mentions in a room and its threads.
+    pub fn all_mentions(&self) -> u32 {
+        self.mentions + self.thread_mentions
+    }
+}
+
+/// A thread for one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    pub lane: u64,
+    /// The message under which it stands.
+    pub root: Arc<Row>,
+    /// Whether the account follows it.
+    pub follows: bool,
+    /// What is unread there; nothing for one who does not follow. Answers that were also written to the room are
+    /// counted in the room.
+    pub badge: Badge,
 }
 
 /// A message that names the account.

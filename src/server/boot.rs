@@ -3,7 +3,7 @@
 use super::directory::{Action, Directory};
 use super::node::Node;
 use super::rooms::RoomError;
-use super::{accounts, auth, forms, rooms, unread};
+use super::{accounts, auth, forms, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
 use crate::protocol::{AccountId, ClientId, PageAt, RoomId, Row, bounds};
@@ -19,6 +19,8 @@ pub enum Asked {
     Room {
         id: RoomId,
         at: PageAt,
+        /// A thread beside it, and where in it.
+        thread: Option<(u64, PageAt)>,
     },
     /// What names me, before a number of the log.
     Mentions {
@@ -37,7 +39,11 @@ impl Asked {
             ["unread", "before", g] => {
                 g.parse().map_or(Asked::Unknown, |g| Asked::Mentions { before: Some(g) })
             }
-            ["r", id] => id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: PageAt::Newest }),
+            ["r", id] => {
+                id.parse().map_or(Asked::Unknown, |id| Asked::Room { id, at: PageAt::Newest, thread: None })
+            }
+            ["r", id, "thread", lane] => Asked::answers(id, lane, Some(PageAt::Newest)),
+            ["r", id, "thread", lane, at] => Asked::answers(id, lane, at.parse().ok().map(PageAt::Around)),
             ["r", id, at] => Asked::rows(id, at, PageAt::Around),
             ["r", id, "before", at] => Asked::rows(id, at, PageAt::Before),
             ["r", id, "after", at] => Asked::rows(id, at, PageAt::After),
@@ -47,7 +53,16 @@ impl Asked {
 
     fn rows(id: &str, ordinal: &str, at: impl Fn(u64) -> PageAt) -> Asked {
         match (id.parse(), ordinal.parse()) {
-            (Ok(id), Ok(ordinal)) => Asked::Room { id, at: at(ordinal) },
+            (Ok(id), Ok(ordinal)) => Asked::Room { id, at: at(ordinal), thread: None },
+            _ => Asked::Unknown,
+        }
+    }
+
+    fn answers(id: &str, lane: &str, at: Option<PageAt>) -> Asked {
+        match (id.parse(), lane.parse(), at) {
+            (Ok(id), Ok(lane), Some(at)) if lane > 0 => {
+                Asked::Room { id, at: PageAt::Newest, thread: Some((lane, at)) }
+            }
             _ => Asked::Unknown,
         }
     }
@@ -85,6 +100,7 @@ async fn boot(
         me: me.and_then(|me| directory.person(me)),
         rooms: Vec::new(),
         page: None,
+        thread: None,
         mentions: None,
         found: None,
         people: Vec::new(),
@@ -96,6 +112,7 @@ async fn boot(
         acknowledged: me.map(|_| node.broker.durability().place).unwrap_or_default(),
         notice: notice.or_else(|| forms::done(uri, headers)),
     };
+    let mut gone = false;
     if let Some(me) = me {
         boot.rooms = directory.visible_rooms(me);
         let badges = unread::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
@@ -104,17 +121,35 @@ async fn boot(
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }
         boot.people.extend(directory.person(me));
-        if let (Asked::Room { id, at }, true) = (asked, readable) {
+        if let (Asked::Room { id, at, thread }, true) = (asked, readable) {
             let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
             let page = page.map_err(unavailable)?;
             if let PageAt::Around(ordinal) = at {
-                boot.found = Some((id, ordinal));
+                boot.found = Some((id, 0, ordinal));
             }
-            boot.people = people(&directory, me, &page.rows, page.quotes.values().map(|quote| quote.author));
+            let mut shown = page.clone();
+            if let Some((lane, at)) = thread {
+                match threads::thread(node, me, (id, lane)).await {
+                    Ok(thread) => {
+                        let rows = rooms::page(node, me, (id, lane), at, bounds::FIRST_PAGE_ROWS, None);
+                        let rows = rows.map_err(unavailable)?;
+                        if let PageAt::Around(ordinal) = at {
+                            boot.found = Some((id, lane, ordinal));
+                        }
+                        shown.rows.extend(rows.rows.iter().chain([&thread.root]).cloned());
+                        shown.quotes.extend(rows.quotes.clone());
+                        boot.thread = Some((thread, rows));
+                    }
+                    Err(RoomError::NotFound) => gone = true,
+                    Err(fault) => return Err(unavailable(fault)),
+                }
+            }
+            boot.people =
+                people(&directory, me, &shown.rows, shown.quotes.values().map(|quote| quote.author));
             boot.page = Some(page);
         }
         if let Asked::Mentions { before } = asked {
-            let page = unread::mentions(node, me, before).map_err(unavailable)?;
+            let page = unread::mentions(node, me, before).await.map_err(unavailable)?;
             boot.people = people(&directory, me, page.mentions.iter().map(|mention| &mention.row), []);
             boot.mentions = Some(page);
         }
@@ -124,7 +159,7 @@ async fn boot(
             boot.join_link = Some(format!("{}/join/{token}", base_url(node, headers)));
         }
     }
-    let gone = match asked {
+    gone |= match asked {
         Asked::Room { id, .. } => me.is_some_and(|me| !directory.can(me, Action::See, id)),
         Asked::Page | Asked::Mentions { .. } => false,
         Asked::Unknown => true,
@@ -150,6 +185,7 @@ fn people<'a>(
     for row in rows {
         ids.insert(row.author);
         ids.extend(row.reactions.values().flatten().chain(&row.pinned));
+        ids.extend(row.answers.iter().flat_map(|answers| &answers.by));
         let named = mentions(row.text.as_deref().unwrap_or(""));
         ids.extend(named.iter().filter_map(|handle| directory.handles.get(handle)));
     }

@@ -49,7 +49,8 @@ pub struct Connection {
     timeouts: &'static Timeouts,
     mailbox: Arc<Mailbox>,
     open: HashMap<RoomId, OpenRoom>,
-    watched: HashSet<RoomId>,
+    /// Rooms that the account is in, each with a hash of the badge that was told last; 0 before one was.
+    watched: HashMap<RoomId, u64>,
     answers: FuturesOrdered<Answer>,
     badges: HashSet<RoomId>,
     badges_due: Option<Instant>,
@@ -90,7 +91,7 @@ impl Connection {
             timeouts,
             mailbox,
             open: HashMap::new(),
-            watched: HashSet::new(),
+            watched: HashMap::new(),
             answers: FuturesOrdered::new(),
             badges: HashSet::new(),
             badges_due: None,
@@ -130,7 +131,7 @@ impl Connection {
             };
             let _ = tokio::time::timeout(self.timeouts.goodbye, Box::pin(goodbye)).await;
         }
-        self.node.hub.disconnect(&self.mailbox, self.watched);
+        self.node.hub.disconnect(&self.mailbox, self.watched.into_keys());
     }
 
     async fn greet(&mut self) -> Result<(), End> {
@@ -155,10 +156,13 @@ impl Connection {
         }
         let g = self.node.folded();
         let rooms = match rooms::mine(&self.node, self.me).await {
-            Ok(rooms) => rooms,
+            Ok(rooms) => {
+                rooms.iter().for_each(|room| _ = self.told(room.id, &room.badge));
+                rooms
+            }
             // The rooms are known without the store; what is unread there comes once it can be asked.
             Err(_) => {
-                self.badges.extend(&self.watched);
+                self.badges.extend(self.watched.keys());
                 self.badges_due = Some(self.look_up_at);
                 directory.rooms_of(self.me)
             }
@@ -179,7 +183,7 @@ impl Connection {
 
     fn watch(&mut self, room: RoomId) {
         self.node.hub.room(room).watch(&self.mailbox);
-        self.watched.insert(room);
+        self.watched.insert(room, 0);
     }
 
     async fn serve(&mut self) -> End {

@@ -6,11 +6,13 @@
 mod bodies;
 mod decide;
 mod drafts;
+mod followers;
 mod place;
 mod refold;
 mod rooms;
 
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
+pub use decide::IN_ROOM;
 pub use drafts::{same_draft, sameness};
 pub use refold::LostEvent;
 
@@ -25,9 +27,11 @@ use std::sync::Arc;
 
 /// The newest format of the log that this version writes and reads. What an entry means depends on the format that
 /// holds where it stands: an older version would decide otherwise, so it stops at the `format` entry.
-pub const LOG_FORMAT: u32 = 2;
+pub const LOG_FORMAT: u32 = 3;
 /// From this format on there are ends of logins, and rooms are archived by their maker or an owner and joined to be read.
 pub const SECOND_FORMAT: u32 = 2;
+/// From this format on an answer can stand in the room too.
+pub const ANSWERS_IN_ROOM: u32 = 3;
 
 /// What the fold made of one entry.
 #[derive(Debug, Clone)]
@@ -184,7 +188,7 @@ impl Fold {
             Ok(accepted) => {
                 let mut place = (None, None);
                 if let Some(room) = accepted.event_of {
-                    let event = self.place(entry, room, accepted.lane)?;
+                    let event = self.place(entry, room, (accepted.lane, accepted.also))?;
                     place = (Some(event.seq), event.ordinal);
                     folded.event = Some((room, event));
                 }

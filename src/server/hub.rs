@@ -296,10 +296,10 @@ impl Hub {
         }
     }
 
-    /// Tells every connection of an account that its badge of a room may have changed.
+    /// Tells every connection of an account that it read, or set something, in a room.
     pub fn check_badge(&self, account: AccountId, room: RoomId) {
         self.tell(account, |inbox| {
-            inbox.badges.insert(room);
+            inbox.answered.insert(room);
         });
     }
 

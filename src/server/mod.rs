@@ -25,6 +25,7 @@ pub mod router;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
+pub mod threads;
 pub mod throttle;
 pub mod unread;
 pub mod websocket;

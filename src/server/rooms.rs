@@ -2,11 +2,11 @@
 
 use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
-use super::fold::{RoomBody, SECOND_FORMAT, SettingBody};
+use super::fold::{ANSWERS_IN_ROOM, IN_ROOM, RoomBody, SECOND_FORMAT, SettingBody};
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
 use super::unread;
-use crate::protocol::frame::{ActDraft, Draft, Person, RoomInfo, RoomKind, Version};
+use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
     Refusal, RoomId, Row, Slot, Token, bounds,
@@ -164,10 +164,35 @@ pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Resu
     }
     let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
     let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
-    if let Some(thread) = draft.thread {
-        proposal = proposal.target(token(&thread.to_string())?);
+    if let Some(Answer { to, also }) = draft.thread {
+        let root = root_of(node, draft.room, to).await?;
+        proposal = proposal.target(token(&root.to_string())?);
+        if also {
+            node.require_format(by, ANSWERS_IN_ROOM).await?;
+            proposal = proposal.slot(token(IN_ROOM)?);
+        }
     }
     Ok(node.propose(proposal).map_err(RoomError::from).boxed())
+}
+
+/// The message under which the thread of an answer stands; of any other message, that one.
+async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<ClientId, RoomError> {
+    let look = || {
+        node.state.read(|state| {
+            let (n, row) = state.row(answered)?.ok_or(ReadError::NotFound)?;
+            let head = state.room_head(room)?;
+            match row.answers_in() {
+                _ if n != head.n => Err(ReadError::NotFound),
+                Some(place) => Ok(state.root(&head, place.lane)?.map_or(answered, |root| root.id)),
+                None => Ok(answered),
+            }
+        })
+    };
+    match node.sure(|found| matches!(found, Err(ReadError::NotFound)), look).await? {
+        // The fold says why it cannot be answered.
+        Err(ReadError::NotFound) => Ok(answered),
+        found => Ok(found?),
+    }
 }
 
 /// Proposes an act on a message and waits for its outcome.

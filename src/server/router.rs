@@ -46,6 +46,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/unread/read", post(forms::rooms::read))
         .route("/r/{room}/want", post(forms::rooms::want))
         .route("/r/{room}/post", post(forms::rooms::post))
+        .route("/r/{room}/thread/{lane}/follow", post(forms::rooms::follow))
         .route("/r/{room}/topic", post(forms::commands::topic))
         .route("/r/{room}/invite", post(forms::commands::invite))
         .route("/r/{room}/join", post(forms::rooms::join_room))

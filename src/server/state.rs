@@ -8,12 +8,14 @@ mod drafts;
 mod history;
 mod pages;
 mod rooms;
+mod threads;
 mod unread;
 
 pub use drafts::KnownDraft;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
-pub use unread::Membership;
+pub use threads::Following;
+pub use unread::{Membership, Named};
 
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};
 use rusqlite::{Connection, OptionalExtension};
@@ -22,7 +24,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
@@ -36,18 +38,24 @@ const SCHEMA: &str = "
     CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, joined INTEGER NOT NULL,
         since INTEGER NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
     CREATE TABLE lanes(room INTEGER NOT NULL, lane INTEGER NOT NULL, head INTEGER NOT NULL,
-        PRIMARY KEY(room, lane)) WITHOUT ROWID;
+        newest INTEGER NOT NULL, PRIMARY KEY(room, lane)) WITHOUT ROWID;
     CREATE TABLE drafts(id BLOB PRIMARY KEY, author TEXT NOT NULL, g INTEGER NOT NULL, refused TEXT,
         seq INTEGER, ordinal INTEGER, salt TEXT, same BLOB) WITHOUT ROWID;
     CREATE TABLE doubles(id BLOB NOT NULL, g INTEGER NOT NULL, PRIMARY KEY(id, g)) WITHOUT ROWID;
     CREATE TABLE events(room INTEGER NOT NULL, seq INTEGER NOT NULL, g INTEGER NOT NULL, at INTEGER NOT NULL,
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
-        PRIMARY KEY(room, seq)) WITHOUT ROWID;
+        also_lane INTEGER, also_ordinal INTEGER, PRIMARY KEY(room, seq)) WITHOUT ROWID;
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
         author TEXT NOT NULL, deleted INTEGER NOT NULL, pinned INTEGER NOT NULL, row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
     CREATE UNIQUE INDEX rows_by_id ON rows(id);
     CREATE INDEX rows_pinned ON rows(room, ordinal) WHERE pinned AND lane = 0;
+    CREATE TABLE also(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
+        PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
+    CREATE TABLE followers(account TEXT NOT NULL, room INTEGER NOT NULL, lane INTEGER NOT NULL,
+        ordinal INTEGER NOT NULL, wrote INTEGER NOT NULL, named INTEGER NOT NULL,
+        PRIMARY KEY(account, room, lane, ordinal)) WITHOUT ROWID;
+    CREATE INDEX followers_named ON followers(room, lane, ordinal) WHERE NOT wrote;
     CREATE TABLE acts(target BLOB NOT NULL, room INTEGER NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY(target, room, seq)) WITHOUT ROWID;
     CREATE TABLE mentions(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL,

@@ -5,12 +5,13 @@ use super::directory::Action;
 use super::node::Node;
 use super::rooms::RoomError;
 use super::state::Reader;
+use super::threads::Said;
 use crate::protocol::{AccountId, Badge, Mentions, Pointer, Raise, RoomId, Wanted, bounds};
 use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
 /// Pointers belong to one stay in a room: who comes back begins at the head again.
-fn pointer_key(room: RoomId, lane: u64, joined: u64) -> String {
+pub(super) fn pointer_key(room: RoomId, lane: u64, joined: u64) -> String {
     format!("read:{room}:{lane}:{joined}")
 }
 
@@ -33,7 +34,7 @@ pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> R
     Ok(())
 }
 
-/// Raises read pointers; the account's connections hear of it. An ordinal past the head is the head.
+/// Raises read pointers; the account's connections hear of it. An ordinal past the lane's head is the head.
 pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), RoomError> {
     let directory = node.directory();
     if raise.iter().any(|raise| !directory.can(by, Action::Read, raise.room)) {
@@ -46,7 +47,11 @@ pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), 
         raise
             .iter()
             .map(|raise| {
-                let head = state.lane_head(&state.room_head(raise.room)?, raise.lane)?;
+                let room = state.room_head(raise.room)?;
+                if raise.lane != 0 && state.root(&room, raise.lane)?.is_none() {
+                    return Err(super::state::ReadError::NotFound);
+                }
+                let head = state.lane_head(&room, raise.lane)?;
                 let Pointer { generation, ordinal } = raise.pointer;
                 let key = pointer_key(raise.room, raise.lane, state.membership(raise.room, by)?.joined);
                 Ok((key, Pointer { generation, ordinal: ordinal.min(head) }))
@@ -72,27 +77,35 @@ pub async fn pointers(node: &Node, by: AccountId) -> Result<u64, BrokerError> {
     Ok(hash.finish())
 }
 
-type Pointers = HashMap<String, Pointer>;
+pub(super) type Pointers = HashMap<String, Pointer>;
 
 fn badge(
     state: &Reader<'_>,
     pointers: &Pointers,
+    said: &Said,
     by: AccountId,
     room: RoomId,
 ) -> Result<Badge, super::state::ReadError> {
-    let stay = state.membership(room, by)?;
+    let (stay, head) = (state.membership(room, by)?, state.room_head(room)?);
     let joined = Pointer { generation: 0, ordinal: stay.since };
     let read = pointers.get(&pointer_key(room, 0, stay.joined)).copied().unwrap_or_default();
     // The first version knew no stays.
     let read = read.max(pointers.get(&format!("read:{room}:0")).copied().unwrap_or_default());
     let wanted =
         pointers.get(&wanted_key(room)).map_or_else(Wanted::default, |set| Wanted::of_number(set.ordinal));
-    Ok(Badge { wanted, ..state.badge(room, 0, by, read.max(joined))? })
+    let (threads, thread_mentions) = said.unread(state, pointers, (room, &head, stay.joined), by)?;
+    Ok(Badge { wanted, threads, thread_mentions, ..state.badge(&head, 0, by, read.max(joined))? })
 }
 
-/// Messages that name an account, newest first, before a number of the log.
-pub fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, RoomError> {
-    Ok(node.state.read(|state| state.mentions(by, before, bounds::MENTIONS))?)
+/// Messages that name an account, newest first, before a number of the log. Of what names everybody: in rooms since it is
+/// there, in threads that it follows.
+pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, RoomError> {
+    // Without the store it is not known what was said of threads: who takes part counts as following then.
+    let registers = node.broker.registers(by, Vec::new()).await.unwrap_or_default();
+    let said = Said::of(&registers.into_iter().collect());
+    Ok(node
+        .state
+        .read(|state| state.mentions(by, before, bounds::MENTIONS, |named| said.everybody(named)))?)
 }
 
 /// What is unread in each of these rooms; those that the account is not in are left out.
@@ -102,9 +115,10 @@ pub async fn badges(
     rooms: impl IntoIterator<Item = RoomId>,
 ) -> Result<HashMap<RoomId, Badge>, RoomError> {
     let pointers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
+    let said = Said::of(&pointers);
     let mut badges = HashMap::new();
     for room in rooms {
-        match node.state.read(|state| badge(state, &pointers, by, room)) {
+        match node.state.read(|state| badge(state, &pointers, &said, by, room)) {
             Ok(badge) => {
                 badges.insert(room, badge);
             }

@@ -96,7 +96,10 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
         MarkKind::Reset { at } => Some((mark.after, Item::Reset { at })),
     };
     let mut marks: Vec<_> = marks.iter().filter_map(line).collect();
-    marks.sort_by_key(|(after, _)| *after);
+    // Two at most.
+    if !marks.is_sorted_by_key(|(after, _)| *after) {
+        marks.reverse();
+    }
     let mut marks = marks.into_iter().peekable();
     for row in timeline.rows() {
         let hole = before.filter(|before| row.ordinal > before.ordinal + 1);

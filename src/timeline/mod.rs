@@ -98,6 +98,10 @@ impl Timeline {
         self.settle_echoes();
     }
 
+    pub fn lane(&self) -> u64 {
+        self.lane
+    }
+
     pub fn cursor(&self) -> Position {
         self.cursor
     }
@@ -207,7 +211,10 @@ impl Timeline {
             self.recent.pop_front();
         }
         if let Some(row) = Row::of(event) {
-            if event.lane == self.lane {
+            if let Some(root) = event.answers().and_then(|place| self.by_seq(place.lane)) {
+                Arc::make_mut(root).answered(event);
+            }
+            if let Some(row) = row.seen_from(self.lane) {
                 self.take_live_row(row);
             }
         } else if let Some(target) = event.header.target.as_ref()
@@ -222,6 +229,10 @@ impl Timeline {
             self.refresh_quote(&row);
         }
         true
+    }
+
+    fn by_seq(&mut self, seq: u64) -> Option<&mut Arc<Row>> {
+        self.rows.values_mut().find(|row| row.seq == seq)
     }
 
     /// A new row joins the window only where it is the next one of it: elsewhere it is loaded when asked for. A page that

@@ -1,24 +1,29 @@
 //! What a person is doing with messages: which one has the actions, what is open, what is edited or answered.
 
 use crate::client::engine::Intents;
-use crate::client::{Input, Session};
+use crate::client::{Input, Lane, Session};
 use crate::protocol::{ActDraft, ActValue, ClientId, RoomId, Row, Slot};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Where a row is on the page: its lane, 0 for that of the room, and its ordinal there, 0 for the root of a thread.
+pub type Spot = (u64, u64);
 
 /// What the page tells: pointers, keys and fingers on messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gesture {
     /// This row is under the pointer or has the focus; none is.
-    Active(Option<u64>),
+    Active(Option<Spot>),
     /// A menu is wanted: right button, long press, or its key.
-    Menu(u64),
-    Pick(u64),
-    Reply(u64),
-    Edit(u64),
-    Delete(u64),
-    /// The newest own message is to be edited.
-    EditLast,
+    Menu(Spot),
+    Pick(Spot),
+    Reply(Spot),
+    /// Its thread is wanted.
+    Thread(Spot),
+    Edit(Spot),
+    Delete(Spot),
+    /// The newest own message of a lane is to be edited.
+    EditLast(u64),
     /// Whatever is open is to close.
     Close,
     /// A dialog is wanted, or was closed.
@@ -40,25 +45,32 @@ pub enum Dialog {
 /// What is open over the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
-    Menu(u64),
+    Menu(Spot),
     /// Somebody else's message: one is asked before it goes.
-    Confirm(u64),
-    Picker(u64),
+    Confirm(Spot),
+    Picker(Spot),
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Acting {
-    pub active: Option<u64>,
+    pub active: Option<Spot>,
     pub open: Option<Open>,
     pub dialog: Option<Dialog>,
-    /// A message and the text that its box begins with.
-    pub editing: Option<(ClientId, String)>,
+    /// A message, the lane in which its box stands, and the text that it begins with.
+    pub editing: Option<(ClientId, u64, String)>,
     /// The message whose earlier texts are shown.
     pub history: Option<ClientId>,
-    /// The message that the composer of its room answers.
-    pub reply: Option<(RoomId, ClientId)>,
+    /// The message that the composer of its lane answers.
+    pub reply: Option<(Lane, ClientId)>,
+    /// The thread that is to be opened.
+    pub thread: Option<Lane>,
     /// Own messages that were deleted on this page, with their texts: they can be brought back.
     pub deleted: HashMap<ClientId, String>,
+}
+
+/// Where a row is in the list of a lane: a row of the room in that of a thread is the thread's root.
+pub fn spot_of(row: &Row, at: Lane) -> Spot {
+    (at.lane, if row.lane == at.lane { row.ordinal } else { 0 })
 }
 
 /// An act of this person on a message.
@@ -67,14 +79,13 @@ pub fn act(room: RoomId, target: ClientId, slot: Slot, value: ActValue) -> Input
 }
 
 /// Puts the own reaction on a message, or takes it off.
-pub fn react(session: &Session, room: RoomId, row: &Row, emoji: &str) -> Input {
+pub fn react(session: &Session, lane: Lane, row: &Row, emoji: &str) -> Input {
     let me = session.me.id;
     // As it is now: the row that was drawn may be a click behind.
-    let timeline = session.timelines.get(&room);
-    let now = timeline.and_then(|timeline| Some(timeline.shown(timeline.row(row.id)?)));
+    let now = session.shown(lane, row.id);
     let reactions = now.as_ref().map_or(&row.reactions, |now| &now.reactions);
     let on = !reactions.get(emoji).is_some_and(|who| who.contains(&me));
-    act(room, row.id, Slot::React { emoji: emoji.to_owned(), account: me }, ActValue::On(on))
+    act(lane.room, row.id, Slot::React { emoji: emoji.to_owned(), account: me }, ActValue::On(on))
 }
 
 impl Acting {
@@ -91,32 +102,39 @@ impl Acting {
         {
             return;
         }
-        let row = |ordinal| Some(session.current()?.shown(session.current()?.row_at(ordinal)?));
-        let standing = |ordinal| row(ordinal).filter(|row: &Arc<Row>| row.text.is_some());
+        let at = |lane| Lane { room, lane };
+        let row = |(lane, ordinal)| session.shown_at(at(lane), ordinal);
+        let standing = |spot| row(spot).filter(|row: &Arc<Row>| row.text.is_some());
         match gesture {
             Gesture::Active(active) => self.active = active,
-            Gesture::Menu(ordinal) => self.open = standing(ordinal).map(|_| Open::Menu(ordinal)),
-            Gesture::Pick(ordinal) => self.open = standing(ordinal).map(|_| Open::Picker(ordinal)),
-            Gesture::Reply(ordinal) => {
-                if let Some(row) = standing(ordinal) {
-                    self.reply(room, row.id);
+            Gesture::Menu(spot) => self.open = standing(spot).map(|_| Open::Menu(spot)),
+            Gesture::Pick(spot) => self.open = standing(spot).map(|_| Open::Picker(spot)),
+            Gesture::Reply(spot) => {
+                if let Some(row) = standing(spot) {
+                    self.reply(at(spot.0), row.id);
                 }
             }
-            Gesture::Edit(ordinal) => {
-                if let Some(row) = standing(ordinal) {
-                    self.edit(&row, session);
+            Gesture::Thread(spot) if spot.0 == 0 => {
+                if let Some(row) = row(spot) {
+                    self.open_thread(room, &row);
                 }
             }
-            Gesture::EditLast => {
+            Gesture::Thread(_) => {}
+            Gesture::Edit(spot) => {
+                if let Some(row) = standing(spot) {
+                    self.edit(&row, spot.0, session);
+                }
+            }
+            Gesture::EditLast(lane) => {
                 let own = |row: &&Arc<Row>| row.author == session.me.id && row.text.is_some();
-                if let Some(row) = session.current().and_then(|timeline| timeline.rows().rev().find(own)) {
-                    let row = session.current().map(|timeline| timeline.shown(row));
-                    row.into_iter().for_each(|row| self.edit(&row, session));
+                let timeline = session.timeline(at(lane));
+                if let Some((timeline, row)) = timeline.and_then(|t| Some((t, t.rows().rev().find(own)?))) {
+                    self.edit(&timeline.shown(row), lane, session);
                 }
             }
-            Gesture::Delete(ordinal) => {
-                if let Some(row) = standing(ordinal) {
-                    self.delete(&row, room, session, intents);
+            Gesture::Delete(spot) => {
+                if let Some(row) = standing(spot) {
+                    self.delete(&row, at(spot.0), session, intents);
                 }
             }
             Gesture::Read => intents.send(Input::MarkRead(room)),
@@ -130,33 +148,40 @@ impl Acting {
         }
     }
 
-    pub fn reply(&mut self, room: RoomId, row: ClientId) {
-        (self.open, self.editing, self.reply) = (None, None, Some((room, row)));
-        super::dom::composer_focus();
+    pub fn reply(&mut self, at: Lane, row: ClientId) {
+        (self.open, self.editing, self.reply) = (None, None, Some((at, row)));
+        super::dom::composer_focus(at.lane);
     }
 
-    pub fn edit(&mut self, row: &Row, session: &Session) {
+    /// The thread under a message of the room, or the one that it answers in.
+    pub fn open_thread(&mut self, room: RoomId, row: &Row) {
+        let lane = row.also.map_or(row.seq, |also| also.lane);
+        (self.open, self.thread) = (None, Some(Lane { room, lane }));
+    }
+
+    pub fn edit(&mut self, row: &Row, lane: u64, session: &Session) {
         if row.author == session.me.id
             && let Some(text) = &row.text
         {
-            (self.open, self.editing) = (None, Some((row.id, text.clone())));
+            (self.open, self.editing) = (None, Some((row.id, lane, text.clone())));
         }
     }
 
     /// An own message goes at once and can be brought back; the owner is asked before another's goes.
-    pub fn delete(&mut self, row: &Row, room: RoomId, session: &Session, intents: &Intents) {
+    pub fn delete(&mut self, row: &Row, at: Lane, session: &Session, intents: &Intents) {
         let own = row.author == session.me.id;
         if !own && session.me.role != crate::protocol::frame::Role::Owner {
             return;
         }
-        if !own && self.open != Some(Open::Confirm(row.ordinal)) {
-            self.open = Some(Open::Confirm(row.ordinal));
+        let asked = Open::Confirm(spot_of(row, at));
+        if !own && self.open != Some(asked) {
+            self.open = Some(asked);
             return;
         }
         self.open = None;
         if let Some(text) = row.text.clone().filter(|_| own) {
             self.deleted.insert(row.id, text);
         }
-        intents.send(act(room, row.id, Slot::Deleted, ActValue::On(true)));
+        intents.send(act(at.room, row.id, Slot::Deleted, ActValue::On(true)));
     }
 }

@@ -22,7 +22,7 @@ pub fn launch() {
     dioxus::launch(App);
 }
 
-const STYLES: [Asset; 19] = [
+const STYLES: [Asset; 20] = [
     asset!("/assets/css/fonts.css"),
     asset!("/assets/css/base.css"),
     asset!("/assets/css/layout.css"),
@@ -42,11 +42,13 @@ const STYLES: [Asset; 19] = [
     asset!("/assets/css/unread.css"),
     asset!("/assets/css/presence.css"),
     asset!("/assets/css/around.css"),
+    asset!("/assets/css/thread.css"),
 ];
 // In this order: an open list of completions takes Enter before it sends.
-const SCRIPTS: [Asset; 6] = [
+const SCRIPTS: [Asset; 7] = [
     asset!("/assets/write.js"),
     asset!("/assets/dom.js"),
+    asset!("/assets/list.js"),
     asset!("/assets/page.js"),
     asset!("/assets/acts.js"),
     asset!("/assets/around.js"),
@@ -68,9 +70,18 @@ pub fn App() -> Element {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+use api::boot;
+
+/// In the browser the data of a page is in the page: without a way to ask for it the client is a tenth smaller.
+#[cfg(target_arch = "wasm32")]
+async fn boot() -> Result<api::BootJson, dioxus::CapturedError> {
+    Err(dioxus::CapturedError::from_display("The page came without its data. Load it again."))
+}
+
 #[component]
 fn Loaded() -> Element {
-    let boot = use_loader(api::boot)?;
+    let boot = use_loader(boot)?;
     let boot = boot.peek().read()?;
     store::provide(&boot);
     rsx! {

@@ -255,7 +255,15 @@ impl Log {
             self.ordinal += 1;
             self.ordinal
         });
-        Arc::new(Event { seq: self.seq, chain: self.chain, lane: 0, ordinal, header, body: Some(body) })
+        Arc::new(Event {
+            seq: self.seq,
+            chain: self.chain,
+            lane: 0,
+            ordinal,
+            also: None,
+            header,
+            body: Some(body),
+        })
     }
 
     fn message(&mut self, by: AccountId) -> Arc<Event> {

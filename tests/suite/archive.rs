@@ -9,7 +9,7 @@ use beck::server::accounts::{self, NewAccount};
 use beck::server::broker::Proposal;
 use beck::server::broker::embedded::Embedded;
 use beck::server::directory::Action;
-use beck::server::fold::SettingBody;
+use beck::server::fold::{LOG_FORMAT, SettingBody};
 use beck::server::rooms::{self, RoomError};
 use beck::server::state::STATE_FILE;
 use serde_json::json;
@@ -106,7 +106,7 @@ async fn a_new_member_does_not_begin_in_an_archived_room() {
 async fn what_an_older_version_would_misread_comes_after_a_format_entry() {
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
-    assert_eq!(here.node.directory().format(), 2, "a new log begins with the newest format");
+    assert_eq!(here.node.directory().format(), LOG_FORMAT, "a new log begins with the newest format");
     let before = here.log().await.len();
     rooms::archive(&here.node, here.owner, here.general, true).await.unwrap();
     assert_eq!(here.log().await.len(), before + 1, "nothing has to rise");

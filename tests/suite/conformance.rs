@@ -184,7 +184,7 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
 }
 
 /// All that the state file holds, as text.
-fn dump(folder: &Path) -> Vec<String> {
+pub fn dump(folder: &Path) -> Vec<String> {
     let db = rusqlite::Connection::open(folder.join("state.sqlite")).unwrap();
     let mut tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
     let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -239,7 +239,7 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
     let thread = Draft {
         id: ClientId::random(),
         room: here.general,
-        thread: Some(ids[3]),
+        thread: Some(beck::protocol::frame::Answer { to: ids[3], also: false }),
         quote: None,
         text: "in a thread".into(),
     };

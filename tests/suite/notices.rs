@@ -118,7 +118,7 @@ fn only_the_room_that_one_looks_at_is_silent() {
     away.give(Input::Attending(false));
     assert!(asked(&away.badge(away.room, new(100))).is_some(), "the window is elsewhere");
     let mut above = allowed();
-    above.give(Input::Pinned(false));
+    above.give(Input::Pinned(0, false));
     assert!(asked(&above.badge(above.room, new(100))).is_some(), "one looks at older rows");
 }
 

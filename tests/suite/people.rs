@@ -30,7 +30,7 @@ impl Here {
     }
 
     fn typed(&mut self, text: &str) -> Vec<bool> {
-        let sent = sent(self.give(Input::Typed(self.room, text.into())));
+        let sent = sent(self.give(Input::Typed(self.room.into(), text.into())));
         let on = |frame| if let ClientFrame::Typing { on, .. } = frame { Some(on) } else { None };
         sent.into_iter().filter_map(on).collect()
     }

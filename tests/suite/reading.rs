@@ -5,7 +5,7 @@ use beck::client::{Effect, Input, MarkedAs, Session};
 use beck::protocol::frame::{Person, ResetReason, Role, RoomInfo};
 use beck::protocol::{
     AccountId, Badge, ClientFrame, ClientId, Hash, Mention, Mentions, Page, Pointer, Position, Raise, RoomId,
-    Row, ServerFrame, Wanted, WorkspaceId,
+    Row, ServerFrame, WorkspaceId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub fn row(ordinal: u64, text: &str) -> Arc<Row> {
         seq: ordinal,
         lane: 0,
         ordinal,
+        also: None,
         version: ordinal,
         text: Some(text.into()),
         quote: None,
@@ -25,11 +26,12 @@ pub fn row(ordinal: u64, text: &str) -> Arc<Row> {
         deleted: None,
         pinned: None,
         reactions: BTreeMap::new(),
+        answers: None,
     })
 }
 
 pub fn counted(unread: u32, mentions: u32, read: u64, generation: u64, head: u64) -> Badge {
-    Badge { unread, mentions, read, generation, head, wanted: Wanted::default() }
+    Badge { unread, mentions, read, generation, head, ..Badge::default() }
 }
 
 pub struct Here {
@@ -92,33 +94,33 @@ fn raised(effects: &[Effect]) -> Vec<(RoomId, u64, u64)> {
 #[test]
 fn what_is_seen_raises_the_pointer_and_what_is_marked_stays_unread_until_one_comes_back() {
     let mut here = here(10);
-    assert_eq!(raised(&here.give(Input::Seen(95))), [(here.room, 0, 95)]);
-    assert_eq!(raised(&here.give(Input::Seen(94))), [], "never back by itself");
+    assert_eq!(raised(&here.give(Input::Seen(0, 95))), [(here.room, 0, 95)]);
+    assert_eq!(raised(&here.give(Input::Seen(0, 94))), [], "never back by itself");
     assert_eq!(raised(&here.give(Input::MarkUnread(93))), [(here.room, 1, 92)]);
     assert_eq!(here.session.rooms[0].badge.unread, 8, "shown at once");
-    assert_eq!(raised(&here.give(Input::Seen(99))), [], "what is on the screen does not undo the mark");
+    assert_eq!(raised(&here.give(Input::Seen(0, 99))), [], "what is on the screen does not undo the mark");
     here.give(Input::Look { room: here.other, at: None });
     here.give(Input::Look { room: here.room, at: None });
-    assert_eq!(raised(&here.give(Input::Seen(100))), [(here.room, 1, 100)]);
+    assert_eq!(raised(&here.give(Input::Seen(0, 100))), [(here.room, 1, 100)]);
 }
 
 #[test]
 fn a_mark_of_another_device_holds_too_and_an_older_generation_is_not_used_again() {
     let mut here = here(0);
-    here.give(Input::Seen(100));
+    here.give(Input::Seen(0, 100));
     let badge = counted(20, 1, 80, 3, 100);
     here.badge(here.room, badge);
-    assert_eq!(raised(&here.give(Input::Seen(101))), []);
+    assert_eq!(raised(&here.give(Input::Seen(0, 101))), []);
     here.give(Input::LookAway);
     here.give(Input::Look { room: here.room, at: None });
-    assert_eq!(raised(&here.give(Input::Seen(102))), [(here.room, 3, 102)]);
+    assert_eq!(raised(&here.give(Input::Seen(0, 102))), [(here.room, 3, 102)]);
 }
 
 #[test]
 fn marks_made_offline_are_said_when_there_is_a_connection_until_the_server_has_them() {
     let mut here = here(10);
     here.give(Input::Closed(None));
-    assert_eq!(raised(&here.give(Input::Seen(97))), []);
+    assert_eq!(raised(&here.give(Input::Seen(0, 97))), []);
     assert_eq!(raised(&here.give(Input::MarkUnread(60))), []);
     here.give(Input::Opened);
     assert_eq!(raised(&here.welcome()), [(here.room, 1, 59)]);
@@ -175,9 +177,9 @@ fn the_title_counts_what_waits_elsewhere_and_here_only_what_one_does_not_see() {
     assert!(effects.contains(&Effect::Total { mentions: 2, rooms: 2 }));
     assert!(!here.give(Input::Tick).iter().any(|effect| matches!(effect, Effect::Total { .. })));
     here.give(Input::Attending(true));
-    here.give(Input::Pinned(false));
+    here.give(Input::Pinned(0, false));
     assert_eq!(here.total(), (2, 2), "one looks at older rows");
-    here.give(Input::Pinned(true));
+    here.give(Input::Pinned(0, true));
     here.give(Input::MarkUnread(99));
     assert_eq!(here.total(), (2, 2), "it was marked");
 }
@@ -186,7 +188,7 @@ fn the_title_counts_what_waits_elsewhere_and_here_only_what_one_does_not_see() {
 fn the_way_to_the_first_unread_row_shows_until_the_line_above_it_was_seen() {
     let mut far = here(80);
     assert_eq!(far.session.first_unread(), Some((21, 80)), "it is not loaded");
-    let asked = far.give(Input::GoTo(21));
+    let asked = far.give(Input::GoTo(0, 21));
     assert!(asked.iter().any(|effect| matches!(effect, Effect::Send(ClientFrame::Page { .. }))));
     far.give(Input::NewLine { above: false });
     assert_eq!(far.session.first_unread(), None);
@@ -195,7 +197,7 @@ fn the_way_to_the_first_unread_row_shows_until_the_line_above_it_was_seen() {
     assert_eq!(near.session.first_unread(), None, "it may be on the screen");
     near.give(Input::NewLine { above: true });
     assert_eq!(near.session.first_unread(), Some((71, 30)));
-    assert_eq!(near.give(Input::GoTo(71)), [Effect::Show(71)]);
+    assert_eq!(near.give(Input::GoTo(0, 71)), [Effect::Show(0, 71)]);
     near.give(Input::MarkRead(near.room));
     assert_eq!(near.session.first_unread(), None);
     assert_eq!(here(0).session.first_unread(), None);
@@ -223,7 +225,7 @@ fn the_way_to_what_was_missed_shows_over_a_fresh_window_until_it_is_gone_or_said
         assert!(told.contains(&Effect::Announce(words.into())), "{told:?}");
         assert_eq!(here.session.first_unread(), Some((101, 5_000)));
         if gone {
-            let asked = here.give(Input::GoTo(101));
+            let asked = here.give(Input::GoTo(0, 101));
             let [Effect::Send(ClientFrame::Page { req, .. })] = asked.as_slice() else { panic!("{asked:?}") };
             here.give(Input::Frame(ServerFrame::Page { req: *req, page: around }));
         } else {

@@ -81,7 +81,7 @@ async fn what_comes_after_a_removal_is_given_by_no_way_of_asking() {
     assert!(rooms::page(&node, guest, (general, 0), PageAt::Newest, 50, None).is_err());
     assert!(rooms::history(&node, guest, general, marker).is_err());
     assert!(rooms::pins(&node, guest, general).is_err());
-    assert!(beck::server::unread::mentions(&node, guest, None).unwrap().mentions.is_empty());
+    assert!(beck::server::unread::mentions(&node, guest, None).await.unwrap().mentions.is_empty());
     let asks = [
         json!({ "t": "page", "req": 1, "room": general, "at": "newest", "limit": 50 }),
         json!({ "t": "fetch", "req": 2, "room": general, "after": 0, "to": 500 }),

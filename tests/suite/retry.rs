@@ -64,7 +64,8 @@ async fn over_the_socket_a_post_whose_ack_is_lost_is_one_message_however_often_i
     let draft = |text| post(id, &room, text);
     assert_eq!(outcome(&mut client, draft("said otherwise")).await, refused("other_draft"));
     assert_eq!(outcome(&mut other, draft("said once")).await, refused("other_draft"));
-    let threaded = json!({ "t": "post", "id": id, "room": room, "text": "said once", "thread": id });
+    let threaded =
+        json!({ "t": "post", "id": id, "room": room, "text": "said once", "thread": { "to": id } });
     assert_eq!(outcome(&mut client, threaded).await, refused("other_draft"));
     assert_eq!(outcome(&mut client, draft("said once")).await, first);
     assert_eq!(texts_of(&mut client, &room, id).await, ["said once"]);

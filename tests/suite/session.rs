@@ -48,6 +48,7 @@ impl Here {
                 seq: 1,
                 lane: 0,
                 ordinal,
+                also: None,
                 version: 1,
                 text: Some("row".into()),
                 quote: None,
@@ -55,6 +56,7 @@ impl Here {
                 deleted: None,
                 pinned: None,
                 reactions: BTreeMap::new(),
+                answers: None,
             })
         };
         let as_of = self.session.current().unwrap().cursor();
@@ -235,7 +237,7 @@ fn what_was_never_sent_is_taken_back_at_once_and_what_was_sent_by_an_entry() {
     let (first, _) = here.write("never sent");
     let effects = here.handle(Input::Edit { id: first, void: ClientId::random() });
     let text = "never sent".to_owned();
-    assert_eq!(effects, [Effect::Forget(first), Effect::Compose(here.room, text)]);
+    assert_eq!(effects, [Effect::Forget(first), Effect::Compose(here.room.into(), text)]);
 
     let (second, _) = here.write("sent and cut");
     here.handle(Input::Opened);
@@ -257,7 +259,7 @@ fn what_was_never_sent_is_taken_back_at_once_and_what_was_sent_by_an_entry() {
     assert_eq!(late.session.waiting(), 0);
     // In time: it goes back into the composer.
     let effects = here.ack(void, Outcome::Stored { g: 10, seq: None, ordinal: None });
-    assert_eq!(effects, [Effect::Forget(second), Effect::Compose(here.room, "sent and cut".into())]);
+    assert_eq!(effects, [Effect::Forget(second), Effect::Compose(here.room.into(), "sent and cut".into())]);
     assert_eq!(here.echoes(), []);
 }
 
@@ -349,16 +351,16 @@ fn an_acknowledged_draft_is_looked_up_until_its_outcome_is_known() {
 fn the_text_of_a_composer_belongs_to_its_room_and_goes_with_the_sending() {
     let mut here = here();
     let (room, other) = (here.room, RoomId::random());
-    let typed = |text: &str| Input::Typed(room, text.into());
-    assert_eq!(here.handle(typed("half")), [Effect::KeepTyped(room, "half".into())]);
+    let typed = |text: &str| Input::Typed(room.into(), text.into());
+    assert_eq!(here.handle(typed("half")), [Effect::KeepTyped(room.into(), "half".into())]);
     assert_eq!(here.handle(typed("half")), [], "kept once");
     let offered =
         |effects: Vec<Effect>| effects.into_iter().any(|effect| matches!(effect, Effect::Offer(..)));
     assert!(!offered(here.handle(Input::Look { room: other, at: None })));
     let effects = here.handle(Input::Look { room, at: None });
-    assert!(effects.contains(&Effect::Offer(room, "half".into())));
+    assert!(effects.contains(&Effect::Offer(room.into(), "half".into())));
     let (_, effects) = here.write("half and whole");
-    assert!(effects.contains(&Effect::KeepTyped(room, String::new())));
+    assert!(effects.contains(&Effect::KeepTyped(room.into(), String::new())));
 }
 
 #[test]
@@ -432,11 +434,11 @@ fn a_page_that_was_asked_for_before_a_jump_tears_no_hole_into_the_new_window() {
         [ClientFrame::Page { req, .. }] => *req,
         _ => panic!("{effects:?}"),
     };
-    let jump = req(&here.handle(Input::GoTo(120)));
+    let jump = req(&here.handle(Input::GoTo(0, 120)));
     let page = |req, page| Input::Frame(ServerFrame::Page { req, page });
     here.handle(page(jump, middle));
-    let jump = req(&here.handle(Input::Newest));
-    let late = req(&here.handle(Input::Newer));
+    let jump = req(&here.handle(Input::Newest(0)));
+    let late = req(&here.handle(Input::Newer(0)));
     here.handle(page(jump, newest));
     here.handle(page(late, newer));
     let timeline = here.session.current().unwrap();
@@ -455,12 +457,12 @@ fn what_one_looks_for_while_there_is_no_connection_is_asked_for_when_there_is() 
         };
         sent(effects).iter().filter_map(page).collect::<Vec<_>>()
     };
-    let jump = asked(&here.handle(Input::GoTo(880)))[0].0;
+    let jump = asked(&here.handle(Input::GoTo(0, 880)))[0].0;
     let page = here.rows(851, 900);
     here.handle(Input::Frame(ServerFrame::Page { req: jump, page }));
 
     here.handle(Input::Closed(None));
-    assert_eq!(asked(&here.handle(Input::Older)), []);
+    assert_eq!(asked(&here.handle(Input::Older(0))), []);
     here.handle(Input::Opened);
     assert_eq!(asked(&here.welcome())[..], [(2, PageAt::Before(851))][..]);
     // Lost with the connection.
@@ -518,7 +520,7 @@ fn a_server_that_goes_says_when_to_come_back_and_what_was_read_meanwhile_is_told
     assert_eq!(here.handle(Input::Frame(ServerFrame::Moving { after_ms: 730 })), [Effect::Disconnect]);
     assert_eq!(here.handle(Input::Closed(None)), [Effect::Connect { after_ms: 730 }]);
     assert_eq!(here.session.status, Status::Moving);
-    assert_eq!(here.handle(Input::Seen(7)), []);
+    assert_eq!(here.handle(Input::Seen(0, 7)), []);
     here.handle(Input::Opened);
     let effects = here.welcome();
     let room = here.room;
@@ -531,10 +533,10 @@ fn a_draft_that_is_taken_back_after_its_room_was_left_stands_in_that_rooms_compo
     let mut here = here();
     let (room, other) = (here.room, RoomId::random());
     let (id, _) = here.write("first");
-    here.handle(Input::Typed(room, "second".into()));
+    here.handle(Input::Typed(room.into(), "second".into()));
     here.handle(Input::Look { room: other, at: None });
     let effects = here.handle(Input::Edit { id, void: ClientId::random() });
-    assert_eq!(effects, [Effect::Forget(id), Effect::KeepTyped(room, "first\nsecond".into())]);
+    assert_eq!(effects, [Effect::Forget(id), Effect::KeepTyped(room.into(), "first\nsecond".into())]);
 }
 
 #[test]

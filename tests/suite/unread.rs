@@ -5,7 +5,7 @@ use beck::client::{Effect, Input, Session};
 use beck::protocol::frame::{Draft, Role};
 use beck::protocol::{
     AccountId, ActDraft, ActValue, Badge, ClientFrame, ClientId, Kind, Outcome, Pointer, Raise, RoomId,
-    ServerFrame, Wanted,
+    ServerFrame,
 };
 use beck::server::broker::{Entry, Proposal};
 use beck::server::fold::AccountBody;
@@ -127,7 +127,7 @@ impl Room {
             read: pointer.ordinal,
             generation: pointer.generation,
             head: self.said.len() as u64,
-            wanted: Wanted::default(),
+            ..Badge::default()
         })
     }
 }
@@ -299,7 +299,7 @@ impl World {
                 self.give(device, Input::Look { room, at: None });
                 let head = self.devices[device].session.room(room).map_or(0, |room| room.badge.head);
                 let seen = self.below(head as usize + 2) as u64;
-                self.give(device, Input::Seen(seen.min(head)));
+                self.give(device, Input::Seen(0, seen.min(head)));
                 self.count("seen");
             }
             11 => {
@@ -487,7 +487,7 @@ async fn mentions_are_listed_newest_first_page_by_page_and_only_from_rooms_that_
     let mut before = None;
     let mut pages = 0;
     loop {
-        let page = unread::mentions(node, ann, before).unwrap();
+        let page = unread::mentions(node, ann, before).await.unwrap();
         pages += 1;
         texts.extend(page.mentions.iter().map(|mention| mention.row.text.clone().unwrap()));
         before = page.mentions.last().map(|last| last.g);
@@ -499,16 +499,16 @@ async fn mentions_are_listed_newest_first_page_by_page_and_only_from_rooms_that_
         texts.iter().map(|text| text.rsplit(' ').next().unwrap().parse().unwrap()).collect();
     assert_eq!(numbers, (0..70).rev().collect::<Vec<_>>());
     assert_eq!(pages, 3);
-    assert_eq!(unread::mentions(node, bob, None).unwrap().mentions.len(), 0, "nobody names oneself");
+    assert_eq!(unread::mentions(node, bob, None).await.unwrap().mentions.len(), 0, "nobody names oneself");
     // What is said in a room that one has left is nobody's to read.
     rooms::leave(node, ann, world.rooms[1]).await.unwrap();
-    let rest = unread::mentions(node, ann, None).unwrap().mentions;
+    let rest = unread::mentions(node, ann, None).await.unwrap().mentions;
     assert!(rest.len() == 30 && rest.iter().all(|mention| mention.room != world.rooms[1]), "{rest:?}");
     // @room names those who are there: who comes later was not meant.
     post(world.rooms[1], "@room while away".into()).await;
     post(world.rooms[1], "@ann while away".into()).await;
     rooms::join(node, ann, world.rooms[1]).await.unwrap();
-    let listed = unread::mentions(node, ann, None).unwrap().mentions;
+    let listed = unread::mentions(node, ann, None).await.unwrap().mentions;
     let texts: Vec<_> = listed.iter().filter_map(|mention| mention.row.text.as_deref()).collect();
     assert!(texts.contains(&"@ann while away") && !texts.contains(&"@room while away"), "{texts:?}");
     let badge = unread::badges(node, ann, [world.rooms[1]]).await.unwrap()[&world.rooms[1]];

@@ -1,11 +1,12 @@
 //! The browser's socket, clock, timers and storage. What Rust cannot reach well is in assets/device.js.
 
 use super::{Device, Socket, SocketEvent};
+use crate::client::Lane;
 use crate::client::engine::Intents;
 use crate::client::outbox::{Kept, Proposed};
 use crate::client::session::{Effect, Input, Notice, Permission, Probe};
 use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, RoomId, json};
+use crate::protocol::{ClientId, json};
 use crate::ui::dom;
 use futures::{Sink, StreamExt};
 use gloo_net::websocket::{Message, State, WebSocketError, futures::WebSocket};
@@ -61,9 +62,9 @@ impl WebDevice {
         storage().is_some_and(|storage| storage.set_item(&key, &json).is_ok())
     }
 
-    fn keep_typed(&self, room: RoomId, text: &str) {
+    fn keep_typed(&self, lane: Lane, text: &str) {
         let Some(storage) = storage() else { return };
-        let key = format!("{}{room}", self.typed_prefix());
+        let key = format!("{}{lane}", self.typed_prefix());
         let _ = if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, text) };
     }
 }
@@ -143,7 +144,7 @@ impl Device for WebDevice {
         let kept = kept_under(&self.outbox_prefix());
         let typed = kept_under(&self.typed_prefix()).into_iter();
         let typed: HashMap<_, _> =
-            typed.filter_map(|(room, text)| Some((room.parse().ok()?, text))).collect();
+            typed.filter_map(|(lane, text)| Some((lane.parse().ok()?, text))).collect();
         vec![
             Input::Drafts(typed),
             Input::Restore(kept.iter().filter_map(|(_, json)| parse_kept(json)).collect()),
@@ -162,12 +163,12 @@ impl Device for WebDevice {
                     let _ = storage.remove_item(&format!("{}{id}", self.outbox_prefix()));
                 }
             }
-            Effect::KeepTyped(room, text) => self.keep_typed(room, &text),
-            Effect::Offer(room, text) => wasm_bindgen_futures::spawn_local(async move {
+            Effect::KeepTyped(lane, text) => self.keep_typed(lane, &text),
+            Effect::Offer(lane, text) => wasm_bindgen_futures::spawn_local(async move {
                 script::picture().await;
-                dom::offer(&room.to_string(), &text);
+                dom::offer(&lane.to_string(), &text);
             }),
-            Effect::Compose(room, text) => dom::compose(&room.to_string(), &text),
+            Effect::Compose(lane, text) => dom::compose(&lane.to_string(), &text),
             Effect::Announce(text) => dom::announce(&text),
             Effect::Notify(Notice { room, ordinal, title, body }) => {
                 script::notify(room.as_str(), ordinal as f64, &title, &body);
@@ -175,9 +176,9 @@ impl Device for WebDevice {
             Effect::CloseNotices { room, to } => script::close_notices(room.as_str(), to as f64),
             Effect::NeverAsk => script::never_ask(),
             Effect::Total { mentions, rooms } => dom::total(mentions, rooms),
-            Effect::Show(ordinal) => wasm_bindgen_futures::spawn_local(async move {
+            Effect::Show(lane, ordinal) => wasm_bindgen_futures::spawn_local(async move {
                 script::picture().await;
-                dom::to_ordinal(ordinal);
+                dom::to_ordinal(lane, ordinal);
             }),
             Effect::Probe => {
                 let intents = self.intents.clone();

@@ -108,9 +108,7 @@ impl Session {
         // What was told to come again later.
         self.send_outbox(out);
         self.say_unsaid(out);
-        if let Some(room) = self.looking_at {
-            self.fill(room, out);
-        }
+        self.fill_all(out);
         self.ask_wanted(out);
     }
 
@@ -144,20 +142,22 @@ impl Session {
                 if let Some(room) = self.looking_at {
                     self.follow(room, out);
                 }
+                self.ask_thread(out);
                 self.refresh_mentions(out);
                 self.ask_wanted(out);
                 self.outbox.doubt_newest();
                 self.send_outbox(out);
             }
             ServerFrame::Subscribed { room, since, head } => self.subscribed(room, since, head),
-            ServerFrame::Reset { room, why, .. } => self.load_again(room, why, out),
+            ServerFrame::Reset { room, why, .. } => self.load_all_again(room, why, out),
             ServerFrame::Event { room, event } => self.event(room, &event, out),
             ServerFrame::Events { req, room, events } => {
                 self.asks.remove(&req);
                 for event in events {
                     self.event(room, &event, out);
                 }
-                self.fill(room, out);
+                self.fill(room.into(), out);
+                self.fill_all(out);
             }
             ServerFrame::Page { req, page } => self.page(req, &page, out),
             ServerFrame::Headers { req, headers, .. } => self.checked(req, &headers, out),
@@ -173,13 +173,13 @@ impl Session {
             }
             ServerFrame::History { req, versions, .. } => {
                 if let Some((_, Ask::History(of))) = self.asks.remove(&req) {
-                    self.wanted.retain(|ask| *ask != Ask::History(of));
+                    self.viewport.wanted.retain(|ask| *ask != Ask::History(of));
                     self.history = Some((of, versions));
                 }
             }
             ServerFrame::Pins { req, room, rows } => {
                 self.asks.remove(&req);
-                self.wanted.retain(|ask| *ask != Ask::Pins);
+                self.viewport.wanted.retain(|ask| *ask != Ask::Pins);
                 self.introduce(rows.iter().map(|row| (row.author, row.text.as_deref())), out);
                 self.pins.insert(room, rows);
             }
@@ -190,6 +190,8 @@ impl Session {
             ServerFrame::Room { room } => self.put_room(room, false),
             ServerFrame::Left { room } => {
                 self.timelines.remove(&room);
+                self.thread.take_if(|open| open.at.room == room);
+                self.threads.remove(&room);
                 self.marks.remove(&room);
                 self.forget_reading(room);
                 if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
@@ -207,6 +209,8 @@ impl Session {
                 self.come_back = Some(after_ms);
                 out.push(Effect::Disconnect);
             }
+            ServerFrame::Thread { req, room, thread } => self.thread_came(req, room, thread, out),
+            ServerFrame::Threads { room, threads } => self.threads_came(room, threads, out),
             ServerFrame::Unknown => {}
         }
     }
@@ -216,7 +220,7 @@ impl Session {
         for (room, head) in positions {
             let Some(timeline) = self.timelines.get(&room) else { continue };
             if !timeline.agrees_with(&head) {
-                self.load_again(room, crate::protocol::frame::ResetReason::Rewritten, out);
+                self.load_all_again(room, crate::protocol::frame::ResetReason::Rewritten, out);
             } else if head.seq > timeline.cursor().seq && !self.lagging.insert(room) {
                 // Behind at two beats in a row: the socket lost something.
                 self.lagging.remove(&room);

@@ -1,5 +1,6 @@
 //! What happens to a session, and what it asks its driver to do.
 
+use crate::client::Lane;
 use crate::client::outbox::Kept;
 use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{ClientFrame, ClientId, RoomId, ServerFrame, Wanted};
@@ -58,6 +59,8 @@ pub enum Input {
         room: RoomId,
         at: Option<u64>,
     },
+    /// A thread of the looked-at room stands beside it, at one of its answers; none does.
+    LookAtThread(Option<(u64, Option<u64>)>),
     /// Nothing is looked at.
     LookAway,
     /// The list of what names me is looked at.
@@ -68,12 +71,12 @@ pub enum Input {
     Write(Draft),
     /// Done to a message by the person.
     Act(ActDraft),
-    /// Text that stands in the composer of a room and was not sent.
-    Typed(RoomId, String),
+    /// Text that stands in the composer of a lane and was not sent.
+    Typed(Lane, String),
     /// What earlier pages and other tabs left in the outbox.
     Restore(Vec<Kept>),
     /// Drafts of the composers.
-    Drafts(HashMap<RoomId, String>),
+    Drafts(HashMap<Lane, String>),
     /// Another tab added a draft to the outbox, or changed it.
     Shared(Kept),
     /// Another tab took a draft out of the outbox.
@@ -94,16 +97,21 @@ pub enum Input {
     },
     /// An old or lost draft is to be sent all the same.
     SendNow(ClientId),
-    Older,
-    Newer,
-    /// Back to the newest rows.
-    Newest,
-    /// To one row of the looked-at room.
-    GoTo(u64),
-    /// Whether the newest row is in view.
-    Pinned(bool),
-    /// This ordinal of the looked-at room was seen.
-    Seen(u64),
+    /// In a lane of the looked-at room, 0 or that of the thread beside it: what stands above.
+    Older(u64),
+    Newer(u64),
+    /// Back to the newest rows of a lane.
+    Newest(u64),
+    /// To one row of a lane.
+    GoTo(u64, u64),
+    /// Whether the newest row of a lane is in view.
+    Pinned(u64, bool),
+    /// This ordinal of a lane was seen.
+    Seen(u64, u64),
+    /// To follow the thread that stands beside the room, or not.
+    Follow(bool),
+    /// The threads of the looked-at room that one follows.
+    Threads,
     /// The line above what is new is on the screen, or stands above it.
     NewLine {
         above: bool,
@@ -159,11 +167,11 @@ pub enum Effect {
     Keep(Kept),
     Forget(ClientId),
     /// Keep what stands in a composer; nothing, if empty.
-    KeepTyped(RoomId, String),
+    KeepTyped(Lane, String),
     /// Put a text into the composer, unless something stands there.
-    Offer(RoomId, String),
+    Offer(Lane, String),
     /// Put a text into the composer, before what stands there.
-    Compose(RoomId, String),
+    Compose(Lane, String),
     /// Say in the title and the favicon how much waits: mentions, and rooms with something unread.
     Total {
         mentions: u32,
@@ -177,8 +185,8 @@ pub enum Effect {
     },
     /// Keep that nobody wants to be asked about notifications.
     NeverAsk,
-    /// Bring a row into view.
-    Show(u64),
+    /// Bring a row of a lane into view.
+    Show(u64, u64),
     /// Say a foreign message to a screen reader.
     Announce(String),
 }

@@ -12,22 +12,27 @@ mod presence;
 mod reading;
 mod rooms;
 mod sending;
+mod threads;
 mod window;
 
 pub use check::{Check, CheckState};
 pub use input::{Effect, Input, Notice, Permission, Probe};
 pub use reading::{Marked, MarkedAs};
+pub use threads::OpenThread;
 
+use super::Lane;
 use super::outbox::Outbox;
 use crate::api::Boot;
 use crate::protocol::frame::{Person, RoomInfo, Version};
-use crate::protocol::{AccountId, ClientFrame, ClientId, Mentions, Pointer, RoomId, Row, Seen, ServerFrame};
+use crate::protocol::{
+    AccountId, ClientFrame, ClientId, Mentions, Pointer, RoomId, Row, Seen, ServerFrame, Thread,
+};
 use crate::timeline::{Mark, Timeline};
 use notices::Notices;
 use reading::Entered;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use window::Ask;
+use window::{Ask, Viewport};
 
 /// Whether what is shown follows the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +67,20 @@ pub struct Session {
     /// Lines between messages, by room.
     pub marks: HashMap<RoomId, Vec<Mark>>,
     pub outbox: Outbox,
-    /// Texts that stand in composers, by room.
-    pub typed: HashMap<RoomId, String>,
+    /// Texts that stand in composers.
+    pub typed: HashMap<Lane, String>,
     /// Drafts are kept in this tab only: the browser keeps nothing, or has no room.
     pub not_kept: bool,
     /// The texts that a message had, as last asked for.
     pub history: Option<(ClientId, Vec<Version>)>,
     /// Pinned messages of the rooms that they were asked for, newest first.
     pub pins: HashMap<RoomId, Vec<Arc<Row>>>,
+    /// The thread that stands beside the looked-at room.
+    pub thread: Option<OpenThread>,
+    /// The threads that I follow, of the rooms that they were asked for; the newest answer first.
+    pub threads: HashMap<RoomId, Vec<Thread>>,
+    /// Rooms that were marked as read, until it is known which of their threads are not.
+    threads_to_read: HashSet<RoomId>,
     /// Who is in a room, of the rooms whose people were listed.
     pub members: HashMap<RoomId, Vec<Person>>,
     presence: HashMap<AccountId, Seen>,
@@ -89,9 +100,9 @@ pub struct Session {
     pub marked: Option<Marked>,
     /// Where each room stood when it was subscribed and how far it had to come, until it has.
     catching: HashMap<RoomId, (u64, u64)>,
-    asks: BTreeMap<u64, (RoomId, Ask)>,
-    /// What the one who looks is to see of the looked-at room and does not have yet.
-    wanted: Vec<Ask>,
+    asks: BTreeMap<u64, (Lane, Ask)>,
+    /// What is seen of the looked-at room.
+    viewport: Viewport,
     next_req: u64,
     tries: u32,
     /// When the server said that it goes: milliseconds until it wants to be asked again.
@@ -105,14 +116,10 @@ pub struct Session {
     attending: bool,
     /// The newest ordinal of the looked-at room when nobody was looking any more.
     left_at: Option<u64>,
-    /// The newest ordinal of the looked-at room when its newest row went out of view.
-    unpinned_at: Option<u64>,
-    /// A row to show as soon as it is loaded.
-    go_to: Option<u64>,
     /// The newest ordinal that was seen here, by room.
     seen: HashMap<RoomId, u64>,
     /// Read pointers that the server may not have got.
-    unsaid: HashMap<RoomId, Pointer>,
+    unsaid: HashMap<Lane, Pointer>,
     /// The looked-at room was marked as unread: what is on the screen does not count as read until one comes back.
     held: Option<RoomId>,
     entered: Option<Entered>,
@@ -149,6 +156,9 @@ impl Session {
             not_kept: false,
             history: None,
             pins: HashMap::new(),
+            thread: None,
+            threads: HashMap::new(),
+            threads_to_read: HashSet::new(),
             members: HashMap::new(),
             presence: HashMap::new(),
             typing: HashMap::new(),
@@ -162,7 +172,7 @@ impl Session {
             marked: None,
             catching: HashMap::new(),
             asks: BTreeMap::new(),
-            wanted: Vec::new(),
+            viewport: Viewport::default(),
             next_req: 1,
             tries: 0,
             come_back: None,
@@ -173,8 +183,6 @@ impl Session {
             sender: true,
             attending: true,
             left_at: None,
-            unpinned_at: None,
-            go_to: None,
             seen: HashMap::new(),
             unsaid: HashMap::new(),
             held: None,
@@ -191,6 +199,9 @@ impl Session {
             session.timelines.insert(page.room, Timeline::from_page(page));
             session.looking_at = Some(page.room);
             session.mark_unread(page.room);
+        }
+        if let Some((thread, page)) = &boot.thread {
+            session.thread = Some(OpenThread::of_page(thread, page));
         }
         Some(session)
     }
@@ -226,14 +237,15 @@ impl Session {
     }
 
     /// Whether rows before the window are on their way; the same for rows after it.
-    pub fn is_loading(&self, room: RoomId) -> (bool, bool) {
-        let asked = |ask| self.asks.values().any(|asked| *asked == (room, ask));
+    pub fn is_loading(&self, lane: Lane) -> (bool, bool) {
+        let asked = |ask| self.asks.values().any(|asked| *asked == (lane, ask));
         (asked(Ask::Older), asked(Ask::Newer) || asked(Ask::Jump))
     }
 
-    /// Messages that came below since the newest row went out of view.
-    pub fn new_below(&self) -> u64 {
-        match (self.unpinned_at, self.current()) {
+    /// Messages that came below in a lane since its newest row went out of view.
+    pub fn new_below(&self, lane: Lane) -> u64 {
+        let unpinned_at = self.viewport(lane).and_then(|viewport| viewport.unpinned_at);
+        match (unpinned_at, self.timeline(lane)) {
             (Some(at), Some(timeline)) => timeline.head().saturating_sub(at),
             _ => 0,
         }
@@ -270,10 +282,11 @@ impl Session {
                 }
             }
             Input::Look { room, at } => self.look(room, at, &mut out),
+            Input::LookAtThread(at) => self.look_at_thread(at, &mut out),
             Input::LookAway => self.look_away(&mut out),
             Input::Write(draft) => self.write(draft, &mut out),
             Input::Act(act) => self.act(act, &mut out),
-            Input::Typed(room, text) => self.type_in(room, text, &mut out),
+            Input::Typed(lane, text) => self.type_in(lane, text, &mut out),
             Input::Restore(kept) => {
                 kept.into_iter().for_each(|kept| self.put(kept));
                 self.purge(&mut out);
@@ -289,10 +302,7 @@ impl Session {
             }
             Input::Gone(id) => {
                 self.outbox.remove(id);
-                for timeline in self.timelines.values_mut() {
-                    timeline.drop_echo(id);
-                    timeline.drop_act(id);
-                }
+                self.drop_echoes(id);
                 self.send_outbox(&mut out);
             }
             Input::Sender(sender) => {
@@ -303,15 +313,15 @@ impl Session {
             Input::Edit { id, void } => self.take_back(id, void, true, &mut out),
             Input::Discard { id, void } => self.take_back(id, void, false, &mut out),
             Input::SendNow(id) => self.send_now(id, &mut out),
-            Input::Older => self.want(Ask::Older, &mut out),
-            Input::Newer => self.want(Ask::Newer, &mut out),
-            Input::Newest => self.want(Ask::Jump, &mut out),
-            Input::GoTo(ordinal) => self.go_to(ordinal, &mut out),
-            Input::Pinned(pinned) => {
-                let head = self.current().map(Timeline::head);
-                self.unpinned_at = if pinned { None } else { self.unpinned_at.or(head) };
-            }
-            Input::Seen(ordinal) => self.saw(ordinal, &mut out),
+            Input::Older(lane) => self.want(lane, Ask::Older, &mut out),
+            Input::Newer(lane) => self.want(lane, Ask::Newer, &mut out),
+            Input::Newest(lane) => self.want(lane, Ask::Jump, &mut out),
+            Input::GoTo(lane, ordinal) => self.go_to(lane, ordinal, &mut out),
+            Input::Pinned(lane, pinned) => self.pin(lane, pinned),
+            Input::Seen(0, ordinal) => self.saw(ordinal, &mut out),
+            Input::Seen(lane, ordinal) => self.saw_answer(lane, ordinal, &mut out),
+            Input::Follow(on) => self.follow_thread(on, &mut out),
+            Input::Threads => self.ask_threads(&mut out),
             Input::LookAtMentions => self.look_at_mentions(&mut out),
             Input::OlderMentions => self.older_mentions(&mut out),
             Input::Want(room, wanted) => self.want_of(room, wanted, &mut out),
@@ -329,7 +339,7 @@ impl Session {
             Input::DropUndo => self.marked = None,
             Input::Check => self.begin_check(&mut out),
             Input::History(of) => self.ask_history(of, &mut out),
-            Input::Pins => self.want(Ask::Pins, &mut out),
+            Input::Pins => self.want(0, Ask::Pins, &mut out),
         }
         let total = self.total();
         if std::mem::replace(&mut self.shown_total, total) != total {
@@ -347,11 +357,12 @@ impl Session {
         marks.push(mark);
     }
 
-    /// What was left in the composer of the looked-at room.
+    /// What was left in the composers of the looked-at room and of the thread beside it.
     fn offer(&self, out: &mut Vec<Effect>) {
-        if let Some((room, text)) = self.looking_at.and_then(|room| Some((room, self.typed.get(&room)?))) {
-            out.push(Effect::Offer(room, text.clone()));
-        }
+        let lanes =
+            self.looking_at.map(Lane::from).into_iter().chain(self.thread.as_ref().map(|open| open.at));
+        let left = lanes.filter_map(|lane| Some((lane, self.typed.get(&lane)?.clone())));
+        out.extend(left.map(|(lane, text)| Effect::Offer(lane, text)));
     }
 
     /// Nobody looks, or somebody looks again: what comes meanwhile gets a line above it.

@@ -1,6 +1,7 @@
 //! How far one has read: what was seen, and what is marked by hand.
 
 use super::{Effect, Session, Status};
+use crate::client::Lane;
 use crate::protocol::frame::RoomInfo;
 use crate::protocol::{Badge, ClientFrame, Pointer, Raise, RoomId, bounds};
 use crate::timeline::{Mark, MarkKind};
@@ -22,6 +23,8 @@ pub struct Marked {
     pub what: MarkedAs,
     /// Where the pointers stood, and what was unread then.
     pub before: Vec<(RoomId, Badge)>,
+    /// Where those of threads stood.
+    pub(super) threads: Vec<(Lane, Pointer)>,
     at: i64,
 }
 
@@ -35,7 +38,7 @@ impl Session {
     /// How far one has read in a room: what the server knows, or what it does not know yet.
     pub fn read_to(&self, room: RoomId) -> Pointer {
         let known = self.room(room).map(|info| info.badge.pointer()).unwrap_or_default();
-        self.unsaid.get(&room).copied().unwrap_or_default().max(known)
+        self.unsaid.get(&room.into()).copied().unwrap_or_default().max(known)
     }
 
     /// What is unread in a room for one who looks at it as now: nothing, where it is being read.
@@ -48,7 +51,7 @@ impl Session {
 
     /// Whether what comes in a room is seen as it comes.
     pub(super) fn is_reading(&self, room: RoomId) -> bool {
-        self.looking_at == Some(room) && self.attending && self.unpinned_at.is_none()
+        self.looking_at == Some(room) && self.attending && self.viewport.unpinned_at.is_none()
     }
 
     /// Mentions, and rooms with something unread, over all rooms.
@@ -56,8 +59,9 @@ impl Session {
         let badges =
             self.rooms.iter().filter(|room| room.joined && !room.archived).map(|room| self.badge(room));
         badges.fold((0, 0), |(mentions, rooms), badge| {
-            let counts = badge.unread > 0 && (!badge.wanted.muted || badge.mentions > 0);
-            (mentions + badge.mentions, rooms + u32::from(counts))
+            let named = badge.all_mentions();
+            let counts = badge.all_unread() > 0 && (!badge.wanted.muted || named > 0);
+            (mentions + named, rooms + u32::from(counts))
         })
     }
 
@@ -101,21 +105,22 @@ impl Session {
         *seen = ordinal.max(*seen);
         let Pointer { generation, ordinal: read } = self.read_to(room);
         if ordinal > read && self.held != Some(room) {
-            self.raise(vec![(room, Pointer { generation, ordinal })], out);
+            self.raise(vec![(room.into(), Pointer { generation, ordinal })], out);
         }
     }
 
     /// Tells the server how far one has read, now or when there is a connection.
-    fn raise(&mut self, pointers: Vec<(RoomId, Pointer)>, out: &mut Vec<Effect>) {
+    pub(super) fn raise(&mut self, pointers: Vec<(Lane, Pointer)>, out: &mut Vec<Effect>) {
         self.unsaid.extend(pointers.iter().copied());
         self.say_read(pointers, out);
     }
 
-    fn say_read(&self, pointers: Vec<(RoomId, Pointer)>, out: &mut Vec<Effect>) {
+    fn say_read(&self, pointers: Vec<(Lane, Pointer)>, out: &mut Vec<Effect>) {
         if self.status != Status::Live {
             return;
         }
-        let raise = |(room, pointer): &(RoomId, Pointer)| Raise { room: *room, lane: 0, pointer: *pointer };
+        let raise =
+            |(at, pointer): &(Lane, Pointer)| Raise { room: at.room, lane: at.lane, pointer: *pointer };
         match pointers.as_slice() {
             [] => {}
             [one] => out.push(Effect::Send(ClientFrame::Read(raise(one)))),
@@ -130,11 +135,11 @@ impl Session {
     /// What the server may not have got is said again.
     pub(super) fn say_unsaid(&mut self, out: &mut Vec<Effect>) {
         let rooms = &self.rooms;
-        self.unsaid.retain(|room, pointer| {
-            let known = rooms.iter().find(|known| known.id == *room && known.joined);
-            known.is_some_and(|known| known.badge.pointer() < *pointer)
+        self.unsaid.retain(|at, pointer| {
+            let known = rooms.iter().find(|known| known.id == at.room && known.joined);
+            known.is_some_and(|known| at.lane != 0 || known.badge.pointer() < *pointer)
         });
-        self.say_read(self.unsaid.iter().map(|(room, pointer)| (*room, *pointer)).collect(), out);
+        self.say_read(self.unsaid.iter().map(|(at, pointer)| (*at, *pointer)).collect(), out);
     }
 
     pub(super) fn badge_came(&mut self, room: RoomId, badge: Badge, out: &mut Vec<Effect>) {
@@ -145,8 +150,10 @@ impl Session {
             self.held = Some(room);
         }
         let before = std::mem::replace(&mut info.badge, badge);
-        if self.unsaid.get(&room).is_some_and(|unsaid| *unsaid <= badge.pointer()) {
-            self.unsaid.remove(&room);
+        // What was read of a thread is answered with the room's badge.
+        self.unsaid.retain(|at, unsaid| at.room != room || (at.lane == 0 && *unsaid > badge.pointer()));
+        if before.threads != badge.threads {
+            self.refresh_threads(room, out);
         }
         if before.mentions != badge.mentions {
             self.refresh_mentions(out);
@@ -173,14 +180,17 @@ impl Session {
             self.entered = None;
         }
         let head = |room: &RoomId| {
-            let info = self.room(*room).filter(|info| info.joined && info.badge.unread > 0)?;
+            let info = self.room(*room).filter(|info| info.joined && info.badge.all_unread() > 0)?;
             let loaded = self.timelines.get(room).map_or(0, |timeline| timeline.head());
             Some((*room, info.badge.head.max(loaded), Some(0)))
         };
         let heads: Vec<_> = rooms.iter().filter_map(head).collect();
-        if !heads.is_empty() {
-            self.mark(MarkedAs::Read, heads, out);
+        if heads.is_empty() {
+            return;
         }
+        let rooms: Vec<_> = heads.iter().map(|(room, ..)| *room).collect();
+        self.mark(MarkedAs::Read, heads, out);
+        rooms.into_iter().for_each(|room| self.read_threads(room, out));
     }
 
     fn mark(&mut self, what: MarkedAs, to: Vec<(RoomId, u64, Option<u32>)>, out: &mut Vec<Effect>) {
@@ -190,7 +200,7 @@ impl Session {
         };
         let before: Vec<_> = to.iter().filter_map(|(room, ..)| before(*room)).collect();
         self.set_read(to, out);
-        self.marked = Some(Marked { what, before, at: self.now });
+        self.marked = Some(Marked { what, before, threads: Vec::new(), at: self.now });
     }
 
     /// Begins a new generation of these pointers. What is unread then is shown at once and corrected by the server.
@@ -198,7 +208,7 @@ impl Session {
         let mut pointers = Vec::new();
         for (room, ordinal, unread) in to {
             let before = self.read_to(room);
-            pointers.push((room, Pointer { generation: before.generation + 1, ordinal }));
+            pointers.push((room.into(), Pointer { generation: before.generation + 1, ordinal }));
             let back = ordinal < before.ordinal.max(self.seen.get(&room).copied().unwrap_or(0));
             if self.looking_at == Some(room) {
                 (self.held, self.entered) = (back.then_some(room), None);
@@ -220,11 +230,15 @@ impl Session {
         }
         let back = marked.before.iter().map(|(room, badge)| (*room, badge.read, Some(badge.unread)));
         self.set_read(back.collect(), out);
+        // The mark was one generation, to take it back is another.
+        let again =
+            |(at, read): &(Lane, Pointer)| (*at, Pointer { generation: read.generation + 2, ..*read });
+        self.raise(marked.threads.iter().map(again).collect(), out);
     }
 
     /// Another stay in the room has a pointer of its own.
     pub(super) fn forget_reading(&mut self, room: RoomId) {
-        self.unsaid.remove(&room);
+        self.unsaid.retain(|at, _| at.room != room);
         self.held.take_if(|held| *held == room);
         if let Some(marked) = &mut self.marked {
             marked.before.retain(|(of, _)| *of != room);

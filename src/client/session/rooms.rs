@@ -2,6 +2,7 @@
 
 use super::window::{Ask, cut};
 use super::{Effect, Session, Status};
+use crate::client::Lane;
 use crate::protocol::frame::{ResetReason, RoomInfo};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId,
@@ -14,7 +15,7 @@ use std::sync::Arc;
 const KEPT_ROOMS: usize = 8;
 
 /// The text that an event writes.
-fn text_of(event: &Event) -> Option<&str> {
+pub(super) fn text_of(event: &Event) -> Option<&str> {
     match event.body.as_ref()? {
         EventBody::Message(body) => Some(&body.text),
         EventBody::Act(ActBody { value: ActValue::Text(text) | ActValue::Restored { restored: text } }) => {
@@ -28,7 +29,7 @@ impl Session {
     pub(super) fn look(&mut self, room: RoomId, at: Option<u64>, out: &mut Vec<Effect>) {
         if self.looking_at == Some(room) && self.timelines.contains_key(&room) {
             if let Some(ordinal) = at {
-                self.go_to(ordinal, out);
+                self.go_to(0, ordinal, out);
             }
             return;
         }
@@ -36,7 +37,7 @@ impl Session {
         self.list_people(None, out);
         self.at_mentions = false;
         self.looking_at = Some(room);
-        self.go_to = at;
+        self.viewport.go_to = at;
         self.offer(out);
         self.mark_unread(room);
         while self.timelines.len() > KEPT_ROOMS {
@@ -56,9 +57,9 @@ impl Session {
 
     /// The room that was looked at is no longer followed; its rows stay for when one comes back.
     fn unfollow(&mut self, out: &mut Vec<Effect>) {
-        (self.unpinned_at, self.left_at, self.go_to, self.check) = (None, None, None, None);
-        (self.held, self.entered) = (None, None);
-        self.wanted.clear();
+        self.look_at_thread(None, out);
+        self.viewport = Default::default();
+        (self.left_at, self.check, self.held, self.entered) = (None, None, None, None);
         if let Some(room) = self.looking_at
             && self.status == Status::Live
         {
@@ -76,27 +77,28 @@ impl Session {
             Some(timeline) => {
                 let since = Some(timeline.cursor());
                 out.push(Effect::Send(ClientFrame::Subscribe { room, since }));
-                if let Some(ordinal) = self.go_to.take() {
-                    self.go_to(ordinal, out);
+                if let Some(ordinal) = self.viewport.go_to.take() {
+                    self.go_to(0, ordinal, out);
                 }
             }
             None => {
-                let at = self.go_to.map_or(PageAt::Newest, PageAt::Around);
-                self.ask(room, Ask::First, at, out);
+                let at = self.viewport.go_to.map_or(PageAt::Newest, PageAt::Around);
+                self.ask(room.into(), Ask::First, at, out);
             }
         }
     }
 
     pub(super) fn ask_history(&mut self, of: ClientId, out: &mut Vec<Effect>) {
         self.history = None;
-        self.wanted.retain(|ask| !matches!(ask, Ask::History(_)));
-        self.want(Ask::History(of), out);
+        self.viewport.wanted.retain(|ask| !matches!(ask, Ask::History(_)));
+        self.want(0, Ask::History(of), out);
     }
 
     pub(super) fn event(&mut self, room: RoomId, event: &Arc<Event>, out: &mut Vec<Effect>) {
         let mine = event.header.author == self.me.id;
         let looked_at = self.looking_at == Some(room);
-        let scrolled_up = looked_at && self.unpinned_at.is_some();
+        let scrolled_up = looked_at && self.viewport.unpinned_at.is_some();
+        self.answer(room, event, out);
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         match timeline.apply(event) {
             Applied::Advanced => {
@@ -104,7 +106,7 @@ impl Session {
                 self.caught_up(room);
                 // Pinned, deleted or edited: a list that was loaded says so.
                 if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {
-                    self.want(Ask::Pins, out);
+                    self.want(0, Ask::Pins, out);
                 }
                 self.introduce([(event.header.author, text_of(event))], out);
                 if event.ordinal.is_some() {
@@ -119,8 +121,8 @@ impl Session {
                 }
             }
             Applied::Old => {}
-            Applied::Ahead { .. } => self.fill(room, out),
-            Applied::Rewritten => self.load_again(room, ResetReason::Rewritten, out),
+            Applied::Ahead { .. } => self.fill(room.into(), out),
+            Applied::Rewritten => self.load_again(room.into(), ResetReason::Rewritten, out),
         }
     }
 
@@ -157,7 +159,7 @@ impl Session {
         }
     }
 
-    fn announce(&self, event: &Event, out: &mut Vec<Effect>) {
+    pub(super) fn announce(&self, event: &Event, out: &mut Vec<Effect>) {
         if let Some(EventBody::Message(body)) = &event.body {
             let name = self.people.get(&event.header.author).map_or("Someone", |person| &person.name);
             out.push(Effect::Announce(format!("{name}: {}", plain(&body.text))));
@@ -188,11 +190,14 @@ impl Session {
         }
     }
 
-    /// As [`Session::introduce`], for the loaded rows of a room.
-    pub(super) fn introduce_rows(&mut self, room: RoomId, out: &mut Vec<Effect>) {
-        let rows: Vec<_> = self.timelines.get(&room).into_iter().flat_map(Timeline::rows).cloned().collect();
+    /// As [`Session::introduce`], for the loaded rows of a lane.
+    pub(super) fn introduce_rows(&mut self, lane: Lane, out: &mut Vec<Effect>) {
+        let rows: Vec<_> = self.timeline(lane).into_iter().flat_map(Timeline::rows).cloned().collect();
         let said = rows.iter().map(|row| (row.author, row.text.as_deref()));
-        let others = rows.iter().flat_map(|row| row.reactions.values().flatten().chain(&row.pinned));
+        let others = rows.iter().flat_map(|row| {
+            let answerers = row.answers.iter().flat_map(|answers| &answers.by);
+            row.reactions.values().flatten().chain(&row.pinned).chain(answerers)
+        });
         self.introduce(said.chain(others.map(|id| (*id, None))), out);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::window::Ask;
 use super::{Effect, Session, Status};
+use crate::client::Lane;
 use crate::client::outbox::{Kept, KeptState, Out, Proposed};
 use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{ClientFrame, ClientId, ErrorCode, Outcome, Refusal, RoomId};
@@ -9,10 +10,11 @@ use crate::timeline::{ActEcho, ActState, Echo};
 
 impl Session {
     pub(super) fn write(&mut self, draft: Draft, out: &mut Vec<Effect>) {
-        self.type_in(draft.room, String::new(), out);
-        // Whoever writes sees it, from wherever in the room.
-        if self.looking_at == Some(draft.room) {
-            self.want(Ask::Jump, out);
+        let at = self.lane_of(&draft).unwrap_or(draft.room.into());
+        self.type_in(at, String::new(), out);
+        // Whoever writes sees it, from wherever in the lane.
+        if self.looking_at == Some(at.room) {
+            self.want(at.lane, Ask::Jump, out);
         }
         self.propose(Proposed::Message(draft), out);
     }
@@ -36,15 +38,17 @@ impl Session {
         self.send_outbox(out);
     }
 
-    pub(super) fn type_in(&mut self, room: RoomId, text: String, out: &mut Vec<Effect>) {
+    pub(super) fn type_in(&mut self, at: Lane, text: String, out: &mut Vec<Effect>) {
         let before = if text.is_empty() {
-            self.typed.remove(&room).unwrap_or_default()
+            self.typed.remove(&at).unwrap_or_default()
         } else {
-            self.typed.insert(room, text.clone()).unwrap_or_default()
+            self.typed.insert(at, text.clone()).unwrap_or_default()
         };
         if before != text {
-            self.say_typing(room, !text.is_empty(), out);
-            out.push(Effect::KeepTyped(room, text));
+            if at.lane == 0 {
+                self.say_typing(at.room, !text.is_empty(), out);
+            }
+            out.push(Effect::KeepTyped(at, text));
         }
     }
 
@@ -54,31 +58,48 @@ impl Session {
         self.outbox.put(kept);
         if let Some(kept) = self.outbox.get(id)
             && let KeptState::Stored { seq, .. } = kept.state
-            && let Some(timeline) = self.timelines.get_mut(&room)
         {
-            timeline.answered(id, Outcome::Stored { g: 0, seq: Some(seq), ordinal: None });
+            let outcome = Outcome::Stored { g: 0, seq: Some(seq), ordinal: None };
+            self.timelines_of(room).for_each(|timeline| timeline.answered(id, outcome));
         }
         self.show_echo(id);
     }
 
     /// Brings a draft's line in its room up to date.
     pub(super) fn show_echo(&mut self, id: ClientId) {
-        let Some(kept) = self.outbox.get(id) else { return };
-        let Some(timeline) = self.timelines.get_mut(&kept.room()) else { return };
-        match &kept.draft {
-            Proposed::Message(draft) => {
-                if let Some(state) = kept.shown(self.outbox.is_under_way(id)) {
-                    timeline.echo(Echo { draft: draft.clone(), at: kept.at, state: state.clone() });
-                    timeline.mark(id, state);
-                }
-            }
-            Proposed::Act(act) => {
-                let state = match &kept.state {
-                    KeptState::Stored { seq, .. } => ActState::Stored { seq: *seq },
-                    KeptState::NotSent { why } => ActState::Failed { why: why.clone() },
+        let Some(Kept { draft, at, state, .. }) = self.outbox.get(id) else { return };
+        let (draft, at, state) = (draft.clone(), *at, state.clone());
+        let shown = self.outbox.get(id).and_then(|kept| kept.shown(self.outbox.is_under_way(id)));
+        match (draft, shown) {
+            (Proposed::Message(draft), Some(state)) => self.show_draft(Echo { draft, at, state }),
+            (Proposed::Message(_), None) => {}
+            (Proposed::Act(act), _) => {
+                let state = match state {
+                    KeptState::Stored { seq, .. } => ActState::Stored { seq },
+                    KeptState::NotSent { why } => ActState::Failed { why },
                     _ => ActState::Waiting,
                 };
-                timeline.echo_act(ActEcho { act: act.clone(), by: self.me.id, at: kept.at, state });
+                let echo = ActEcho { act, by: self.me.id, at, state };
+                self.timelines_of(echo.act.room).for_each(|timeline| timeline.echo_act(echo.clone()));
+            }
+        }
+    }
+
+    /// In the lanes where it is to stand. An answer that needs its author is also shown in the room while its thread is
+    /// not open: nobody else would find it.
+    fn show_draft(&mut self, echo: Echo) {
+        let (room, id) = (echo.draft.room, echo.draft.id);
+        let answer = echo.draft.thread;
+        let open = self.thread.as_ref().filter(|open| open.at.room == room && answer.is_some());
+        let here = open.is_some_and(|open| open.root().map(|root| root.id) == answer.map(|answer| answer.to));
+        let in_room = answer.is_none_or(|answer| answer.also || (echo.needs_author() && !here));
+        for timeline in self.timelines_of(room) {
+            let stands = if timeline.lane() == 0 { in_room } else { here };
+            if stands {
+                timeline.echo(echo.clone());
+                timeline.mark(id, echo.state.clone());
+            } else {
+                timeline.drop_echo(id);
             }
         }
     }
@@ -92,7 +113,7 @@ impl Session {
     pub(super) fn order_echoes(&mut self, room: RoomId) {
         let waiting = self.outbox.in_room(room).filter(|kept| !kept.is_stored());
         let waiting: Vec<_> = waiting.map(Kept::id).collect();
-        if let Some(timeline) = self.timelines.get_mut(&room) {
+        for timeline in self.timelines_of(room) {
             waiting.iter().for_each(|id| timeline.drop_echo(*id));
         }
         waiting.into_iter().for_each(|id| self.show_echo(id));
@@ -143,23 +164,30 @@ impl Session {
 
     fn drop_draft(&mut self, id: ClientId, out: &mut Vec<Effect>) -> Option<Kept> {
         let kept = self.outbox.remove(id)?;
-        for timeline in self.timelines.values_mut() {
-            timeline.drop_echo(id);
-            timeline.drop_act(id);
-        }
+        self.drop_echoes(id);
         out.push(Effect::Forget(id));
         Some(kept)
     }
 
+    pub(super) fn drop_echoes(&mut self, id: ClientId) {
+        let thread = self.thread.as_mut().and_then(|open| open.timeline.as_mut());
+        for timeline in self.timelines.values_mut().chain(thread) {
+            timeline.drop_echo(id);
+            timeline.drop_act(id);
+        }
+    }
+
     fn taken_back(&mut self, id: ClientId, edit: bool, out: &mut Vec<Effect>) {
         let Some(kept) = self.drop_draft(id, out) else { return };
-        let Proposed::Message(Draft { room, text, .. }) = kept.draft else { return };
-        if edit && self.looking_at == Some(room) {
-            out.push(Effect::Compose(room, text));
+        let Proposed::Message(draft) = kept.draft else { return };
+        let at = self.lane_of(&draft).unwrap_or(draft.room.into());
+        let text = draft.text;
+        if edit && self.viewport(at).is_some() {
+            out.push(Effect::Compose(at, text));
         } else if edit {
             // Its composer is not there: it stands in it when one comes back.
-            let typed = self.typed.get(&room).map(|typed| format!("{text}\n{typed}"));
-            self.type_in(room, typed.unwrap_or(text), out);
+            let typed = self.typed.get(&at).map(|typed| format!("{text}\n{typed}"));
+            self.type_in(at, typed.unwrap_or(text), out);
         }
     }
 
@@ -190,9 +218,7 @@ impl Session {
             (Outcome::Stored { seq, .. }, _) => {
                 let room = kept.room();
                 self.set(id, KeptState::Stored { seq: seq.unwrap_or(0), at: self.now }, out);
-                if let Some(timeline) = self.timelines.get_mut(&room) {
-                    timeline.answered(id, outcome);
-                }
+                self.timelines_of(room).for_each(|timeline| timeline.answered(id, outcome));
             }
             // Another tab took it back.
             (Outcome::Refused { why: Refusal::Void }, _) => self.taken_back(id, false, out),

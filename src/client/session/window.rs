@@ -1,6 +1,7 @@
 //! The window of rows of a room: pages asked for, taken, and asked for again.
 
 use super::{Effect, Session, Status};
+use crate::client::Lane;
 use crate::client::outbox::Kept;
 use crate::protocol::frame::ResetReason;
 use crate::protocol::{ClientFrame, ClientId, ErrorCode, Page, PageAt, RoomId, bounds};
@@ -9,7 +10,7 @@ use crate::timeline::{Mark, MarkKind, Paged, Timeline};
 /// Rows that a room's window keeps; it grows to half as many again before it is cut.
 const WINDOW_ROWS: usize = 250;
 
-/// What a request for a room was for.
+/// What a request for a lane of a room was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
     First,
@@ -28,91 +29,191 @@ pub(super) enum Ask {
     History(ClientId),
     Pins,
     Members,
+    /// What is to be known of the thread beside the room.
+    Thread,
+}
+
+/// What is seen of one lane.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Viewport {
+    /// The lane's newest ordinal when its newest row went out of view.
+    pub(super) unpinned_at: Option<u64>,
+    /// A row to show as soon as it is loaded.
+    pub(super) go_to: Option<u64>,
+    /// What the one who looks is to see and does not have yet.
+    pub(super) wanted: Vec<Ask>,
 }
 
 impl Session {
-    pub(super) fn load_again(&mut self, room: RoomId, why: ResetReason, out: &mut Vec<Effect>) {
-        self.ask(room, Ask::Again(why), PageAt::Newest, out);
+    /// What is held of a lane.
+    pub fn timeline(&self, lane: Lane) -> Option<&Timeline> {
+        match lane.lane {
+            0 => self.timelines.get(&lane.room),
+            _ => self.thread.as_ref().filter(|open| open.at == lane)?.timeline.as_ref(),
+        }
+    }
+
+    pub(super) fn timeline_mut(&mut self, lane: Lane) -> Option<&mut Timeline> {
+        match lane.lane {
+            0 => self.timelines.get_mut(&lane.room),
+            _ => self.thread.as_mut().filter(|open| open.at == lane)?.timeline.as_mut(),
+        }
+    }
+
+    /// All that is held of a room: its own lane and the thread beside it.
+    pub(super) fn timelines_of(&mut self, room: RoomId) -> impl Iterator<Item = &mut Timeline> {
+        let open = self.thread.as_mut().filter(|open| open.at.room == room);
+        let thread = open.and_then(|open| open.timeline.as_mut());
+        self.timelines.get_mut(&room).into_iter().chain(thread)
+    }
+
+    pub(super) fn viewport(&self, lane: Lane) -> Option<&Viewport> {
+        match lane.lane {
+            0 => Some(&self.viewport).filter(|_| self.looking_at == Some(lane.room)),
+            _ => Some(&self.thread.as_ref().filter(|open| open.at == lane)?.viewport),
+        }
+    }
+
+    pub(super) fn viewport_mut(&mut self, lane: Lane) -> Option<&mut Viewport> {
+        match lane.lane {
+            0 if self.looking_at == Some(lane.room) => Some(&mut self.viewport),
+            0 => None,
+            _ => Some(&mut self.thread.as_mut().filter(|open| open.at == lane)?.viewport),
+        }
+    }
+
+    /// A lane of the looked-at room.
+    fn lane(&self, lane: u64) -> Option<Lane> {
+        Some(Lane { room: self.looking_at?, lane })
+    }
+
+    pub(super) fn load_again(&mut self, lane: Lane, why: ResetReason, out: &mut Vec<Effect>) {
+        self.ask(lane, Ask::Again(why), PageAt::Newest, out);
     }
 
     /// A number for a request, unless one for the same is under way.
-    pub(super) fn request(&mut self, room: RoomId, ask: Ask) -> Option<u64> {
-        let asked = self.asks.values().any(|asked| *asked == (room, ask));
+    pub(super) fn request(&mut self, lane: impl Into<Lane>, ask: Ask) -> Option<u64> {
+        let lane = lane.into();
+        let asked = self.asks.values().any(|asked| *asked == (lane, ask));
         if asked || self.status != Status::Live {
             return None;
         }
         let req = self.next_req;
         self.next_req += 1;
-        self.asks.insert(req, (room, ask));
+        self.asks.insert(req, (lane, ask));
         Some(req)
     }
 
-    pub(super) fn ask(&mut self, room: RoomId, ask: Ask, at: PageAt, out: &mut Vec<Effect>) {
-        let Some(req) = self.request(room, ask) else { return };
+    pub(super) fn ask(&mut self, lane: Lane, ask: Ask, at: PageAt, out: &mut Vec<Effect>) {
+        let Some(req) = self.request(lane, ask) else { return };
         let fresh = matches!(ask, Ask::First | Ask::Again(_));
-        let at_least = self.timelines.get(&room).filter(|_| !fresh).map(Timeline::cursor);
+        // A thread is at least as new as the room beside it.
+        let known = self.timeline(lane).or_else(|| self.timelines.get(&lane.room).filter(|_| lane.lane != 0));
+        let at_least = known.filter(|_| !fresh || lane.lane != 0).map(Timeline::cursor);
+        let Lane { room, lane } = lane;
         let limit = bounds::FIRST_PAGE_ROWS;
-        out.push(Effect::Send(ClientFrame::Page { req, room, lane: 0, at, limit, at_least }));
+        out.push(Effect::Send(ClientFrame::Page { req, room, lane, at, limit, at_least }));
     }
 
     pub(super) fn ask_failed(&mut self, req: u64, code: ErrorCode, message: &str, out: &mut Vec<Effect>) {
-        let Some((room, ask)) = self.asks.remove(&req) else { return };
+        let Some((lane, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
             Ask::History(_) | Ask::Pins | Ask::Members => {
-                self.wanted.retain(|wanted| *wanted != ask || code.try_again());
+                self.viewport.wanted.retain(|wanted| *wanted != ask || code.try_again());
                 self.notice = Some(message.to_owned());
             }
             // What is still wanted is asked for again at the next tick.
-            Ask::First | Ask::Again(_) if code.try_again() => self.ask(room, ask, PageAt::Newest, out),
+            Ask::First | Ask::Again(_) | Ask::Thread if code.try_again() => self.ask_again(lane, ask, out),
+            Ask::First | Ask::Again(_) | Ask::Thread => self.thread_failed(lane, message),
             _ => {}
         }
     }
 
-    /// Asks for what is missing within what is held.
-    pub(super) fn fill(&mut self, room: RoomId, out: &mut Vec<Effect>) {
-        let Some(timeline) = self.timelines.get(&room) else { return };
-        let (missing, hole) = (timeline.missing(), timeline.hole());
-        if let Some((after, to)) = missing
-            && let Some(req) = self.request(room, Ask::Missing)
-        {
-            out.push(Effect::Send(ClientFrame::Fetch { req, room, after, to }));
-        }
-        if let Some((from, _)) = hole {
-            self.ask(room, Ask::Hole, PageAt::After(from - 1), out);
+    fn ask_again(&mut self, lane: Lane, ask: Ask, out: &mut Vec<Effect>) {
+        match ask {
+            Ask::Thread => self.ask_thread(out),
+            _ => self.ask(lane, ask, PageAt::Newest, out),
         }
     }
 
-    /// Rows at an edge of the window, or the newest ones. What cannot be asked for now is asked for when it can be.
-    pub(super) fn want(&mut self, ask: Ask, out: &mut Vec<Effect>) {
-        if ask == Ask::Jump {
-            self.unpinned_at = None;
+    /// Asks for what is missing within what is held.
+    pub(super) fn fill(&mut self, lane: Lane, out: &mut Vec<Effect>) {
+        let Some(timeline) = self.timeline(lane) else { return };
+        let (missing, hole) = (timeline.missing(), timeline.hole());
+        if let Some((after, to)) = missing
+            && let Some(req) = self.request(lane, Ask::Missing)
+        {
+            out.push(Effect::Send(ClientFrame::Fetch { req, room: lane.room, after, to }));
         }
-        if !self.wanted.contains(&ask) {
-            self.wanted.push(ask);
+        if let Some((from, _)) = hole {
+            self.ask(lane, Ask::Hole, PageAt::After(from - 1), out);
         }
-        self.ask_wanted(out);
+    }
+
+    /// As [`Session::fill`], for all that is looked at.
+    pub(super) fn fill_all(&mut self, out: &mut Vec<Effect>) {
+        for lane in self.lanes() {
+            self.fill(lane, out);
+        }
+    }
+
+    /// The lanes that are looked at.
+    fn lanes(&self) -> Vec<Lane> {
+        let thread = self.thread.as_ref().map(|open| open.at);
+        self.looking_at.map(Lane::from).into_iter().chain(thread).collect()
+    }
+
+    pub(super) fn pin(&mut self, lane: u64, pinned: bool) {
+        let Some(lane) = self.lane(lane) else { return };
+        let head = self.timeline(lane).map(Timeline::head);
+        if let Some(viewport) = self.viewport_mut(lane) {
+            viewport.unpinned_at = if pinned { None } else { viewport.unpinned_at.or(head) };
+        }
+    }
+
+    /// Rows at an edge of a window, or the newest ones. What cannot be asked for now is asked for when it can be.
+    pub(super) fn want(&mut self, lane: u64, ask: Ask, out: &mut Vec<Effect>) {
+        if let Some(lane) = self.lane(lane)
+            && let Some(viewport) = self.viewport_mut(lane)
+        {
+            if ask == Ask::Jump {
+                viewport.unpinned_at = None;
+            }
+            if !viewport.wanted.contains(&ask) {
+                viewport.wanted.push(ask);
+            }
+            self.ask_wanted_of(lane, out);
+        }
     }
 
     pub(super) fn ask_wanted(&mut self, out: &mut Vec<Effect>) {
-        let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
+        for lane in self.lanes() {
+            self.ask_wanted_of(lane, out);
+        }
+    }
+
+    fn ask_wanted_of(&mut self, lane: Lane, out: &mut Vec<Effect>) {
+        let Some(timeline) = self.timeline(lane) else { return };
         let (oldest, newest) = timeline.window().unwrap_or((1, 0));
         let at_newest = timeline.at_newest();
-        self.wanted.retain(|ask| match ask {
+        let Some(viewport) = self.viewport_mut(lane) else { return };
+        viewport.wanted.retain(|ask| match ask {
             Ask::History(_) | Ask::Pins => true,
             Ask::Older => oldest > 1,
             _ => !at_newest,
         });
-        for ask in self.wanted.clone() {
+        let room = lane.room;
+        for ask in viewport.wanted.clone() {
             let at = match ask {
                 Ask::History(target) => {
-                    if let Some(req) = self.request(room, ask) {
+                    if let Some(req) = self.request(lane, ask) {
                         out.push(Effect::Send(ClientFrame::History { req, room, target }));
                     }
                     continue;
                 }
                 Ask::Pins => {
-                    if let Some(req) = self.request(room, ask) {
+                    if let Some(req) = self.request(lane, ask) {
                         out.push(Effect::Send(ClientFrame::Pins { req, room }));
                     }
                     continue;
@@ -121,45 +222,58 @@ impl Session {
                 Ask::Newer => PageAt::After(newest),
                 _ => PageAt::Newest,
             };
-            self.ask(room, ask, at, out);
+            self.ask(lane, ask, at, out);
         }
     }
 
-    pub(super) fn go_to(&mut self, ordinal: u64, out: &mut Vec<Effect>) {
-        let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
-        let loaded = timeline.rows().any(|row| row.ordinal == ordinal);
-        if loaded {
-            out.push(Effect::Show(ordinal));
-        } else {
-            self.go_to = Some(ordinal);
-            self.ask(room, Ask::Jump, PageAt::Around(ordinal), out);
+    pub(super) fn go_to(&mut self, lane: u64, ordinal: u64, out: &mut Vec<Effect>) {
+        let Some(at) = self.lane(lane) else { return };
+        let Some(timeline) = self.timeline(at) else { return };
+        if timeline.row_at(ordinal).is_some() {
+            out.push(Effect::Show(lane, ordinal));
+        } else if let Some(viewport) = self.viewport_mut(at) {
+            viewport.go_to = Some(ordinal);
+            self.ask(at, Ask::Jump, PageAt::Around(ordinal), out);
         }
+    }
+
+    /// The first window of a lane.
+    fn begin(&mut self, lane: Lane, page: &Page) {
+        match &mut self.thread {
+            _ if lane.lane == 0 => drop(self.timelines.insert(lane.room, Timeline::from_page(page))),
+            Some(open) if open.at == lane => open.timeline = Some(Timeline::from_page(page)),
+            _ => {}
+        }
+        self.show_echoes(lane.room);
     }
 
     pub(super) fn page(&mut self, req: u64, page: &Page, out: &mut Vec<Effect>) {
-        let Some((room, ask)) = self.asks.remove(&req) else { return };
+        let Some((lane, ask)) = self.asks.remove(&req) else { return };
         if ask == Ask::Notice {
             return self.notice_page(page, out);
         }
-        let paged = match (self.timelines.get_mut(&room), ask) {
+        let paged = match (self.timeline_mut(lane), ask) {
             (Some(timeline), Ask::First | Ask::Again(_)) => {
                 let head = timeline.head();
                 timeline.reset(page);
                 // What is acknowledged is in the log, or is asked about below.
                 let known: Vec<_> = timeline.echoes().iter().map(|echo| echo.draft.id).collect();
-                for id in known.into_iter().filter(|id| self.outbox.get(*id).is_some_and(Kept::is_stored)) {
-                    timeline.drop_echo(id);
+                for id in known {
+                    if self.outbox.get(id).is_some_and(Kept::is_stored) {
+                        self.timeline_mut(lane).into_iter().for_each(|timeline| timeline.drop_echo(id));
+                    }
                 }
                 // Some may have been found lost while their old rows still stood.
-                self.order_echoes(room);
-                if let Ask::Again(why) = ask {
-                    self.loaded_again(room, why, head, page.head, out);
+                self.order_echoes(lane.room);
+                if let Ask::Again(why) = ask
+                    && lane.lane == 0
+                {
+                    self.loaded_again(lane.room, why, head, page.head, out);
                 }
                 Paged::Taken
             }
             (None, _) => {
-                self.timelines.insert(room, Timeline::from_page(page));
-                self.show_echoes(room);
+                self.begin(lane, page);
                 Paged::Taken
             }
             (Some(timeline), Ask::Jump) => timeline.jump(page),
@@ -169,29 +283,28 @@ impl Session {
                 paged
             }
         };
-        if paged == Paged::Taken && matches!(ask, Ask::First | Ask::Again(_) | Ask::Jump) {
+        let fresh = matches!(ask, Ask::First | Ask::Again(_) | Ask::Jump);
+        if paged == Paged::Taken && fresh {
             // Pages that were asked for at the edges of the window before would tear a hole into this one.
             let at_an_edge = |ask: &Ask| matches!(ask, Ask::Older | Ask::Newer | Ask::Hole);
-            self.asks.retain(|_, (of, ask)| *of != room || !at_an_edge(ask));
-            self.wanted.retain(|ask| matches!(ask, Ask::History(_) | Ask::Pins));
-        } else if paged == Paged::Taken {
-            self.wanted.retain(|wanted| *wanted != ask);
+            self.asks.retain(|_, (of, ask)| *of != lane || !at_an_edge(ask));
+        }
+        let mut go_to = None;
+        if let Some(viewport) = self.viewport_mut(lane).filter(|_| paged == Paged::Taken) {
+            let kept = |wanted: &Ask| matches!(wanted, Ask::History(_) | Ask::Pins);
+            viewport.wanted.retain(|wanted| if fresh { kept(wanted) } else { *wanted != ask });
+            go_to = if ask == Ask::Jump || (fresh && lane.lane != 0) { viewport.go_to.take() } else { None };
         }
         match (paged, ask) {
-            (Paged::Taken, Ask::First | Ask::Again(_)) => self.follow(room, out),
-            (Paged::Taken, Ask::Jump) => {
-                if let Some(ordinal) = self.go_to.take() {
-                    out.push(Effect::Show(ordinal));
-                }
-            }
-            (Paged::Taken, _) => {}
+            (Paged::Taken, Ask::First | Ask::Again(_)) if lane.lane == 0 => self.follow(lane.room, out),
+            (Paged::Taken, _) => out.extend(go_to.map(|ordinal| Effect::Show(lane.lane, ordinal))),
             // Older than the cursor: the node is behind. What is still wanted is asked for at the next tick.
-            (Paged::Stale, Ask::Jump) => self.ask(room, ask, PageAt::Newest, out),
+            (Paged::Stale, Ask::Jump) => self.ask(lane, ask, PageAt::Newest, out),
             (Paged::Stale, _) => {}
-            (Paged::Rewritten, _) => self.load_again(room, ResetReason::Rewritten, out),
+            (Paged::Rewritten, _) => self.load_again(lane, ResetReason::Rewritten, out),
         }
-        self.introduce_rows(room, out);
-        self.fill(room, out);
+        self.introduce_rows(lane, out);
+        self.fill(lane, out);
     }
 
     /// Says what a fresh window replaced. After a changed log acknowledged drafts may be gone: their outcome is looked up.
@@ -203,7 +316,7 @@ impl Session {
         head: u64,
         out: &mut Vec<Effect>,
     ) {
-        self.unpinned_at = None;
+        self.viewport.unpinned_at = None;
         if why == ResetReason::Far {
             let missed = head.saturating_sub(before);
             if missed > 0 {

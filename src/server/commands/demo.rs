@@ -104,8 +104,13 @@ pub fn run(config: Config) -> Ended {
                 let unread = if room.name == UNREAD_ROOM { UNREAD as u64 } else { 0 };
                 let ordinal = read.unwrap_or(0).saturating_sub(unread);
                 let pointer = Pointer { generation: 0, ordinal };
-                let raise = Raise { room: room.id, lane: 0, pointer };
-                let _ = crate::server::unread::raise(&node, *account, vec![raise]).await;
+                let mut raise = vec![Raise { room: room.id, lane: 0, pointer }];
+                let threads = crate::server::threads::threads(&node, *account, room.id).await;
+                for thread in threads.unwrap_or_default() {
+                    let pointer = Pointer { generation: 0, ordinal: thread.badge.head };
+                    raise.push(Raise { room: room.id, lane: thread.lane, pointer });
+                }
+                let _ = crate::server::unread::raise(&node, *account, raise).await;
             }
             if n < LINKS {
                 let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;
@@ -141,7 +146,7 @@ pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64,
         let proposal = Proposal::new(*account, ClientId::random(), Kind::Account, &body);
         log.push((founded + n * times::MINUTE, proposal.target(target(account.as_str())?)));
     }
-    let mut dice = Dice(7);
+    let (mut dice, mut talk) = (Dice(7), Dice(11));
     for (n, (name, topic, messages)) in (0..).zip(ROOMS) {
         let room = RoomId::random();
         let opened = founded + (10 + n) * times::MINUTE;
@@ -174,6 +179,14 @@ pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64,
             log.push((at, Proposal::new(author, id, Kind::Message, &message).room(room)));
             if name == "Deploys" {
                 continue;
+            }
+            for k in 0..[0, 0, 3, 0, 0, 1, 0][n % 7] * usize::from(n % 11 == 4) {
+                let by = people[talk.next(people.len())];
+                let said = MessageBody { text: LINES[talk.next(LINES.len())].to_owned(), quote: None };
+                let soon = at + 20_000 + 40_000 * k as i64;
+                let answer = Proposal::new(by, ClientId::random(), Kind::Message, &said).room(room);
+                let answer = answer.target(target(&id.to_string())?);
+                log.push((soon, answer));
             }
             // Never in the future: the newest message is three minutes old.
             let mut act = |by: AccountId, slot: &str, value: ActValue| {

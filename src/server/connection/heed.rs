@@ -9,7 +9,7 @@ use crate::server::accounts;
 use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
-use crate::server::unread;
+use crate::server::{threads, unread};
 use axum::extract::ws::Message;
 use futures::FutureExt;
 use std::sync::Arc;
@@ -156,8 +156,22 @@ impl Connection {
                     Err(fault) => self.send(&refused(None, None, &fault)).await,
                 }
             }
+            ClientFrame::Follow { room, lane, follow } => {
+                match threads::follow(&node, me, (room, lane), follow).await {
+                    Ok(()) => self.tell_threads(room).await,
+                    Err(fault) => self.send(&refused(None, None, &fault)).await,
+                }
+            }
+            ClientFrame::Thread { req, room, lane } => {
+                let frame = match threads::thread(&node, me, (room, lane)).await {
+                    Ok(thread) => ServerFrame::Thread { req, room, thread },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
+            ClientFrame::Threads { room } => self.tell_threads(room).await,
             ClientFrame::Mentions { req, before } => {
-                let frame = match unread::mentions(&self.node, self.me, before) {
+                let frame = match unread::mentions(&self.node, self.me, before).await {
                     Ok(page) => ServerFrame::Mentions { req, page },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
@@ -183,6 +197,14 @@ impl Connection {
             ClientFrame::ReadAll { raise } => self.raise(raise).await,
             ClientFrame::Beat { positions } => self.compare(positions).await,
         }
+    }
+
+    async fn tell_threads(&mut self, room: RoomId) -> Result<(), End> {
+        let frame = match threads::threads(&self.node, self.me, room).await {
+            Ok(threads) => ServerFrame::Threads { room, threads },
+            Err(fault) => refused(None, None, &fault),
+        };
+        self.send(&frame).await
     }
 
     async fn raise(&mut self, raise: Vec<Raise>) -> Result<(), End> {

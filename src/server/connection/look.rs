@@ -1,12 +1,13 @@
 //! What is looked up when the connection is woken, and at each heartbeat.
 
 use super::{Connection, End, Timeouts};
-use crate::protocol::{CloseCode, ServerFrame};
+use crate::protocol::{Badge, CloseCode, RoomId, ServerFrame};
 use crate::server::directory::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
 use crate::server::unread;
 use axum::extract::ws::Utf8Bytes;
+use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ impl Connection {
             }
         }
         if inbox.check_all {
-            self.badges.extend(&self.watched);
+            self.badges.extend(self.watched.keys());
         }
         let directory = self.node.directory();
         for room in inbox.changed {
@@ -52,8 +53,11 @@ impl Connection {
             self.people_changed();
         }
         self.typing_changed(inbox.typing);
+        for room in &inbox.answered {
+            self.watched.entry(*room).and_modify(|told| *told = 0);
+        }
         // A badge of a room that is open comes too: it may not be in view.
-        self.badges.extend(inbox.badges);
+        self.badges.extend(inbox.badges.iter().chain(&inbox.answered));
         if !self.badges.is_empty() && self.badges_due.is_none() {
             self.badges_due = Some(Instant::now() + BADGE_PAUSE);
         }
@@ -71,9 +75,21 @@ impl Connection {
             self.badges_due = Some(self.look_up_at);
             return Ok(());
         };
-        let frames = badges.into_iter().map(|(room, badge)| ServerFrame::Badge { room, badge });
+        let changed = badges.into_iter().filter(|(room, badge)| self.told(*room, badge));
+        let frames = changed.map(|(room, badge)| ServerFrame::Badge { room, badge });
         let frames: Vec<_> = frames.map(|frame| Utf8Bytes::from(encode(&frame))).collect();
+        if frames.is_empty() {
+            return Ok(());
+        }
         self.send_all(frames).await
+    }
+
+    /// Notes the badge of a room that is told now; whether it is another one than before.
+    pub(super) fn told(&mut self, room: RoomId, badge: &Badge) -> bool {
+        let mut hash = std::hash::DefaultHasher::new();
+        badge.hash(&mut hash);
+        let hash = hash.finish();
+        self.watched.get_mut(&room).is_none_or(|told| std::mem::replace(told, hash) != hash)
     }
 
     /// Badges that are due, and once in a heartbeat what signals of other servers tell.
@@ -107,7 +123,7 @@ impl Connection {
         }
         let Ok(pointers) = unread::pointers(&self.node, self.me).await else { return Ok(()) };
         if self.pointers.replace(pointers) != Some(pointers) {
-            self.badges.extend(&self.watched);
+            self.badges.extend(self.watched.keys());
             self.badges_due = Some(Instant::now());
         }
         Ok(())

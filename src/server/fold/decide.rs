@@ -1,7 +1,7 @@
 //! Whether an entry takes effect: what concerns accounts, drafts, messages and acts.
 
 use super::bodies::{AccountBody, SettingBody};
-use super::{Fold, SECOND_FORMAT};
+use super::{ANSWERS_IN_ROOM, Fold, SECOND_FORMAT};
 use crate::protocol::frame::Role;
 use crate::protocol::{
     AccountId, ActValue, ClientId, EventBody, Kind, Outcome, OwnStatus, Refusal, RoomId, Row, Slot,
@@ -11,11 +11,16 @@ use crate::server::directory::{Account, Action};
 use crate::server::state::{ReadError, Reader, event_body};
 use std::sync::Arc;
 
+/// The slot of an answer that stands in the room too.
+pub const IN_ROOM: &str = "room";
+
 /// An accepted entry's effect, before it has its place in a room.
 pub(super) struct Accepted {
     /// Its room, if it becomes an event.
     pub(super) event_of: Option<RoomId>,
     pub(super) lane: u64,
+    /// The thread in whose lane a message of the room stands too; 0 is none.
+    pub(super) also: u64,
     pub(super) changed_room: Option<RoomId>,
     pub(super) ended_logins: Option<AccountId>,
     pub(super) changed_account: Option<AccountId>,
@@ -23,7 +28,14 @@ pub(super) struct Accepted {
 
 impl Accepted {
     fn outside_rooms() -> Self {
-        Self { event_of: None, lane: 0, changed_room: None, ended_logins: None, changed_account: None }
+        Self {
+            event_of: None,
+            lane: 0,
+            also: 0,
+            changed_room: None,
+            ended_logins: None,
+            changed_account: None,
+        }
     }
 
     fn in_room(room: RoomId) -> Self {
@@ -228,13 +240,17 @@ impl Fold {
             Some(target) => {
                 let Ok(target) = target.as_str().parse() else { return refuse(Refusal::Malformed) };
                 let row = self.target_row(room, target)?;
-                if row.lane != 0 {
-                    return refuse(Refusal::TargetGone);
+                match row.also {
+                    _ if row.lane != 0 => return refuse(Refusal::TargetGone),
+                    Some(also) => also.lane,
+                    None => row.seq,
                 }
-                row.seq
             }
         };
-        Ok(Accepted { lane, ..Accepted::in_room(room) })
+        let in_room = header.slot.as_ref().is_some_and(|slot| slot.as_str() == IN_ROOM)
+            && self.directory.format() >= ANSWERS_IN_ROOM;
+        let (lane, also) = if in_room { (0, lane) } else { (lane, 0) };
+        Ok(Accepted { lane, also, ..Accepted::in_room(room) })
     }
 
     fn target_row(&mut self, room: RoomId, id: ClientId) -> Result<Row, Result<Refusal, ReadError>> {

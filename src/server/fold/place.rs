@@ -2,7 +2,7 @@
 
 use super::{Fold, FoldError};
 use crate::protocol::bounds::ROOM_HANDLE;
-use crate::protocol::{ClientId, Event, Hash, Kind, RoomId, Row, Slot};
+use crate::protocol::{ClientId, Event, Hash, Kind, Place, RoomId, Row, Slot};
 use crate::server::broker::Entry;
 use crate::server::state::{ReadError, Reader, RoomHead, event_body};
 use crate::text;
@@ -11,19 +11,22 @@ use std::sync::Arc;
 
 impl Fold {
     /// Gives an accepted entry its place in a room and writes what it changes there.
-    pub(super) fn place(&mut self, entry: &Entry, room: RoomId, lane: u64) -> Result<Arc<Event>, FoldError> {
+    pub(super) fn place(
+        &mut self,
+        entry: &Entry,
+        room: RoomId,
+        (lane, also): (u64, u64),
+    ) -> Result<Arc<Event>, FoldError> {
         let header = &entry.header;
         let mut head = self.head(room)?;
         head.seq += 1;
         head.chain = head.chain.then(header);
         let ordinal = match header.kind {
-            Kind::Message => {
-                let ordinal = Reader { db: &self.db }.lane_head(&head, lane)? + 1;
-                self.db
-                    .prepare_cached("INSERT OR REPLACE INTO lanes(room, lane, head) VALUES(?1, ?2, ?3)")?
-                    .execute(params![head.n, lane as i64, ordinal as i64])?;
-                Some(ordinal)
-            }
+            Kind::Message => Some(self.next_ordinal(&head, lane)?),
+            _ => None,
+        };
+        let also = match ordinal {
+            Some(_) if also != 0 => Some(Place { lane: also, ordinal: self.next_ordinal(&head, also)? }),
             _ => None,
         };
         let json = entry.json();
@@ -32,11 +35,13 @@ impl Fold {
             chain: head.chain,
             lane,
             ordinal,
+            also,
             header: header.clone(),
             body: json.and_then(|json| event_body(&header.kind, json)),
         });
-        let sql = "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sql =
+            "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         self.db.prepare_cached(sql)?.execute(params![
             head.n,
             head.seq as i64,
@@ -46,13 +51,16 @@ impl Fold {
             head.chain.to_string(),
             lane as i64,
             ordinal.map(|ordinal| ordinal as i64),
-            json
+            json,
+            also.map(|also| also.lane as i64),
+            also.map(|also| also.ordinal as i64)
         ])?;
         if let Some(row) = Row::of(&event) {
             self.put_row(&head, &row)?;
             self.put_mentions(&head, &row, header.g)?;
+            self.put_answer(room, &head, &event, &row)?;
         } else if header.kind == Kind::Act {
-            self.write_slot(&head, &event)?;
+            self.write_slot(room, &head, &event)?;
         }
         self.db.prepare_cached("UPDATE rooms SET seq = ?2, chain = ?3 WHERE n = ?1")?.execute(params![
             head.n,
@@ -63,7 +71,15 @@ impl Fold {
         Ok(event)
     }
 
-    fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
+    fn next_ordinal(&self, head: &RoomHead, lane: u64) -> Result<u64, ReadError> {
+        let ordinal = Reader { db: &self.db }.lane_head(head, lane)? + 1;
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO lanes(room, lane, head, newest) VALUES(?1, ?2, ?3, ?4)")?
+            .execute(params![head.n, lane as i64, ordinal as i64, head.seq as i64])?;
+        Ok(ordinal)
+    }
+
+    pub(super) fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
         let json = serde_json::to_string(row).map_err(ReadError::from)?;
         let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, pinned, row)
                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -113,7 +129,7 @@ impl Fold {
         self.put_mentions(head, row, g as u64)
     }
 
-    fn write_slot(&self, head: &RoomHead, event: &Event) -> Result<(), FoldError> {
+    fn write_slot(&self, room: RoomId, head: &RoomHead, event: &Event) -> Result<(), FoldError> {
         let target = event.header.target.as_ref().and_then(|target| target.as_str().parse().ok());
         let Some(target) = target else { return Ok(()) };
         let Some((_, mut row)) = (Reader { db: &self.db }).row(target)? else { return Ok(()) };
@@ -122,7 +138,12 @@ impl Fold {
         self.put_row(head, &row)?;
         let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
         if matches!(slot, Some(Slot::Text | Slot::Deleted)) {
+            let before = self.named_in(head, &row)?;
             self.change_mentions(head, &row)?;
+            let named = self.named_in(head, &row)?.into_iter().filter(|named| !before.contains(named));
+            if let Some(place) = row.answers_in() {
+                self.follow_named(room, head, place, &row, named.collect(), event.seq)?;
+            }
         }
         self.db
             .prepare_cached("INSERT OR IGNORE INTO acts(target, room, seq) VALUES(?1, ?2, ?3)")?
@@ -161,6 +182,7 @@ impl Fold {
                     .execute([g as i64])?;
             }
             self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([id.as_bytes()])?;
+            self.forget_named(n, &row)?;
             let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
             self.put_row(&head, &Row { text: None, quote: None, ..row })
         })();

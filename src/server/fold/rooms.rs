@@ -156,6 +156,7 @@ impl Fold {
             .or_fault()?
             .execute([id.as_str(), target.as_str()])
             .or_fault()?;
+        self.forget_follows(id, target).or_fault()?;
         Arc::make_mut(&mut self.directory).remove_member(id, target);
         Ok(Accepted::changing(id))
     }

@@ -1,11 +1,11 @@
 //! Forms of rooms: make, join, leave, write, read.
 
 use super::{Fields, again, field, me};
-use crate::protocol::frame::Draft;
-use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, RoomId};
+use crate::protocol::frame::{Answer, Draft};
+use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, RoomId, bounds};
 use crate::server::node::Node;
 use crate::server::rooms::{self, RoomError};
-use crate::server::unread;
+use crate::server::{threads, unread};
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -116,7 +116,19 @@ pub async fn read(
                 let generation = badges.get(room)?.generation;
                 Some(Raise { room: *room, lane: 0, pointer: Pointer { generation, ordinal: *ordinal } })
             });
-            unread::raise(&node, me, raise.collect()).await
+            let mut raise: Vec<_> = raise.collect();
+            // Its threads go with a room.
+            for room in badges.iter().filter(|(_, badge)| badge.threads > 0).map(|(room, _)| *room) {
+                for thread in threads::threads(&node, me, room).await.unwrap_or_default() {
+                    let pointer = Pointer { ordinal: thread.badge.head, ..thread.badge.pointer() };
+                    raise.push(Raise { room, lane: thread.lane, pointer });
+                }
+            }
+            let mut done = Ok(());
+            for some in raise.chunks(bounds::RAISE_AT_ONCE) {
+                done = done.and(unread::raise(&node, me, some.to_vec()).await);
+            }
+            done
         }
         Err(fault) => Err(fault),
     };
@@ -126,19 +138,43 @@ pub async fn read(
     })
 }
 
+/// Writes to a room or, with `to`, to the thread of that message; with `also` to both.
 pub async fn post(
     State(node): State<Arc<Node>>,
     Path(room): Path<String>,
     headers: HeaderMap,
-    Form(fields): Fields,
+    Form(mut fields): Fields,
 ) -> Result<Response, Response> {
     let (me, room) = me_in(&node, &headers, &room).await?;
-    let path = format!("/r/{room}");
+    let (path, thread) = match field(&fields, "to") {
+        "" => (format!("/r/{room}"), None),
+        to => {
+            let found = match to.parse() {
+                Ok(to) => threads::lane_of(&node, me, room, to).await.map(|lane| (lane, to)),
+                Err(_) => Err(RoomError::NotFound),
+            };
+            match found {
+                Ok((lane, to)) => {
+                    let also = field(&fields, "also") == "1";
+                    (format!("/r/{room}/thread/{lane}"), Some(Answer { to, also }))
+                }
+                Err(fault) => {
+                    let why = match fault {
+                        RoomError::NotFound => "what you answer is not in this room.".to_owned(),
+                        fault => fault.to_string(),
+                    };
+                    // There is no thread whose page could keep the text.
+                    fields.remove("to");
+                    return Ok(again(&format!("/r/{room}"), &fields, format!("Not sent: {why}")));
+                }
+            }
+        }
+    };
     // The page made the id, so that a double click or a reload is one message.
     let Ok(id) = field(&fields, "client_id").parse::<ClientId>() else {
         return Ok(again(&path, &fields, "Not sent: the form lost its id. Send it once more.".into()));
     };
-    let draft = Draft { id, room, thread: None, quote: None, text: field(&fields, "text").to_owned() };
+    let draft = Draft { id, room, thread, quote: None, text: field(&fields, "text").to_owned() };
     Ok(match rooms::post(&node, me, draft).await {
         Ok(Outcome::Stored { .. }) => Redirect::to(&path).into_response(),
         Ok(Outcome::Refused { why }) => again(&path, &fields, format!("Not sent: {why}")),
@@ -148,5 +184,21 @@ pub async fn post(
             response
         }
         Err(fault) => again(&path, &fields, format!("Not sent: {fault}")),
+    })
+}
+
+/// Follows a thread (`follow` is `1`), or no longer.
+pub async fn follow(
+    State(node): State<Arc<Node>>,
+    Path((room, lane)): Path<(String, u64)>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let (me, room) = me_in(&node, &headers, &room).await?;
+    let path = format!("/r/{room}/thread/{lane}");
+    Ok(match threads::follow(&node, me, (room, lane), field(&fields, "follow") == "1").await {
+        Ok(()) => Redirect::to(&path).into_response(),
+        Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
+        Err(fault) => again(&path, &BTreeMap::new(), fault.to_string()),
     })
 }

@@ -17,6 +17,8 @@ pub struct Mailbox {
 pub struct Inbox {
     /// Rooms that have unread news.
     pub badges: HashSet<RoomId>,
+    /// Rooms in which the account read, or set something: each of its connections is answered, changed or not.
+    pub answered: HashSet<RoomId>,
     /// Rooms that changed, or that the account joined or left.
     pub changed: HashSet<RoomId>,
     /// Rooms that the account was removed from: nothing after this seq may be delivered.

@@ -26,19 +26,22 @@ impl Reader<'_> {
         lane: u64,
         (from, to): (u64, u64),
     ) -> Result<Vec<Arc<Row>>, ReadError> {
-        let sql = "SELECT row FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal BETWEEN ?3 AND ?4
-                   ORDER BY ordinal";
+        let sql = "SELECT row, ordinal FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal BETWEEN ?3 AND ?4
+                   UNION ALL
+                   SELECT r.row, a.ordinal FROM also a JOIN rows r ON r.id = a.id
+                     WHERE a.room = ?1 AND a.lane = ?2 AND a.ordinal BETWEEN ?3 AND ?4
+                   ORDER BY 2";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query(params![room.n, lane as i64, from as i64, to as i64])?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            out.push(Arc::new(serde_json::from_str(json)?));
+            out.extend(serde_json::from_str::<Row>(json)?.seen_from(lane).map(Arc::new));
         }
         Ok(out)
     }
 
-    /// Rows of a lane with the position that they are as of.
+    /// Rows of a lane with the position that they are as of. A thread is there from its root on.
     pub fn page(
         &self,
         epoch: WorkspaceId,
@@ -48,6 +51,9 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Page, ReadError> {
         let head = self.room_head(room)?;
+        if lane != 0 && self.root(&head, lane)?.is_none() {
+            return Err(ReadError::NotFound);
+        }
         let newest = self.lane_head(&head, lane)?;
         let limit = limit.clamp(1, bounds::PAGE_ROWS) as u64;
         let span = match at {

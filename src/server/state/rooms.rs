@@ -1,7 +1,7 @@
 //! Where rooms stand, and their events.
 
 use super::{ReadError, Reader, number, parsed};
-use crate::protocol::{Event, EventBody, Hash, Header, Kind, RoomId};
+use crate::protocol::{Event, EventBody, Hash, Header, Kind, Place, RoomId};
 use rusqlite::{OptionalExtension, params};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Reader<'_> {
 
     /// Events `after < seq <= to`, in order.
     pub fn events(&self, room: &RoomHead, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
-        let sql = "SELECT seq, g, at, rest, chain, lane, ordinal, json FROM events
+        let sql = "SELECT seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal FROM events
                    WHERE room = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query(params![room.n, after as i64, to.min(i64::MAX as u64) as i64])?;
@@ -53,6 +53,10 @@ impl Reader<'_> {
                 chain: parsed(row, 4)?,
                 lane: number(row, 5)?,
                 ordinal: row.get::<_, Option<i64>>(6)?.map(|ordinal| ordinal as u64),
+                also: match (row.get::<_, Option<i64>>(8)?, row.get::<_, Option<i64>>(9)?) {
+                    (Some(lane), Some(ordinal)) => Some(Place { lane: lane as u64, ordinal: ordinal as u64 }),
+                    _ => None,
+                },
                 header,
                 body,
             }));

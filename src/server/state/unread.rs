@@ -1,8 +1,11 @@
 //! Memberships, and what is unread of their rooms.
 
-use super::{ReadError, Reader, number, parsed};
-use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Wanted, bounds};
+use super::{ReadError, Reader, RoomHead, number, parsed};
+use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Row, Wanted, bounds};
 use rusqlite::{OptionalExtension, params};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One stay of an account in a room; who leaves and comes back has another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +14,17 @@ pub struct Membership {
     pub joined: u64,
     /// The newest ordinal of the room's own lane before it.
     pub since: u64,
+}
+
+/// The place of a message that names somebody, as the account stands to it that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    pub room: RoomId,
+    pub lane: u64,
+    pub ordinal: u64,
+    pub stay: Membership,
+    /// [`since` and `named`](super::Following) of one who takes part in its thread.
+    pub takes_part: Option<(u64, u64)>,
 }
 
 impl Reader<'_> {
@@ -25,8 +39,13 @@ impl Reader<'_> {
     }
 
     /// What others wrote in a lane above a pointer and is not deleted.
-    pub fn badge(&self, room: RoomId, lane: u64, me: AccountId, read: Pointer) -> Result<Badge, ReadError> {
-        let head = self.room_head(room)?;
+    pub fn badge(
+        &self,
+        head: &RoomHead,
+        lane: u64,
+        me: AccountId,
+        read: Pointer,
+    ) -> Result<Badge, ReadError> {
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
                    AND author <> ?4 AND deleted = 0 LIMIT ?5)";
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
@@ -42,41 +61,74 @@ impl Reader<'_> {
             mentions: u32::try_from(mentions).unwrap_or(0),
             read: read.ordinal,
             generation: read.generation,
-            head: self.lane_head(&head, lane)?,
+            head: self.lane_head(head, lane)?,
             wanted: Wanted::default(),
+            threads: 0,
+            thread_mentions: 0,
         })
     }
 
-    /// Messages of the rooms that an account is in which name it, or everybody since it is there: those before a
-    /// number of the log, newest first, `limit` at most.
-    pub fn mentions(&self, me: AccountId, before: Option<u64>, limit: usize) -> Result<Mentions, ReadError> {
-        let sql = "SELECT m.g, m.id, w.row FROM
-                     (SELECT * FROM (SELECT n.g, r.id, n.room, n.lane, n.ordinal FROM mentions n
-                        JOIN rooms r ON r.n = n.room JOIN members s ON s.room = r.id AND s.account = ?1
-                        WHERE n.account = ?1 AND n.author <> ?1 AND n.lane = 0 AND n.g < ?2
-                        ORDER BY n.g DESC LIMIT ?4)
-                      UNION
-                      SELECT * FROM (SELECT n.g, r.id, n.room, n.lane, n.ordinal FROM mentions n
-                        JOIN rooms r ON r.n = n.room JOIN members s ON s.room = r.id AND s.account = ?1
-                        WHERE n.account = ?3 AND n.author <> ?1 AND n.lane = 0 AND n.g < ?2
-                          AND n.ordinal > s.since
-                        ORDER BY n.g DESC LIMIT ?4)) m
-                   JOIN rows w ON w.room = m.room AND w.lane = m.lane AND w.ordinal = m.ordinal
-                   ORDER BY m.g DESC LIMIT ?4";
+    /// Messages of the rooms that an account is in which name it, or everybody: those before a number of the log, newest
+    /// first, `limit` at most. What names everybody counts if its seq is above what `everybody` says of its place.
+    pub fn mentions(
+        &self,
+        me: AccountId,
+        before: Option<u64>,
+        limit: usize,
+        everybody: impl Fn(&Named) -> Option<u64>,
+    ) -> Result<Mentions, ReadError> {
+        let mut found = BTreeMap::new();
+        self.named(me, (me.as_str(), before), limit, |_| Some(0), &mut found)?;
+        self.named(me, (bounds::ROOM_HANDLE, before), limit, everybody, &mut found)?;
+        let more = found.len() > limit;
+        Ok(Mentions { mentions: found.into_values().take(limit).collect(), more })
+    }
+
+    /// Adds one more than `limit`, if there are so many.
+    fn named(
+        &self,
+        me: AccountId,
+        (whom, before): (&str, Option<u64>),
+        limit: usize,
+        counts: impl Fn(&Named) -> Option<u64>,
+        found: &mut BTreeMap<Reverse<u64>, Mention>,
+    ) -> Result<(), ReadError> {
+        let sql = "SELECT n.g, r.id, n.lane, n.ordinal, s.joined, s.since, w.row,
+                     (SELECT MIN(ordinal) FROM followers WHERE account = ?1 AND room = n.room AND lane = n.lane),
+                     (SELECT MAX(named) FROM followers WHERE account = ?1 AND room = n.room AND lane = n.lane)
+                   FROM mentions n CROSS JOIN rooms r ON r.n = n.room
+                   CROSS JOIN members s ON s.room = r.id AND s.account = ?1
+                   CROSS JOIN rows w ON w.room = n.room AND w.lane = n.lane AND w.ordinal = n.ordinal
+                   WHERE n.account = ?2 AND n.g < ?3 AND n.author <> ?1 ORDER BY n.g DESC";
         let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
         let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![me.as_str(), before, bounds::ROOM_HANDLE, limit as i64 + 1])?;
-        let mut mentions = Vec::new();
+        let mut rows = select.query(params![me.as_str(), whom, before])?;
+        let mut n = 0;
         while let Some(row) = rows.next()? {
-            let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-            mentions.push(Mention {
-                g: number(row, 0)?,
+            let takes_part = match row.get::<_, Option<i64>>(7)? {
+                Some(ordinal) => Some(((ordinal as u64).saturating_sub(1), number(row, 8)?)),
+                None => None,
+            };
+            let named = Named {
                 room: parsed(row, 1)?,
-                row: serde_json::from_str(json)?,
-            });
+                lane: number(row, 2)?,
+                ordinal: number(row, 3)?,
+                stay: Membership { joined: number(row, 4)?, since: number(row, 5)? },
+                takes_part,
+            };
+            let Some(above) = counts(&named) else { continue };
+            let json = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
+            let message: Arc<Row> = serde_json::from_str(json)?;
+            if message.seq <= above {
+                continue;
+            }
+            let g = number(row, 0)?;
+            found.insert(Reverse(g), Mention { g, room: named.room, row: message });
+            n += 1;
+            if n > limit {
+                break;
+            }
         }
-        let more = mentions.len() > limit;
-        mentions.truncate(limit);
-        Ok(Mentions { mentions, more })
+        Ok(())
     }
 }

@@ -2,48 +2,49 @@
 
 use super::SharedRow;
 use super::icon;
-use crate::client::{Input, Session};
+use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Role;
-use crate::protocol::{ActValue, RoomId, Row, Slot};
+use crate::protocol::{ActValue, Row, Slot};
 use crate::text::emoji::{self, USUAL};
-use crate::ui::acting::{Open, act, react};
+use crate::ui::acting::{Open, Spot, act, react, spot_of};
 use crate::ui::dom::{self, Used};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::sync::Arc;
 
-/// A row of the looked-at room as it is shown, while it stands.
-pub fn standing(session: &Session, room: RoomId, ordinal: u64) -> Option<Arc<Row>> {
-    let timeline = session.timelines.get(&room)?;
-    Some(timeline.shown(timeline.row_at(ordinal)?)).filter(|row| row.text.is_some())
+/// A row of a lane as it is shown, while it stands.
+fn standing(session: &Session, lane: Lane, (of, ordinal): Spot) -> Option<Arc<Row>> {
+    session.shown_at(lane, ordinal).filter(|row| of == lane.lane && row.text.is_some())
 }
 
 /// The bar exists once, for the active row; assets/acts.js puts it there. It is for pointers: by keys, Enter on a message
 /// opens the menu.
 #[component]
-pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
+pub fn Actions(session: Signal<Session>, lane: Lane) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let active = acting.read().active;
     use_effect(use_reactive!(|active| dom::place(active)));
-    let Some(row) = active.and_then(|ordinal| standing(&session.read(), room, ordinal)) else {
+    let Some((spot, row)) = active.and_then(|spot| Some((spot, standing(&session.read(), lane, spot)?)))
+    else {
         return rsx! {};
     };
-    let edited = acting.read().editing.as_ref().is_some_and(|(id, _)| *id == row.id);
-    if edited || session.read().is_archived(room) {
+    let edited = acting.read().editing.as_ref().is_some_and(|(id, ..)| *id == row.id);
+    if edited || session.read().is_archived(lane.room) {
         return rsx! {};
     }
-    let ordinal = row.ordinal;
+    let (of, ordinal) = spot;
     let answered = row.id;
+    let in_room = of == 0;
     rsx! {
-        div { class: "actions", role: "toolbar", "aria-label": "Message actions", "data-for": "{ordinal}",
+        div { class: "actions", role: "toolbar", "aria-label": "Message actions", "data-for": "{of} {ordinal}",
             button {
                 class: "icon-button",
                 r#type: "button",
                 tabindex: "-1",
                 "aria-label": "React",
                 "data-hint": "React",
-                onclick: move |_| acting.write().open = Some(Open::Picker(ordinal)),
+                onclick: move |_| acting.write().open = Some(Open::Picker(spot)),
                 {icon("smile-plus", 16)}
             }
             button {
@@ -52,8 +53,19 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
                 tabindex: "-1",
                 "aria-label": "Reply",
                 "data-hint": "Reply",
-                onclick: move |_| acting.write().reply(room, answered),
+                onclick: move |_| acting.write().reply(lane, answered),
                 {icon("reply", 16)}
+            }
+            if in_room {
+                button {
+                    class: "icon-button",
+                    r#type: "button",
+                    tabindex: "-1",
+                    "aria-label": "Answer in a thread",
+                    "data-hint": "Thread",
+                    onclick: move |_| acting.write().open_thread(lane.room, &row),
+                    {icon("messages-square", 16)}
+                }
             }
             button {
                 class: "icon-button",
@@ -62,7 +74,7 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
                 "aria-label": "More",
                 "data-hint": "More",
                 "aria-haspopup": "menu",
-                onclick: move |_| acting.write().open = Some(Open::Menu(ordinal)),
+                onclick: move |_| acting.write().open = Some(Open::Menu(spot)),
                 {icon("ellipsis", 16)}
             }
         }
@@ -71,38 +83,48 @@ pub fn Actions(session: Signal<Session>, room: RoomId) -> Element {
 
 /// What is open over the list: menu, question or picker.
 #[component]
-pub fn Over(session: Signal<Session>, room: RoomId) -> Element {
+pub fn Over(session: Signal<Session>, lane: Lane) -> Element {
     let store = use_store();
     let open = store.acting.read().open;
-    let ordinal = match open {
-        Some(Open::Menu(ordinal) | Open::Confirm(ordinal) | Open::Picker(ordinal)) => Some(ordinal),
+    let spot = match open {
+        Some(Open::Menu(spot) | Open::Confirm(spot) | Open::Picker(spot)) => Some(spot),
         None => None,
     };
-    let row = ordinal.and_then(|ordinal| standing(&session.read(), room, ordinal));
+    let lane = Lane { lane: spot.map_or(0, |(of, _)| of), ..lane };
+    let row = spot.and_then(|spot| standing(&session.read(), lane, spot));
     let kind = row.as_ref().and(open);
     use_effect(use_reactive!(|kind| dom::opened(kind.is_some())));
     match (kind, row) {
-        (Some(Open::Menu(_)), Some(row)) => rsx! { Menu { session, room, row: SharedRow(row) } },
-        (Some(Open::Confirm(_)), Some(row)) => rsx! { Confirm { session, room, row: SharedRow(row) } },
-        (Some(Open::Picker(_)), Some(row)) => rsx! { super::Picker { session, room, row: SharedRow(row) } },
+        (Some(Open::Menu(_)), Some(row)) => rsx! { Menu { session, lane, row: SharedRow(row) } },
+        (Some(Open::Confirm(_)), Some(row)) => rsx! { Confirm { session, lane, row: SharedRow(row) } },
+        (Some(Open::Picker(_)), Some(row)) => rsx! { super::Picker { session, lane, row: SharedRow(row) } },
         _ => rsx! {},
     }
 }
 
 #[component]
-fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let state = session.read();
     let row = row.0;
     let own = row.author == state.me.id;
+    let room = lane.room;
     let acts = !state.is_archived(room);
+    let in_room = lane.lane == 0;
     let may_delete = acts && (own || state.me.role == Role::Owner);
     let pinned = row.pinned.is_some();
+    let spot = spot_of(&row, lane);
+    let (of, at) = spot;
     let ordinal = row.ordinal;
+    let link = if row.lane == 0 {
+        format!("/r/{room}/{ordinal}")
+    } else {
+        format!("/r/{room}/thread/{of}/{ordinal}")
+    };
     let id = row.id;
     let (intents, pin, unread) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
-    let (edited, deleted) = (row.clone(), row.clone());
+    let (edited, deleted, threaded) = (row.clone(), row.clone(), row.clone());
     let text = row.text.clone().unwrap_or_default();
     let pin_shape = if pinned { icon("pin-off", 16) } else { icon("pin", 16) };
     let pin_words = if pinned { "Unpin" } else { "Pin to this room" };
@@ -110,31 +132,39 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
     let recent: Vec<_> = USUAL.iter().map(|emoji| (*emoji).to_owned()).collect();
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
-        div { class: "menu floating", role: "menu", "aria-label": "Message", "data-for": "{ordinal}",
+        div { class: "menu floating", role: "menu", "aria-label": "Message", "data-for": "{of} {at}",
             if acts {
                 div { class: "quick", role: "group", "aria-label": "React",
                     for emoji in recent {
-                        QuickReaction { key: "{emoji}", session, room, row: SharedRow(row.clone()), emoji }
+                        QuickReaction { key: "{emoji}", session, lane, row: SharedRow(row.clone()), emoji }
                     }
                 }
                 MenuItem {
                     shape: icon("smile-plus", 16),
                     words: "React",
                     key_of: "+",
-                    chosen: move |()| acting.write().open = Some(Open::Picker(ordinal)),
+                    chosen: move |()| acting.write().open = Some(Open::Picker(spot)),
                 }
                 MenuItem {
                     shape: icon("reply", 16),
                     words: "Reply",
                     key_of: "R",
-                    chosen: move |()| acting.write().reply(room, id),
+                    chosen: move |()| acting.write().reply(lane, id),
+                }
+                if in_room {
+                    MenuItem {
+                        shape: icon("messages-square", 16),
+                        words: "Answer in a thread",
+                        key_of: "T",
+                        chosen: move |()| acting.write().open_thread(room, &threaded),
+                    }
                 }
                 if own {
                     MenuItem {
                         shape: icon("pencil", 16),
                         words: "Edit",
                         key_of: "E",
-                        chosen: move |()| acting.write().edit(&edited, &session.peek()),
+                        chosen: move |()| acting.write().edit(&edited, of, &session.peek()),
                     }
                 }
                 MenuItem {
@@ -161,11 +191,11 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
                 words: "Copy link",
                 key_of: "",
                 chosen: move |()| {
-                    dom::copy_link(&format!("/r/{room}/{ordinal}"));
+                    dom::copy_link(&link);
                     acting.write().open = None;
                 },
             }
-            if !own {
+            if !own && in_room {
                 MenuItem {
                     shape: icon("mail-open", 16),
                     words: "Mark unread from here",
@@ -182,7 +212,7 @@ fn Menu(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
                     words: delete_words,
                     key_of: "Del",
                     danger: true,
-                    chosen: move |()| acting.write().delete(&deleted, room, &session.peek(), &intents),
+                    chosen: move |()| acting.write().delete(&deleted, lane, &session.peek(), &intents),
                 }
             }
         }
@@ -213,7 +243,7 @@ fn MenuItem(
 }
 
 #[component]
-fn QuickReaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -> Element {
+fn QuickReaction(session: Signal<Session>, lane: Lane, row: SharedRow, emoji: String) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let name = emoji::name_of(&emoji).unwrap_or("emoji").replace('_', " ");
@@ -228,7 +258,7 @@ fn QuickReaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: 
             "aria-label": "{name}",
             onclick: move |_| {
                 dom::used(Used::Emoji, &emoji);
-                store.intents.send(react(&session.peek(), room, &row.0, &emoji));
+                store.intents.send(react(&session.peek(), lane, &row.0, &emoji));
                 acting.write().open = None;
             },
             "{shown}"
@@ -238,12 +268,12 @@ fn QuickReaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: 
 
 /// Before somebody else's message goes.
 #[component]
-fn Confirm(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let row = row.0;
     let name = session.read().people.get(&row.author).map_or("this person".to_owned(), |p| p.name.clone());
-    let ordinal = row.ordinal;
+    let (of, at) = spot_of(&row, lane);
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
         div {
@@ -251,14 +281,14 @@ fn Confirm(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
             role: "alertdialog",
             "aria-labelledby": "sure",
             "aria-describedby": "sure-why",
-            "data-for": "{ordinal}",
+            "data-for": "{of} {at}",
             h2 { id: "sure", "Delete the message of {name}?" }
             p { id: "sure-why", "It goes for everybody, and cannot be brought back." }
             div { class: "actions-row",
                 button {
                     class: "button small danger",
                     r#type: "button",
-                    onclick: move |_| acting.write().delete(&row, room, &session.peek(), &store.intents),
+                    onclick: move |_| acting.write().delete(&row, lane, &session.peek(), &store.intents),
                     "Delete"
                 }
                 button { class: "link", r#type: "button", onclick: move |_| acting.write().open = None, "Cancel" }

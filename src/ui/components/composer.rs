@@ -5,16 +5,19 @@ use super::Typers;
 use super::clock;
 use super::icon;
 use super::text::MessageText;
-use crate::client::{Input, Probe, Session, Status};
-use crate::protocol::frame::Draft;
-use crate::protocol::{ClientId, RoomId, bounds};
+use crate::client::{Input, Lane, Probe, Session, Status};
+use crate::protocol::frame::{Answer, Draft};
+use crate::protocol::{ClientId, bounds};
+use crate::timeline::quote_of;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
+/// `thread` is the root of the lane, if it is that of a thread.
 #[component]
-pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element {
+pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, name: String) -> Element {
     let store = use_store();
+    let Lane { room, lane: of } = lane;
     let mut fault = use_signal(|| None::<String>);
     let state = session.read();
     let live = matches!(state.status, Status::Starting | Status::Live);
@@ -36,16 +39,19 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
     let muted = info.is_some_and(|info| info.badge.wanted.muted).then_some("1");
     let members = info.map_or(0, |info| info.members);
     let mut previewing = use_signal(|| false);
-    let written = state.typed.get(&room).filter(|_| previewing());
+    let mut also = use_signal(|| false);
+    let written = state.typed.get(&lane).filter(|_| previewing());
     let written = written.map(|text| (text.clone(), Named::of(&state, Some(text))));
     let only_here = state.not_kept && state.waiting() > 0;
     let client_id = store.boot.client_id;
     let notice = store.boot.notice.clone();
-    let unsent = notice.map(|notice| notice.field("text")).unwrap_or_default();
+    let refused = notice.filter(|notice| notice.field("to").is_empty() == thread.is_none());
+    let unsent = refused.map(|notice| notice.field("text")).unwrap_or_default();
     let mut acting = store.acting;
-    let answered = acting.read().reply.filter(|(of, _)| *of == room).map(|(_, id)| id);
+    let answered = acting.read().reply.filter(|(at, _)| *at == lane).map(|(_, id)| id);
     let answered = answered.map(|id| {
-        let quote = state.timelines.get(&room).and_then(|timeline| timeline.quote(id));
+        let root = || state.shown(lane, id).map(|root| quote_of(&root));
+        let quote = state.timeline(lane).and_then(|timeline| timeline.quote(id)).or_else(root);
         let name = quote.as_ref().and_then(|quote| state.people.get(&quote.author));
         let text = quote.as_ref().and_then(|quote| quote.text.clone()).unwrap_or_else(|| "deleted".into());
         (name.map_or_else(|| "…".to_owned(), |person| person.name.clone()), text)
@@ -64,25 +70,35 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
         };
         fault.set(None);
         previewing.set(false);
-        let quote = acting.peek().reply.filter(|(of, _)| *of == room).map(|(_, id)| id);
-        let draft = Draft { id: ClientId::random(), room, thread: None, quote, text };
+        let quote = acting.peek().reply.filter(|(at, _)| *at == lane).map(|(_, id)| id);
+        let thread = thread.map(|to| Answer { to, also: also() });
+        also.set(false);
+        let draft = Draft { id: ClientId::random(), room, thread, quote, text };
         intents.send(Input::Write(draft));
         if quote.is_some() {
             acting.write().reply = None;
         }
         dom::composer_set("");
-        dom::to_bottom();
+        dom::to_bottom(of);
     };
+    let (form_id, box_id) = if of == 0 { ("composer", "write") } else { ("answer", "write-answer") };
+    let placeholder = if of == 0 { format!("Write to {name}") } else { "Answer in this thread".to_owned() };
     rsx! {
         form {
             class: if live { "composer" } else { "composer offline" },
-            id: "composer",
+            id: form_id,
             method: "post",
             action: "/r/{room}/post",
             "data-room": "{room}",
+            "data-lane": "{of}",
+            "data-draft": "{lane}",
             "data-muted": muted,
             onsubmit: send,
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
+            if let Some(root) = thread {
+                input { r#type: "hidden", name: "to", value: "{root}" }
+                input { r#type: "hidden", name: "lane", value: "{of}" }
+            }
             p { class: "composer-edge", "{edge}" }
             if let Some((name, text)) = answered {
                 p { class: "answers",
@@ -110,21 +126,21 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                 // An empty child would be rendered as a comment, which a textarea shows.
                 if unsent.is_empty() {
                     textarea {
-                        id: "write",
+                        id: box_id,
                         name: "text",
                         rows: "1",
-                        placeholder: "Write to {name}",
-                        "aria-label": "Write to {name}",
+                        placeholder: "{placeholder}",
+                        "aria-label": "{placeholder}",
                         autocomplete: "off",
                         enterkeyhint: "send",
                     }
                 } else {
                     textarea {
-                        id: "write",
+                        id: box_id,
                         name: "text",
                         rows: "1",
-                        placeholder: "Write to {name}",
-                        "aria-label": "Write to {name}",
+                        placeholder: "{placeholder}",
+                        "aria-label": "{placeholder}",
                         autocomplete: "off",
                         enterkeyhint: "send",
                         "{unsent}"
@@ -142,6 +158,18 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                     {icon("arrow-up", 18)}
                 }
             }
+            if thread.is_some() {
+                label { class: "also",
+                    input {
+                        r#type: "checkbox",
+                        name: "also",
+                        value: "1",
+                        checked: also(),
+                        onchange: move |event| also.set(event.checked()),
+                    }
+                    "Also to {name}"
+                }
+            }
             div { class: "hint",
                 span { class: "typing", role: "status",
                     if let Some(fault) = fault() {
@@ -152,7 +180,9 @@ pub fn Composer(session: Signal<Session>, room: RoomId, name: String) -> Element
                         "This browser keeps nothing: what waits is kept only in this tab."
                     }
                 }
-                Typers { session, room }
+                if of == 0 {
+                    Typers { session, room }
+                }
                 // The script writes here.
                 span { class: "said", role: "status" }
                 span { class: "audience", role: "status",

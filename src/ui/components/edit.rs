@@ -3,9 +3,9 @@
 use super::Named;
 use super::dates::{iso, moment};
 use super::text::MessageText;
-use crate::client::{Input, Session};
+use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Version;
-use crate::protocol::{ActValue, ClientId, RoomId, Slot, bounds};
+use crate::protocol::{ActValue, ClientId, Slot, bounds};
 use crate::timeline::{ActEcho, ActState};
 use crate::ui::acting::act;
 use crate::ui::dom;
@@ -14,7 +14,7 @@ use dioxus::prelude::*;
 
 /// Stands where the text was. Like the composer's, the text belongs to the browser.
 #[component]
-pub fn EditBox(room: RoomId, row: ClientId, text: String) -> Element {
+pub fn EditBox(lane: Lane, row: ClientId, text: String) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let mut fault = use_signal(|| None::<String>);
@@ -26,10 +26,10 @@ pub fn EditBox(room: RoomId, row: ClientId, text: String) -> Element {
         match bounds::message_text(&dom::edit_text()) {
             Ok(new) => {
                 if new != text {
-                    intents.send(act(room, row, Slot::Text, ActValue::Text(new)));
+                    intents.send(act(lane.room, row, Slot::Text, ActValue::Text(new)));
                 }
                 acting.write().editing = None;
-                dom::composer_focus();
+                dom::composer_focus(lane.lane);
             }
             Err(bounds::Unfit::Empty) => {
                 fault.set(Some("Nothing is left. To remove the message, delete it.".into()))
@@ -49,7 +49,7 @@ pub fn EditBox(room: RoomId, row: ClientId, text: String) -> Element {
                     r#type: "button",
                     onclick: move |_| {
                         acting.write().editing = None;
-                        dom::composer_focus();
+                        dom::composer_focus(lane.lane);
                     },
                     "Cancel"
                 }
@@ -65,7 +65,7 @@ pub fn EditBox(room: RoomId, row: ClientId, text: String) -> Element {
 
 /// An edit that was not carried out: what it was, why, what to do.
 #[component]
-pub fn Unsaved(edit: ActEcho) -> Element {
+pub fn Unsaved(edit: ActEcho, lane: Lane) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let discard = store.intents.clone();
@@ -81,7 +81,7 @@ pub fn Unsaved(edit: ActEcho) -> Element {
                 button {
                     class: "link",
                     r#type: "button",
-                    onclick: move |_| acting.write().editing = Some((target, again.clone())),
+                    onclick: move |_| acting.write().editing = Some((target, lane.lane, again.clone())),
                     "Edit again"
                 }
                 button { class: "link", r#type: "button", onclick: move |_| dom::copy(&copied), "Copy" }

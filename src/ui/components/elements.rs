@@ -184,7 +184,7 @@ fn element(node: Node, named: &Named) -> VNode {
         },
         Node::Room { typed, slug } => match named.room(&slug) {
             Some(room) => {
-                let to = Route::RoomPage { room: room.to_string() };
+                let to = Route::room(room);
                 let link = rsx! { Link { class: "mention", to, "{typed}" } };
                 link.unwrap_or_else(|_| text(typed))
             }

@@ -20,7 +20,7 @@ pub fn FirstUnread(session: Signal<Session>, room: RoomId) -> Element {
                 href: "/r/{room}/{ordinal}",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();
-                    go.send(Input::GoTo(ordinal));
+                    go.send(Input::GoTo(0, ordinal));
                 },
                 {icon("arrow-up", 16)}
                 "{count} unread"

@@ -12,7 +12,7 @@ const KEYS: [(&str, &[(&str, &str)]); 3] = [
             ("Alt ↑, ↓", "The room above or below"),
             ("Alt Shift ↑, ↓", "The same, with something unread"),
             ("Alt ←", "Back to where you were"),
-            ("Esc", "Close, or mark the room as read"),
+            ("Esc", "Close what is open, or mark the room as read"),
             ("Shift Esc", "Mark everything as read"),
             ("?, Ctrl /", "This list"),
         ],
@@ -30,6 +30,7 @@ const KEYS: [(&str, &[(&str, &str)]); 3] = [
         &[
             ("↑, ↓, Home, End", "Another message"),
             ("R", "Reply"),
+            ("T", "Answer in a thread"),
             ("E", "Edit"),
             ("+", "React"),
             ("U", "Unread from here on"),

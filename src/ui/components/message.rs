@@ -5,12 +5,14 @@ use super::edit::{EditBox, History, Unsaved};
 use super::icon;
 use super::reactions::Reactions;
 use super::text::MessageText;
+use super::thread::{AlsoLink, ThreadLink};
 use super::unsent::{Pending, Unsent};
 use super::{Avatar, Named};
-use crate::client::{Input, Session};
+use crate::client::{Input, Lane, Session};
 use crate::protocol::{AccountId, ActValue, ClientId, Quote, RoomId, Row, Slot};
 use crate::timeline::{ActEcho, ActState, Echo};
-use crate::ui::acting::act;
+use crate::ui::acting::{act, spot_of};
+use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::sync::Arc;
@@ -45,13 +47,15 @@ pub struct Doing {
     pub deleted: Option<String>,
     /// Who pinned it.
     pub pinned: Option<String>,
+    /// Who answered last, and their names.
+    pub answerers: Vec<(AccountId, String)>,
 }
 
 #[component]
 pub fn MessageLine(
     session: Signal<Session>,
     line: Line,
-    room: RoomId,
+    lane: Lane,
     first: bool,
     found: bool,
     author: String,
@@ -68,7 +72,10 @@ pub fn MessageLine(
     let (id, ordinal, name, mut class) = match &line {
         Line::Stored(SharedRow(row)) => {
             let class = if row.text.is_none() { "row erased" } else { "row" };
-            (row.ordinal.to_string(), Some(row.ordinal.to_string()), None, class.to_owned())
+            let (of, ordinal) = spot_of(row, lane);
+            // Ids are of the whole page, and a message can stand in two lists.
+            let id = if of == 0 { ordinal.to_string() } else { format!("{of}-{ordinal}") };
+            (id, Some(ordinal.to_string()), None, class.to_owned())
         }
         Line::Echo(echo) if echo.needs_author() => {
             (echo.draft.id.to_string(), None, Some("Your message, not sent"), "row failed".to_owned())
@@ -110,10 +117,10 @@ pub fn MessageLine(
                         span { class: "hidden", id: "n-{id}", "{author}" }
                     }
                     if let Some((name, quote)) = quote {
-                        QuoteLine { room, name, quote }
+                        QuoteLine { lane, name, quote }
                     }
                     match line {
-                        Line::Stored(row) => rsx! { Stored { session, room, row, doing, named, zone } },
+                        Line::Stored(row) => rsx! { Stored { session, lane, row, doing, named, zone } },
                         Line::Echo(echo) if echo.needs_author() => rsx! { Unsent { echo, time } },
                         Line::Echo(echo) => rsx! { Pending { echo, named } },
                     }
@@ -126,7 +133,7 @@ pub fn MessageLine(
 #[component]
 fn Stored(
     session: Signal<Session>,
-    room: RoomId,
+    lane: Lane,
     row: SharedRow,
     doing: Doing,
     named: Named,
@@ -145,7 +152,7 @@ fn Stored(
             }
         }
         match (doing.editing, &row.0.text) {
-            (Some(text), Some(_)) => rsx! { EditBox { key: "{id}", room, row: id, text } },
+            (Some(text), Some(_)) => rsx! { EditBox { key: "{id}", lane, row: id, text } },
             (_, Some(text)) => rsx! {
                 MessageText {
                     text: text.clone(),
@@ -154,16 +161,22 @@ fn Stored(
                     named,
                 }
             },
-            (_, None) => rsx! { Deleted { room, id, text: doing.deleted } },
+            (_, None) => rsx! { Deleted { room: lane.room, id, text: doing.deleted } },
         }
         if let Some(edit) = failed {
-            Unsaved { edit }
+            Unsaved { edit, lane }
         }
         if doing.history {
             History { session, row: id, zone }
         }
         if !row.0.reactions.is_empty() && row.0.text.is_some() {
-            Reactions { session, room, row }
+            Reactions { session, lane, row: row.clone() }
+        }
+        if let Some(also) = row.0.also {
+            AlsoLink { room: lane.room, also }
+        }
+        if let Some(answers) = row.0.answers.clone().filter(|_| lane.lane == 0) {
+            ThreadLink { room: lane.room, lane: row.0.seq, answers, answerers: doing.answerers, zone }
         }
     }
 }
@@ -196,20 +209,26 @@ fn Deleted(room: RoomId, id: ClientId, text: Option<String>) -> Element {
 }
 
 #[component]
-fn QuoteLine(room: RoomId, name: String, quote: Quote) -> Element {
+fn QuoteLine(lane: Lane, name: String, quote: Quote) -> Element {
     let store = use_store();
-    let ordinal = quote.ordinal;
+    let to = Route::row(lane.room, quote.lane, quote.ordinal);
+    let (here, ordinal) = (quote.lane == lane.lane, quote.ordinal);
+    let text = quote.text.unwrap_or_else(|| "deleted".into());
     rsx! {
         p { class: "quote",
             {icon("reply", 14)}
-            a { href: "/r/{room}/{ordinal}",
+            a { href: "{to}",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();
-                    store.intents.send(Input::GoTo(ordinal));
+                    if here {
+                        store.intents.send(Input::GoTo(lane.lane, ordinal));
+                    } else {
+                        navigator().push(to.clone());
+                    }
                 },
                 b { "{name}" }
                 " "
-                span { class: "quoted", {quote.text.clone().unwrap_or_else(|| "deleted".into())} }
+                span { class: "quoted", "{text}" }
             }
         }
     }

@@ -22,6 +22,7 @@ mod reactions;
 mod sidebar;
 mod switcher;
 mod text;
+mod thread;
 mod timeline;
 mod unsent;
 
@@ -44,6 +45,7 @@ pub use presence::{People, StatusForm, Typers, own_words};
 pub use sidebar::Sidebar;
 pub use switcher::Switcher;
 pub use text::MessageText;
+pub use thread::{ThreadPanel, Threads};
 pub use timeline::TimelineList;
 
 use dioxus::prelude::*;

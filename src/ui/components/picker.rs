@@ -1,10 +1,9 @@
 //! Choosing a reaction: search, what one used last, all that is offered.
 
 use super::SharedRow;
-use crate::client::Session;
-use crate::protocol::RoomId;
+use crate::client::{Lane, Session};
 use crate::text::emoji::{USUAL, all, find, name_of};
-use crate::ui::acting::react;
+use crate::ui::acting::{react, spot_of};
 use crate::ui::dom::{self, Used};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -13,7 +12,7 @@ use dioxus::prelude::*;
 const RECENT: usize = 8;
 
 #[component]
-pub fn Picker(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+pub fn Picker(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let mut acting = use_store().acting;
     let mut query = use_signal(String::new);
     let recent = use_hook(|| {
@@ -27,10 +26,10 @@ pub fn Picker(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element
     let searched = !query.read().trim().is_empty();
     let found: Vec<_> = if searched { find(&query.read()) } else { all().collect() };
     let none = found.is_empty();
-    let ordinal = row.0.ordinal;
+    let (of, ordinal) = spot_of(&row.0, lane);
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
-        div { class: "picker floating", role: "dialog", "aria-label": "Choose a reaction", "data-for": "{ordinal}",
+        div { class: "picker floating", role: "dialog", "aria-label": "Choose a reaction", "data-for": "{of} {ordinal}",
             input {
                 class: "field",
                 r#type: "search",
@@ -43,14 +42,14 @@ pub fn Picker(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element
                 p { class: "picker-head", id: "picker-recent", "Used last" }
                 div { class: "grid", role: "group", "aria-labelledby": "picker-recent",
                     for emoji in recent {
-                        Pick { key: "{emoji}", session, room, row: row.clone(), emoji }
+                        Pick { key: "{emoji}", session, lane, row: row.clone(), emoji }
                     }
                 }
                 p { class: "picker-head", id: "picker-all", "All" }
             }
             div { class: "grid all", role: "group", "aria-label": if searched { "Found" } else { "All" },
                 for emoji in found {
-                    Pick { key: "{emoji.emoji}", session, room, row: row.clone(), emoji: emoji.emoji.to_owned() }
+                    Pick { key: "{emoji.emoji}", session, lane, row: row.clone(), emoji: emoji.emoji.to_owned() }
                 }
             }
             if none {
@@ -61,7 +60,7 @@ pub fn Picker(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element
 }
 
 #[component]
-fn Pick(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -> Element {
+fn Pick(session: Signal<Session>, lane: Lane, row: SharedRow, emoji: String) -> Element {
     let store = use_store();
     let mut acting = store.acting;
     let name = name_of(&emoji).map_or_else(|| emoji.clone(), |name| name.replace('_', " "));
@@ -76,7 +75,7 @@ fn Pick(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -
             "aria-pressed": if mine { "true" } else { "false" },
             onclick: move |_| {
                 dom::used(Used::Emoji, &emoji);
-                store.intents.send(react(&session.peek(), room, &row.0, &emoji));
+                store.intents.send(react(&session.peek(), lane, &row.0, &emoji));
                 acting.write().open = None;
             },
             "{shown}"

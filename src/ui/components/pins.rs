@@ -57,7 +57,7 @@ fn PinLine(room: RoomId, ordinal: u64, author: String, at: String, text: String)
                 "data-closes": "1",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();
-                    store.intents.send(Input::GoTo(ordinal));
+                    store.intents.send(Input::GoTo(0, ordinal));
                 },
                 span { class: "pin-by",
                     b { "{author}" }

@@ -1,8 +1,8 @@
 //! The reactions under a message: who, how many, and one's own by a click.
 
 use super::SharedRow;
-use crate::client::Session;
-use crate::protocol::{AccountId, RoomId};
+use crate::client::{Lane, Session};
+use crate::protocol::AccountId;
 use crate::text::emoji::name_of;
 use crate::ui::acting::react;
 use crate::ui::dom::{self, Used};
@@ -32,12 +32,12 @@ fn who(session: &Session, accounts: &BTreeSet<AccountId>, emoji: &str) -> String
 }
 
 #[component]
-pub fn Reactions(session: Signal<Session>, room: RoomId, row: SharedRow) -> Element {
+pub fn Reactions(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     rsx! {
         ul { class: "reactions", "aria-label": "Reactions",
             for emoji in row.0.reactions.keys() {
                 li { key: "{emoji}",
-                    Reaction { session, room, row: row.clone(), emoji: emoji.clone() }
+                    Reaction { session, lane, row: row.clone(), emoji: emoji.clone() }
                 }
             }
         }
@@ -45,7 +45,7 @@ pub fn Reactions(session: Signal<Session>, room: RoomId, row: SharedRow) -> Elem
 }
 
 #[component]
-fn Reaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: String) -> Element {
+fn Reaction(session: Signal<Session>, lane: Lane, row: SharedRow, emoji: String) -> Element {
     let store = use_store();
     // Not read: a pill is drawn anew with its row, not with every message.
     let state = session.peek();
@@ -62,7 +62,7 @@ fn Reaction(session: Signal<Session>, room: RoomId, row: SharedRow, emoji: Strin
             "aria-pressed": if mine { "true" } else { "false" },
             onclick: move |_| {
                 dom::used(Used::Emoji, &emoji);
-                store.intents.send(react(&session.peek(), room, &row.0, &emoji));
+                store.intents.send(react(&session.peek(), lane, &row.0, &emoji));
             },
             span { class: "emoji", "{shown}" }
             "{count}"

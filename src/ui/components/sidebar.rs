@@ -142,7 +142,7 @@ fn RoomLinks(session: Signal<Session>, rooms: Vec<RoomInfo>, current: Option<Roo
                 RoomLink {
                     key: "{room.id}",
                     current: current == Some(room.id),
-                    draft: state.typed.contains_key(&room.id),
+                    draft: state.typed.contains_key(&room.id.into()),
                     badge: state.badge(&room),
                     room,
                 }
@@ -156,9 +156,13 @@ fn RoomLinks(session: Signal<Session>, rooms: Vec<RoomInfo>, current: Option<Roo
 fn UnreadLink(current: bool, mentions: u32, rooms: u32) -> Element {
     rsx! {
         Link {
-            class: if rooms > 0 { "room-link unread-link unread" } else { "room-link unread-link" },
+            class: match (current, rooms > 0) {
+                (true, true) => "room-link unread-link here unread",
+                (true, _) => "room-link unread-link here",
+                (_, true) => "room-link unread-link unread",
+                _ => "room-link unread-link",
+            },
             to: Route::Unread {},
-            "aria-current": if current { "page" } else { "false" },
             {icon("inbox", 16)}
             span { class: "label", "Unread" }
             if mentions > 0 {
@@ -181,18 +185,19 @@ fn Count(n: u32, class: String, what: String) -> Element {
 
 #[component]
 fn RoomLink(room: RoomInfo, badge: Badge, current: bool, draft: bool) -> Element {
-    let shows = badge.unread > 0 && !badge.wanted.muted;
+    let mentions = badge.all_mentions();
+    let shows = badge.all_unread() > 0 && !badge.wanted.muted;
     let class = match (shows, badge.wanted.muted) {
         (true, _) => "room-link unread",
         (_, true) => "room-link muted",
         _ => "room-link",
     };
     rsx! {
-        li {
+        // The link itself says so only at its very address: the router takes the attribute away elsewhere in the room.
+        li { "aria-current": current.then_some("page"),
             Link {
-                class,
-                to: Route::RoomPage { room: room.id.to_string() },
-                "aria-current": if current { "page" } else { "false" },
+                class: if current { "{class} here" } else { "{class}" },
+                to: Route::room(room.id),
                 if room.kind == RoomKind::Open {
                     {icon("hash", 16)}
                 } else {
@@ -202,10 +207,10 @@ fn RoomLink(room: RoomInfo, badge: Badge, current: bool, draft: bool) -> Element
                 if draft && !current {
                     span { class: "draft", "draft" }
                 }
-                if badge.mentions > 0 {
-                    Count { n: badge.mentions, class: "count mention", what: if badge.mentions == 1 { "mention" } else { "mentions" } }
+                if mentions > 0 {
+                    Count { n: mentions, class: "count mention", what: if mentions == 1 { "mention" } else { "mentions" } }
                 } else if shows {
-                    Count { n: badge.unread, class: "count", what: "unread" }
+                    Count { n: badge.all_unread(), class: "count", what: "unread" }
                 }
             }
         }

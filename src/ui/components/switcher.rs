@@ -78,9 +78,9 @@ impl Choice {
                 let badge = session.badge(room);
                 match room {
                     room if !room.joined => "not joined",
-                    room if session.typed.contains_key(&room.id) => "draft",
-                    _ if badge.mentions > 0 => "names you",
-                    _ if badge.unread > 0 && !badge.wanted.muted => "unread",
+                    room if session.typed.contains_key(&room.id.into()) => "draft",
+                    _ if badge.all_mentions() > 0 => "names you",
+                    _ if badge.all_unread() > 0 && !badge.wanted.muted => "unread",
                     _ => "",
                 }
                 .to_owned()
@@ -109,7 +109,7 @@ impl Choice {
         let mut acting = store.acting;
         acting.write().dialog = None;
         let route = match self {
-            Choice::Room(room) => Route::RoomPage { room: room.id.to_string() },
+            Choice::Room(room) => Route::room(room.id),
             Choice::Person(person) => return dom::insert(&format!("@{} ", person.handle)),
             Choice::Command(Command::Unread) => Route::Unread {},
             Choice::Command(Command::Rooms) => Route::Rooms {},
@@ -151,10 +151,10 @@ fn choices(session: &Session, query: &str, visited: &[String]) -> Vec<Choice> {
             Choice::Room(room) => {
                 let badge = session.badge(room);
                 let visit = visited.iter().position(|id| *id == room.id.as_str()).unwrap_or(visited.len());
-                let unread = badge.unread > 0 && !badge.wanted.muted;
+                let unread = badge.all_unread() > 0 && !badge.wanted.muted;
                 (
                     !room.joined,
-                    if blank && badge.mentions > 0 { 0 } else { 1 + 2 * visit + usize::from(!unread) },
+                    if blank && badge.all_mentions() > 0 { 0 } else { 1 + 2 * visit + usize::from(!unread) },
                 )
             }
             _ => (true, 255),

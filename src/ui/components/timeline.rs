@@ -4,13 +4,15 @@ use super::dates::{clock, date_of, day_in_words};
 use super::icon;
 use super::message::{Doing, Line, MessageLine, SharedRow};
 use super::{Actions, FirstUnread, Named, counted, filling};
-use crate::client::{Input, Session};
-use crate::protocol::{AccountId, RoomId};
-use crate::timeline::{Item, items};
+use crate::client::{Input, Lane, Session};
+use crate::protocol::AccountId;
+use crate::protocol::Row;
+use crate::timeline::{ActEcho, Item, items, quote_of};
 use crate::ui::acting::Acting;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
+use std::sync::Arc;
 
 fn name_of(session: &Session, id: AccountId) -> String {
     session.people.get(&id).map_or_else(|| "…".to_owned(), |person| person.name.clone())
@@ -80,7 +82,7 @@ fn Ripple() -> Element {
 }
 
 #[component]
-pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
+pub fn TimelineList(session: Signal<Session>, lane: Lane, found: Option<u64>) -> Element {
     let store = use_store();
     let zone = store.boot.zone;
     let state = session.read();
@@ -90,10 +92,13 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
         Acting { active: None, open: None, ..acting.clone() }
     });
     let acting = acting.read();
+    let Lane { room, lane: of } = lane;
+    let in_room = of == 0;
     let name = state.room(room).map(|room| room.name.clone()).unwrap_or_default();
-    let Some(timeline) = state.timelines.get(&room) else {
+    let label = if in_room { format!("Messages in {name}") } else { "Answers".to_owned() };
+    let Some(timeline) = state.timeline(lane) else {
         return rsx! {
-            div { class: "scroll", role: "region", "aria-label": "Messages in {name}",
+            div { class: "scroll", role: "region", "aria-label": "{label}",
                 ol { class: "timeline",
                     li { class: "skeleton", Bones {} }
                 }
@@ -101,22 +106,76 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
         };
     };
     let me = state.me.id;
-    let marks = state.marks.get(&room).cloned().unwrap_or_default();
+    let open = state.thread.as_ref().filter(|_| !in_room);
+    let marks = open.map(|open| open.marks.clone());
+    let marks = marks.unwrap_or_else(|| state.marks.get(&room).cloned().unwrap_or_default());
+    let root = open.and_then(|open| open.root()).map(|root| timeline.shown(root));
     let lines = items(timeline, &marks, me, zone);
     let empty = lines.is_empty();
     let oldest = timeline.window().map_or(1, |(oldest, _)| oldest);
     let newest = timeline.window().map_or(0, |(_, newest)| newest);
     let at_newest = timeline.at_newest();
-    let (loading_older, loading_newer) = state.is_loading(room);
-    let below = state.new_below();
+    let (loading_older, loading_newer) = state.is_loading(lane);
+    let below = state.new_below(lane);
     let jump = store.intents.clone();
-    let join_link = store.boot.join_link.clone().filter(|_| state.people.len() < 2);
+    let join_link = store.boot.join_link.clone().filter(|_| in_room && state.people.len() < 2);
+    let (older, newer, end) = match in_room {
+        true => {
+            (format!("/r/{lane}/before/{oldest}"), format!("/r/{lane}/after/{newest}"), format!("/r/{room}"))
+        }
+        false => {
+            let at = |ordinal| format!("/r/{room}/thread/{of}/{ordinal}");
+            (at(oldest.saturating_sub(1)), at(newest + 1), format!("/r/{room}/thread/{of}"))
+        }
+    };
+    let head = timeline.head();
+    // A message of a list, stored or about to be.
+    let line_of = |row: Arc<Row>, first: bool, edit: Option<ActEcho>| {
+        let quoted = row.quote.and_then(|id| {
+            timeline
+                .quote(id)
+                .or_else(|| root.as_ref().filter(|root| root.id == id).map(|root| quote_of(root)))
+        });
+        let quote = quoted.map(|quote| (name_of(&state, quote.author), quote));
+        let editing = acting.editing.as_ref().filter(|(id, lane, _)| *id == row.id && *lane == of);
+        let answers = row.answers.as_ref().map(|answers| answers.by.as_slice()).unwrap_or_default();
+        let doing = Doing {
+            editing: editing.map(|(.., text)| text.clone()),
+            edit,
+            history: acting.history == Some(row.id),
+            deleted: acting.deleted.get(&row.id).cloned(),
+            pinned: row.pinned.map(|by| name_of(&state, by)),
+            answerers: answers.iter().map(|by| (*by, name_of(&state, *by))).collect(),
+        };
+        rsx! {
+            MessageLine {
+                key: "{row.id}",
+                session,
+                doing,
+                author: name_of(&state, row.author),
+                quote,
+                named: Named::of(&state, row.text.as_deref()),
+                found: found == Some(row.ordinal) && row.lane == of,
+                line: Line::Stored(SharedRow(row)),
+                lane,
+                first,
+                me,
+                zone,
+            }
+        }
+    };
     rsx! {
-        div { class: "scroll", role: "region", "aria-label": "Messages in {name}", tabindex: "0",
-            ol { class: "timeline", "data-room": "{room}",
+        div { class: "scroll", role: "region", "aria-label": "{label}", tabindex: "0",
+            ol { class: "timeline", "data-room": "{room}", "data-lane": "{of}",
+                if let Some(root) = root.clone().filter(|_| oldest <= 1) {
+                    {line_of(root, true, None)}
+                    li { class: "day answers-head",
+                        {if head == 1 { "1 answer".to_owned() } else if head == 0 { "No answers yet".to_owned() } else { format!("{} answers", counted(head)) }}
+                    }
+                }
                 if oldest > 1 {
                     li { class: if loading_older { "edge older loading" } else { "edge older" },
-                        a { class: "page-link", href: "/r/{room}/before/{oldest}", rel: "prev", "Older" }
+                        a { class: "page-link", href: "{older}", rel: "prev", "Older" }
                         if loading_older {
                             Bones {}
                         }
@@ -143,34 +202,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 li { key: "{key}", class: "hole", id: "hole-{key}", p { "{words}" } }
                             }
                         }
-                        Item::Row { row, first, edit } => {
-                            let quoted = row.quote.and_then(|id| timeline.quote(id));
-                            let quote = quoted.map(|quote| (name_of(&state, quote.author), quote));
-                            let editing = acting.editing.as_ref().filter(|(id, _)| *id == row.id);
-                            let doing = Doing {
-                                editing: editing.map(|(_, text)| text.clone()),
-                                edit,
-                                history: acting.history == Some(row.id),
-                                deleted: acting.deleted.get(&row.id).cloned(),
-                                pinned: row.pinned.map(|by| name_of(&state, by)),
-                            };
-                            rsx! {
-                                MessageLine {
-                                    key: "{key}",
-                                    session,
-                                    doing,
-                                    author: name_of(&state, row.author),
-                                    quote,
-                                    named: Named::of(&state, row.text.as_deref()),
-                                    found: found == Some(row.ordinal),
-                                    line: Line::Stored(SharedRow(row)),
-                                    room,
-                                    first,
-                                    me,
-                                    zone,
-                                }
-                            }
-                        }
+                        Item::Row { row, first, edit } => line_of(row, first, edit),
                         Item::Echo { echo, first } => rsx! {
                             MessageLine {
                                 key: "{key}",
@@ -181,7 +213,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                                 named: Named::of(&state, Some(&echo.draft.text)),
                                 found: false,
                                 line: Line::Echo(echo),
-                                room,
+                                lane,
                                 first,
                                 me,
                                 zone,
@@ -194,7 +226,7 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                         if loading_newer {
                             Bones {}
                         }
-                        a { class: "page-link", href: "/r/{room}/after/{newest}", rel: "next", "Newer" }
+                        a { class: "page-link", href: "{newer}", rel: "next", "Newer" }
                     }
                 }
                 if let Some(link) = join_link {
@@ -212,22 +244,24 @@ pub fn TimelineList(session: Signal<Session>, room: RoomId, found: Option<u64>) 
                             p { class: "note", "Whoever has it can join." }
                         }
                     }
-                } else if empty {
+                } else if empty && in_room {
                     li { class: "start",
                         h2 { "Nothing here yet" }
                         p { "Say what this room is for." }
                     }
                 }
             }
-            Actions { session, room }
+            Actions { session, lane }
         }
-        FirstUnread { session, room }
+        if in_room {
+            FirstUnread { session, room }
+        }
         if !at_newest || below > 0 {
-            a { class: "newest", href: "/r/{room}",
+            a { class: "newest", href: "{end}",
                 onclick: move |event: MouseEvent| {
                     event.prevent_default();
-                    jump.send(Input::Newest);
-                    dom::to_bottom();
+                    jump.send(Input::Newest(of));
+                    dom::to_bottom(of);
                 },
                 {icon("arrow-down", 16)}
                 if below > 0 {

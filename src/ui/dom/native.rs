@@ -2,17 +2,17 @@
 
 use super::Used;
 use crate::client::engine::Intents;
-use crate::ui::acting::Gesture;
+use crate::ui::acting::{Gesture, Spot};
 use futures::channel::mpsc::UnboundedSender;
 
 pub fn attach(_: Intents, _: UnboundedSender<Gesture>) {}
-pub fn place(_: Option<u64>) {}
+pub fn place(_: Option<Spot>) {}
 pub fn opened(_: bool) {}
 pub fn edit_begin(_: &str) {}
 pub fn edit_text() -> String {
     String::new()
 }
-pub fn composer_focus() {}
+pub fn composer_focus(_: u64) {}
 pub fn copy_link(_: &str) {}
 pub fn used(_: Used, _: &str) {}
 pub fn dialog(_: bool) {}
@@ -26,7 +26,7 @@ pub fn composer_text() -> String {
     String::new()
 }
 pub fn composer_set(_: &str) {}
-pub fn to_bottom() {}
+pub fn to_bottom(_: u64) {}
 pub fn title(_: &str) {}
 pub fn copy(_: &str) {}
 pub fn ask_to_notify() {}

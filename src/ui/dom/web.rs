@@ -3,7 +3,7 @@
 use super::Used;
 use crate::client::Input;
 use crate::client::engine::Intents;
-use crate::ui::acting::{Dialog, Gesture};
+use crate::ui::acting::{Dialog, Gesture, Spot};
 use futures::channel::mpsc::UnboundedSender;
 use wasm_bindgen::prelude::*;
 
@@ -30,9 +30,9 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn compose(room: &str, text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn to_ordinal(ordinal: f64) -> bool;
+        pub fn to_ordinal(lane: f64, ordinal: f64);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn to_bottom();
+        pub fn to_bottom(lane: f64);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn title(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -44,7 +44,7 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn set_theme(theme: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn place(ordinal: f64);
+        pub fn place(is: bool);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn opened(open: bool);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -52,7 +52,7 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn edit_text() -> String;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn composer_focus();
+        pub fn composer_focus(lane: f64);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn copy_link(path: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -82,16 +82,23 @@ pub fn attach(intents: Intents, gestures: UnboundedSender<Gesture>) {
     callback.forget();
 }
 
+/// "lane ordinal".
+fn spot(text: &str) -> Option<Spot> {
+    let (lane, ordinal) = text.split_once(' ')?;
+    Some((lane.parse().ok()?, ordinal.parse().ok()?))
+}
+
 fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
-    let ordinal = text.parse().ok();
+    let spot = spot(text);
     Some(match kind {
-        "active" => Gesture::Active(ordinal),
-        "menu" => Gesture::Menu(ordinal?),
-        "pick" => Gesture::Pick(ordinal?),
-        "reply" => Gesture::Reply(ordinal?),
-        "edit" => Gesture::Edit(ordinal?),
-        "delete" => Gesture::Delete(ordinal?),
-        "edit-last" => Gesture::EditLast,
+        "active" => Gesture::Active(spot),
+        "menu" => Gesture::Menu(spot?),
+        "pick" => Gesture::Pick(spot?),
+        "reply" => Gesture::Reply(spot?),
+        "thread" => Gesture::Thread(spot?),
+        "edit" => Gesture::Edit(spot?),
+        "delete" => Gesture::Delete(spot?),
+        "edit-last" => Gesture::EditLast(text.parse().ok()?),
         "close" => Gesture::Close,
         "dialog" => Gesture::Dialog(match text {
             "switcher" => Some(Dialog::Switcher),
@@ -106,16 +113,16 @@ fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
 
 fn input_of(kind: &str, text: &str) -> Option<Input> {
     Some(match kind {
-        "older" => Input::Older,
-        "newer" => Input::Newer,
+        "older" => Input::Older(text.parse().ok()?),
+        "newer" => Input::Newer(text.parse().ok()?),
         "wake" => Input::Wake,
-        "pinned" => Input::Pinned(true),
-        "unpinned" => Input::Pinned(false),
+        "pinned" => Input::Pinned(text.parse().ok()?, true),
+        "unpinned" => Input::Pinned(text.parse().ok()?, false),
         "attending" => Input::Attending(!text.is_empty()),
         "new-above" => Input::NewLine { above: true },
         "new-seen" => Input::NewLine { above: false },
         "mark-unread" => Input::MarkUnread(text.parse().ok()?),
-        "visible" => Input::Seen(text.parse().ok()?),
+        "visible" => spot(text).map(|(lane, ordinal)| Input::Seen(lane, ordinal))?,
         "signed-in" => Input::SignedIn,
         "status" => {
             let (minutes, rest) = text.split_once('\n')?;
@@ -124,8 +131,8 @@ fn input_of(kind: &str, text: &str) -> Option<Input> {
             Input::Say { text: text.to_owned(), do_not_disturb: !busy.is_empty(), for_ms }
         }
         "input" => {
-            let (room, text) = text.split_once('\n')?;
-            Input::Typed(room.parse().ok()?, text.to_owned())
+            let (lane, text) = text.split_once('\n')?;
+            Input::Typed(lane.parse().ok()?, text.to_owned())
         }
         _ => return None,
     })
@@ -148,23 +155,23 @@ pub fn composer_set(text: &str) {
     script::composer_set(text, true);
 }
 
-/// Puts a kept text into a room's composer, if that room is open and nothing was typed.
-pub fn offer(room: &str, text: &str) {
-    script::offer(room, text);
+/// Puts a kept text into a lane's composer, if that lane is open and nothing was typed.
+pub fn offer(lane: &str, text: &str) {
+    script::offer(lane, text);
 }
 
-/// Puts a text before what stands in a room's composer, if that room is open.
-pub fn compose(room: &str, text: &str) {
-    script::compose(room, text);
+/// Puts a text before what stands in a lane's composer, if that lane is open.
+pub fn compose(lane: &str, text: &str) {
+    script::compose(lane, text);
 }
 
-/// Brings a row into view, if it is there.
-pub fn to_ordinal(ordinal: u64) {
-    script::to_ordinal(ordinal as f64);
+/// Brings a row of a lane into view, if it is there.
+pub fn to_ordinal(lane: u64, ordinal: u64) {
+    script::to_ordinal(lane as f64, ordinal as f64);
 }
 
-pub fn to_bottom() {
-    script::to_bottom();
+pub fn to_bottom(lane: u64) {
+    script::to_bottom(lane as f64);
 }
 
 pub fn title(text: &str) {
@@ -190,8 +197,8 @@ pub fn set_theme(theme: &str) {
 }
 
 /// Puts the bar of actions at a row, once it is drawn.
-pub fn place(ordinal: Option<u64>) {
-    script::place(ordinal.map_or(0.0, |ordinal| ordinal as f64));
+pub fn place(active: Option<Spot>) {
+    script::place(active.is_some());
 }
 
 /// Something was drawn over the list, or is gone: it is placed and takes the focus, or gives it back.
@@ -208,8 +215,8 @@ pub fn edit_text() -> String {
     script::edit_text()
 }
 
-pub fn composer_focus() {
-    script::composer_focus();
+pub fn composer_focus(lane: u64) {
+    script::composer_focus(lane as f64);
 }
 
 /// Copies the whole address of a path of this server.

@@ -27,7 +27,7 @@ pub fn Inside(
         if let Some((room, ordinal, count)) = opened()
             && seen != Some(count)
         {
-            navigator().push(Route::RoomAt { room: room.to_string(), ordinal: ordinal.to_string() });
+            navigator().push(Route::row(room, 0, ordinal));
         }
     });
     let acting = use_store().acting;

@@ -9,7 +9,7 @@ mod unread;
 
 pub use account::Account;
 pub use door::{Join, SetUp, SignIn};
-pub use room::{RoomAfter, RoomAt, RoomBefore, RoomPage};
+pub use room::RoomPage;
 pub use rooms::Rooms;
 pub use unread::{Unread, UnreadBefore};
 

@@ -2,81 +2,75 @@
 
 use super::inside::Inside;
 use super::{Nothing, SignIn};
-use crate::client::{Input, Session, Status};
+use crate::client::{Input, Lane, Session, Status};
 use crate::protocol::RoomId;
 use crate::ui::components::{
-    ArchiveForm, ArchivedNote, Chip, Composer, OfferNotices, Over, People, Pins, TimelineList, WantedChoice,
-    icon,
+    ArchiveForm, ArchivedNote, Chip, Composer, OfferNotices, Over, People, Pins, ThreadPanel, Threads,
+    TimelineList, WantedChoice, icon,
 };
 use crate::ui::dom::{self, Used};
-use crate::ui::route::Route;
+use crate::ui::route::{Route, Within};
 use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
 
 #[component]
-pub fn RoomPage(room: String) -> Element {
-    rsx! { Show { room, ordinal: None::<u64> } }
-}
-
-#[component]
-pub fn RoomAt(room: String, ordinal: String) -> Element {
-    match ordinal.parse::<u64>() {
-        Ok(ordinal) => rsx! { Show { room, ordinal } },
-        Err(_) => rsx! { Nothing {} },
-    }
-}
-
-/// Rows before or after one, as the plain links of the list lead to; a live page goes on from there.
-#[component]
-pub fn RoomBefore(room: String, ordinal: String) -> Element {
-    match ordinal.parse::<u64>() {
-        Ok(_) => rsx! { Show { room, ordinal: None::<u64> } },
-        Err(_) => rsx! { Nothing {} },
-    }
-}
-
-#[component]
-pub fn RoomAfter(room: String, ordinal: String) -> Element {
-    rsx! { RoomBefore { room, ordinal } }
-}
-
-#[component]
-fn Show(room: String, ordinal: Option<u64>) -> Element {
+pub fn RoomPage(room: String, within: Vec<String>) -> Element {
     let store = use_store();
     let Some(session) = store.session else { return rsx! { SignIn {} } };
     let id = room.parse::<RoomId>().ok();
     let known = id.filter(|id| session.read().room(*id).is_some());
-    if known.is_none() {
+    let (Some(room), Some(within)) = (known, Within::of(&within)) else {
         return rsx! { Nothing {} };
-    }
+    };
     rsx! {
         // In a list the key counts: another room is a new view, with a composer of its own.
-        for room in known {
-            View { key: "{room}", session, room, found: ordinal }
+        for room in [room] {
+            View { key: "{room}", session, room, within }
         }
     }
 }
 
 #[component]
-fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
+fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
     let store = use_store();
     let (intents, read) = (store.intents.clone(), store.intents.clone());
     let state = session.read();
     let Some(info) = state.room(room).cloned() else { return rsx! { Nothing {} } };
     let title = info.name.clone();
+    let (found, thread) = match within {
+        Within::Row(ordinal) => (Some(ordinal), None),
+        Within::Thread(lane, ordinal) => (None, Some((lane, ordinal))),
+        Within::Newest | Within::Page => (None, None),
+    };
     // The page itself came with the row that its address names.
-    let loaded = store.boot.found == found.map(|ordinal| (room, ordinal));
+    let came = store.boot.found;
+    let loaded = move |lane, ordinal: &u64| came == Some((room, lane, *ordinal));
     use_effect(use_reactive!(|found| {
-        intents.send(Input::Look { room, at: found.filter(|_| !loaded) });
+        intents.send(Input::Look { room, at: found.filter(|at| !loaded(0, at)) });
         dom::title(&title);
         dom::used(Used::Rooms, room.as_str());
     }));
+    let beside = store.intents.clone();
+    use_effect(use_reactive!(|thread| {
+        let at = thread.map(|(lane, ordinal)| (lane, ordinal.filter(|at| !loaded(lane, at))));
+        beside.send(Input::LookAtThread(at));
+    }));
+    // What was chosen in a menu, or by a key.
+    let mut acting = store.acting;
+    let wanted = use_memo(move || acting.read().thread);
+    use_effect(move || {
+        if let Some(Lane { room, lane }) = wanted() {
+            acting.write().thread = None;
+            navigator().push(Route::thread(room, lane));
+        }
+    });
+    let lane = Lane::from(room);
     let signed_out = state.status == Status::SignedOut;
     let too_old = state.status == Status::TooOld;
     let notice = use_notice();
     rsx! {
         Inside { session, current: Some(room),
-            main { class: "room", id: "main", tabindex: "-1",
+            main { class: if thread.is_some() { "room with-thread" } else { "room" }, id: "main", tabindex: "-1",
                 header { class: "room-head",
                     Link { class: "icon-button back", to: Route::Rooms {}, "aria-label": "All rooms",
                         {icon("chevron-left", 18)}
@@ -86,6 +80,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                     if info.joined {
                         Chip { session, room }
                         People { session, room, members: info.members }
+                        Threads { session, room, unread: info.badge.threads }
                         Pins { session, room }
                         details { class: "room-menu pop",
                             summary { class: "icon-button", "aria-label": "More about {info.name}",
@@ -99,7 +94,7 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                                         read.send(Input::MarkRead(room));
                                     },
                                     input { r#type: "hidden", name: "{room}", value: "{info.badge.head}" }
-                                    button { class: "menu-item", r#type: "submit", disabled: info.badge.unread == 0,
+                                    button { class: "menu-item", r#type: "submit", disabled: info.badge.all_unread() == 0,
                                         {icon("check", 16)}
                                         "Mark as read"
                                     }
@@ -129,8 +124,8 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                         p { class: "bar", role: "alert", "{notice.text}" }
                     }
                     if info.joined {
-                        TimelineList { session, room, found }
-                        Over { session, room }
+                        TimelineList { session, lane, found }
+                        Over { session, lane }
                     } else {
                         div { class: "scroll",
                             ol { class: "timeline",
@@ -149,7 +144,10 @@ fn View(session: Signal<Session>, room: RoomId, found: Option<u64>) -> Element {
                 if info.joined && info.archived {
                     ArchivedNote { room: info.clone() }
                 } else if info.joined {
-                    Composer { session, room, name: info.name.clone() }
+                    Composer { session, lane, thread: None, name: info.name.clone() }
+                }
+                if let Some((lane, ordinal)) = thread.filter(|_| info.joined) {
+                    ThreadPanel { key: "{lane}", session, lane: Lane { room, lane }, found: ordinal, name: info.name.clone(), archived: info.archived }
                 }
             }
         }

@@ -29,7 +29,7 @@ fn RoomList(session: Signal<Session>) -> Element {
             ul { class: "open-rooms",
                 for room in state.rooms.iter().filter(|room| !room.archived) {
                     li { key: "{room.id}", class: "open-room",
-                        Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
+                        Link { class: "open-room-name", to: Route::room(room.id),
                             {icon("hash", 16)}
                             span { class: "label", "{room.name}" }
                         }
@@ -56,7 +56,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                     ul { class: "open-rooms",
                         for room in state.rooms.iter().filter(|room| room.archived) {
                             li { key: "{room.id}", class: "open-room",
-                                Link { class: "open-room-name", to: Route::RoomPage { room: room.id.to_string() },
+                                Link { class: "open-room-name", to: Route::room(room.id),
                                     {icon("archive", 16)}
                                     span { class: "label", "{room.name}" }
                                 }

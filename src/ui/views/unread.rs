@@ -43,12 +43,13 @@ fn Lists(session: Signal<Session>) -> Element {
     let mut rooms: Vec<_> = state
         .rooms
         .iter()
-        .filter(|room| room.joined && !room.archived && room.badge.unread > 0)
+        .filter(|room| room.joined && !room.archived && room.badge.all_unread() > 0)
         .cloned()
         .collect();
     // Where one is named comes first.
-    rooms.sort_by_key(|room| room.badge.mentions == 0);
-    let named: u32 = rooms.iter().map(|room| room.badge.mentions).sum();
+    let (named, others): (Vec<_>, Vec<_>) = rooms.drain(..).partition(|room| room.badge.all_mentions() > 0);
+    rooms.extend(named.into_iter().chain(others));
+    let named: u32 = rooms.iter().map(|room| room.badge.all_mentions()).sum();
     let lead = match (rooms.len(), named) {
         (0, _) => "You have read everything.".to_owned(),
         (n, 0) => count_of(n as u32, "room", "rooms"),
@@ -99,7 +100,7 @@ fn Lists(session: Signal<Session>) -> Element {
                                     key: "{mention.g}",
                                     name: state.people.get(&mention.row.author).map_or("…", |person| &person.name),
                                     room: state.room(mention.room).map_or("", |room| &room.name),
-                                    new: mention.row.ordinal > state.read_to(mention.room).ordinal,
+                                    new: mention.row.lane == 0 && mention.row.ordinal > state.read_to(mention.room).ordinal,
                                     named: Named::of(&state, mention.row.text.as_deref()),
                                     zone: store.boot.zone,
                                     mention,
@@ -129,17 +130,18 @@ fn Lists(session: Signal<Session>) -> Element {
 fn UnreadRoom(room: RoomInfo) -> Element {
     let store = use_store();
     let (id, badge) = (room.id, room.badge);
-    let unread = count_of(badge.unread, "unread", "unread");
+    let unread = count_of(badge.all_unread(), "unread", "unread");
+    let mentions = badge.all_mentions();
     rsx! {
         li { class: "open-room",
-            Link { class: "open-room-name", to: Route::RoomPage { room: id.to_string() },
+            Link { class: "open-room-name", to: Route::room(id),
                 {icon("hash", 16)}
                 span { class: "label", "{room.name}" }
             }
             p { class: "open-room-count",
-                if badge.mentions > 0 {
-                    span { class: "count mention", "aria-hidden": "true", {counted(u64::from(badge.mentions))} }
-                    span { class: "hidden", {count_of(badge.mentions, "mention", "mentions")} ", " }
+                if mentions > 0 {
+                    span { class: "count mention", "aria-hidden": "true", {counted(u64::from(mentions))} }
+                    span { class: "hidden", {count_of(mentions, "mention", "mentions")} ", " }
                 }
                 "{unread}"
             }
@@ -158,7 +160,7 @@ fn UnreadRoom(room: RoomInfo) -> Element {
 #[component]
 fn MentionLine(mention: Mention, name: String, room: String, new: bool, named: Named, zone: i32) -> Element {
     let row = &mention.row;
-    let to = Route::RoomAt { room: mention.room.to_string(), ordinal: row.ordinal.to_string() };
+    let to = Route::row(mention.room, row.lane, row.ordinal);
     let minutes = row.at.div_euclid(60_000) + i64::from(zone);
     let day = day_in_words(minutes.div_euclid(24 * 60));
     let day = day.split_once(' ').map_or("", |(_, date)| date);

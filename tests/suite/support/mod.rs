@@ -215,6 +215,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         me: Some(me),
         rooms: vec![info],
         page,
+        thread: None,
         mentions: None,
         found: None,
         people: Vec::new(),

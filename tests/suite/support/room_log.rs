@@ -110,6 +110,7 @@ fn row_of(line: &naive::Line, events: &[Arc<Event>]) -> Row {
         seq: line.seq,
         lane: 0,
         ordinal: line.ordinal,
+        also: None,
         version: line.last,
         text: line.text.clone(),
         quote: None,
@@ -117,6 +118,7 @@ fn row_of(line: &naive::Line, events: &[Arc<Event>]) -> Row {
         deleted: line.deleted.then_some(beck::protocol::Tombstone { by, at: 1 }),
         pinned: line.pinned.then_some(by),
         reactions,
+        answers: None,
     }
 }
 
@@ -166,7 +168,7 @@ impl Log {
         let chain = before.chain.then(&header);
         let ordinal = (kind == Kind::Message).then_some(messages + 1);
         let seq = before.seq + 1;
-        self.events.push(Arc::new(Event { seq, chain, lane: 0, ordinal, header, body }));
+        self.events.push(Arc::new(Event { seq, chain, lane: 0, ordinal, also: None, header, body }));
     }
 
     pub fn push_random(&mut self, dice: &mut StdRng, id: ClientId, text: &str) {
@@ -221,4 +223,28 @@ impl Counts {
             assert!(self.0.get(kind).is_some_and(|count| *count > 0), "no step was: {kind} ({:?})", self.0);
         }
     }
+}
+
+/// The event after a position that puts a message into a place of a room.
+pub fn message(
+    before: &Position,
+    room: RoomId,
+    by: AccountId,
+    (lane, ordinal): (u64, u64),
+    text: &str,
+) -> Event {
+    let header = Header {
+        g: 7 + 3 * (before.seq + 1),
+        at: 1_000_000 + before.seq as i64,
+        author: by,
+        client_id: ClientId::random(),
+        room: Some(room),
+        kind: Kind::Message,
+        target: None,
+        slot: None,
+        digest: Digest([7; 16]),
+    };
+    let chain = before.chain.then(&header);
+    let body = Some(EventBody::Message(MessageBody { text: text.into(), quote: None }));
+    Event { seq: before.seq + 1, chain, lane, ordinal: Some(ordinal), also: None, header, body }
 }

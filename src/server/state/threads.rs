@@ -1,0 +1,108 @@
+//! Threads: their roots, who follows them by taking part, and what is unread there.
+
+use super::{ReadError, Reader, RoomHead, number};
+use crate::protocol::{AccountId, Row, bounds};
+use rusqlite::{OptionalExtension, params};
+
+/// An account follows a thread: because it takes part, or because it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Following {
+    pub lane: u64,
+    /// The newest ordinal of the lane before it began to take part.
+    pub since: u64,
+    /// The seq of what named the account there last; 0 if nothing did.
+    pub named: u64,
+    /// The newest ordinal of the lane.
+    pub head: u64,
+    /// The seq of the newest answer; of the root while there is none.
+    pub newest: u64,
+}
+
+impl Following {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Following> {
+        Ok(Following {
+            lane: number(row, 0)?,
+            since: number(row, 1)?.saturating_sub(1),
+            named: number(row, 2)?,
+            head: number(row, 3)?,
+            newest: number(row, 4)?,
+        })
+    }
+}
+
+impl Reader<'_> {
+    /// The message under which a lane stands; `None` for a lane of a seq that is no message of the room's own lane.
+    pub fn root(&self, room: &RoomHead, lane: u64) -> Result<Option<Row>, ReadError> {
+        let sql = "SELECT r.row FROM events e JOIN rows r ON r.room = e.room AND r.lane = 0 AND r.ordinal = e.ordinal
+                   WHERE e.room = ?1 AND e.seq = ?2 AND e.lane = 0 AND e.also_lane IS NULL";
+        let lane = i64::try_from(lane).unwrap_or(i64::MAX);
+        let json: Option<String> =
+            self.db.prepare_cached(sql)?.query_row(params![room.n, lane], |row| row.get(0)).optional()?;
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+    }
+
+    /// The threads of a room in which an account takes part, by lane.
+    pub fn following(&self, room: &RoomHead, account: AccountId) -> Result<Vec<Following>, ReadError> {
+        let sql = "SELECT f.lane, MIN(f.ordinal), MAX(f.named), l.head, l.newest FROM followers f
+                   CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
+                   WHERE f.account = ?1 AND f.room = ?2 GROUP BY f.lane ORDER BY f.lane";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map(params![account.as_str(), room.n], Following::of)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One thread, if the account takes part in it.
+    pub fn follower(
+        &self,
+        room: &RoomHead,
+        account: AccountId,
+        lane: u64,
+    ) -> Result<Option<Following>, ReadError> {
+        let sql = "SELECT f.lane, MIN(f.ordinal), MAX(f.named), l.head, l.newest FROM followers f
+                   CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
+                   WHERE f.account = ?1 AND f.room = ?2 AND f.lane = ?3 GROUP BY f.lane";
+        let mut select = self.db.prepare_cached(sql)?;
+        Ok(select.query_row(params![account.as_str(), room.n, lane as i64], Following::of).optional()?)
+    }
+
+    /// A thread for one who does not take part in it.
+    pub fn stranger(&self, room: &RoomHead, lane: u64) -> Result<Following, ReadError> {
+        let sql = "SELECT head, newest FROM lanes WHERE room = ?1 AND lane = ?2";
+        let stands = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![room.n, lane as i64], |row| Ok((number(row, 0)?, number(row, 1)?)))
+            .optional()?;
+        let (head, newest) = stands.unwrap_or((0, lane));
+        Ok(Following { lane, since: 0, named: 0, head, newest })
+    }
+
+    /// What others wrote in threads of a room and is not deleted, and what of it names an account or everybody; both
+    /// exact to 99. Of each lane above an ordinal.
+    pub fn unread_above(
+        &self,
+        room: &RoomHead,
+        me: AccountId,
+        lanes: &[(u64, u64)],
+    ) -> Result<(u32, u32), ReadError> {
+        if lanes.is_empty() {
+            return Ok((0, 0));
+        }
+        // One statement for all: there may be hundreds.
+        let read: std::collections::BTreeMap<_, _> = lanes.iter().copied().collect();
+        let read = serde_json::to_string(&read)?;
+        let limit = i64::from(bounds::UNREAD_EXACT) + 1;
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
+                     ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
+                   WHERE r.author <> ?3 AND r.deleted = 0 LIMIT ?4)";
+        let of = params![room.n, read, me.as_str(), limit];
+        let unread: i64 = self.db.prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
+        let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT n.lane, n.ordinal FROM json_each(?2) read CROSS JOIN mentions n
+                     ON n.room = ?1 AND n.lane = CAST(read.key AS INTEGER) AND n.account IN (?3, ?5)
+                       AND n.ordinal > read.value
+                   WHERE n.author <> ?3 LIMIT ?4)";
+        let of = params![room.n, read, me.as_str(), limit, bounds::ROOM_HANDLE];
+        let mentions: i64 = self.db.prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
+        Ok((u32::try_from(unread).unwrap_or(0), u32::try_from(mentions).unwrap_or(0)))
+    }
+}

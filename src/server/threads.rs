@@ -1,0 +1,221 @@
+//! Use cases of threads: who follows them, and what is unread there.
+//!
+//! One follows by taking part; what one says oneself goes before it, until one is named there again.
+
+use super::broker::Signal;
+use super::directory::Action;
+use super::node::Node;
+use super::rooms::RoomError;
+use super::state::{Following, Membership, Named, ReadError, Reader, RoomHead};
+use super::unread::{Pointers, pointer_key};
+use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Thread, bounds};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A register like a read pointer: each change is a new generation; its number is twice the room's seq when it was
+/// said, and one more to follow.
+fn follow_key(room: RoomId, lane: u64, joined: u64) -> String {
+    format!("follow:{room}:{lane}:{joined}")
+}
+
+/// `named`: the seq of what named the account in the thread last; none if it takes no part there.
+fn follows(named: Option<u64>, said: Option<Pointer>) -> bool {
+    match said {
+        Some(said) if said.ordinal % 2 == 1 => true,
+        Some(said) => named.is_some_and(|named| named > said.ordinal / 2),
+        None => named.is_some(),
+    }
+}
+
+/// Follows a thread, or no longer. Who begins to follow has read what is there.
+pub async fn follow(
+    node: &Node,
+    by: AccountId,
+    (room, lane): (RoomId, u64),
+    follow: bool,
+) -> Result<(), RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    let (seq, joined, newest, takes_part) = node.state.read(|state| {
+        let head = state.room_head(room)?;
+        state.root(&head, lane)?.ok_or(ReadError::NotFound)?;
+        let takes_part = state.follower(&head, by, lane)?;
+        Ok((head.seq, state.membership(room, by)?.joined, state.lane_head(&head, lane)?, takes_part))
+    })?;
+    let (key, read) = (follow_key(room, lane, joined), pointer_key(room, lane, joined));
+    let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
+    let said = registers.get(&key).copied();
+    let mut raised = Vec::new();
+    if follow && !follows(takes_part.map(|following| following.named), said) {
+        let generation = registers.get(&read).map_or(0, |pointer| pointer.generation);
+        raised.push((read, Pointer { generation, ordinal: newest }));
+    }
+    let generation = said.map_or(0, |said| said.generation) + 1;
+    raised.push((key.clone(), Pointer { generation, ordinal: 2 * seq + u64::from(follow) }));
+    node.broker.registers(by, raised).await?;
+    node.broker.signals().send(Signal::Register { account: by, key });
+    Ok(())
+}
+
+/// What an account said of following threads, by room, stay and lane.
+#[derive(Default)]
+pub(super) struct Said(HashMap<RoomId, BTreeMap<(u64, u64), Pointer>>);
+
+impl Said {
+    pub(super) fn of(registers: &Pointers) -> Said {
+        let mut said = Said::default();
+        for (key, pointer) in registers {
+            let mut parts = key.strip_prefix("follow:").into_iter().flat_map(|rest| rest.split(':'));
+            if let (Some(room), Some(lane), Some(joined)) = (parts.next(), parts.next(), parts.next())
+                && let (Ok(room), Ok(lane), Ok(joined)) = (room.parse(), lane.parse(), joined.parse())
+            {
+                said.0.entry(room).or_default().insert((joined, lane), *pointer);
+            }
+        }
+        said
+    }
+
+    fn of_lane(&self, room: RoomId, joined: u64, lane: u64) -> Option<Pointer> {
+        self.0.get(&room)?.get(&(joined, lane)).copied()
+    }
+
+    /// The seq after which a message that names everybody in a room or a thread is meant for an account; `None` if it
+    /// is not.
+    pub(super) fn everybody(&self, named: &Named) -> Option<u64> {
+        let Membership { joined, since } = named.stay;
+        if named.lane == 0 {
+            return (named.ordinal > since).then_some(0);
+        }
+        let said = self.of_lane(named.room, joined, named.lane);
+        if !follows(named.takes_part.map(|(_, named)| named), said) {
+            return None;
+        }
+        match (named.takes_part, said) {
+            (Some((since, _)), _) if named.ordinal > since => Some(0),
+            (_, Some(said)) if said.ordinal % 2 == 1 => Some(said.ordinal / 2),
+            _ => None,
+        }
+    }
+
+    /// The threads of a room that an account follows, by taking part or because it says so.
+    fn followed(
+        &self,
+        state: &Reader<'_>,
+        (room, head, joined): (RoomId, &RoomHead, u64),
+        by: AccountId,
+    ) -> Result<Vec<Following>, ReadError> {
+        let mut threads = state.following(head, by)?;
+        let Some(said) = self.0.get(&room) else { return Ok(threads) };
+        let taking_part = threads.len();
+        for (_, lane) in said.range((joined, 0)..=(joined, u64::MAX)).map(|(of, _)| *of) {
+            if threads[..taking_part].binary_search_by_key(&lane, |following| following.lane).is_err() {
+                threads.push(state.stranger(head, lane)?);
+            }
+        }
+        threads
+            .retain(|following| follows(Some(following.named), said.get(&(joined, following.lane)).copied()));
+        Ok(threads)
+    }
+
+    /// What is unread in the threads of a room that an account follows, and what of it names the account; both exact
+    /// to 99.
+    pub(super) fn unread(
+        &self,
+        state: &Reader<'_>,
+        registers: &Pointers,
+        (room, head, joined): (RoomId, &RoomHead, u64),
+        by: AccountId,
+    ) -> Result<(u32, u32), ReadError> {
+        let threads = self.followed(state, (room, head, joined), by)?;
+        let above: Vec<_> = threads
+            .iter()
+            .map(|following| {
+                let read = registers.get(&pointer_key(room, following.lane, joined)).copied();
+                let since = Pointer { generation: 0, ordinal: following.since };
+                (following, read.unwrap_or_default().max(since).ordinal)
+            })
+            .filter(|(following, read)| *read < following.head)
+            .map(|(following, read)| (following.lane, read))
+            .collect();
+        state.unread_above(head, by, &above)
+    }
+}
+
+struct Told<'a> {
+    state: &'a Reader<'a>,
+    registers: &'a Pointers,
+    said: Said,
+    by: AccountId,
+    room: RoomId,
+    head: RoomHead,
+    joined: u64,
+}
+
+impl Told<'_> {
+    fn thread(&self, lane: u64, since: u64, follows: bool) -> Result<Thread, ReadError> {
+        let root = self.state.root(&self.head, lane)?.ok_or(ReadError::NotFound)?;
+        let read = self.registers.get(&pointer_key(self.room, lane, self.joined)).copied();
+        let since = Pointer { generation: 0, ordinal: since };
+        let badge = self.state.badge(&self.head, lane, self.by, read.unwrap_or_default().max(since))?;
+        let badge = if follows { badge } else { Badge { unread: 0, mentions: 0, ..badge } };
+        Ok(Thread { lane, root: Arc::new(root), follows, badge })
+    }
+}
+
+async fn told<T>(
+    node: &Node,
+    by: AccountId,
+    room: RoomId,
+    tell: impl FnOnce(&Told<'_>) -> Result<T, ReadError>,
+) -> Result<T, RoomError> {
+    if !node.directory().can(by, Action::Read, room) {
+        return Err(RoomError::NotFound);
+    }
+    let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
+    let said = Said::of(&registers);
+    Ok(node.state.read(|state| {
+        let joined = state.membership(room, by)?.joined;
+        let head = state.room_head(room)?;
+        tell(&Told { state, registers: &registers, said, by, room, head, joined })
+    })?)
+}
+
+/// One thread, as an account has it.
+pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, RoomError> {
+    told(node, by, room, |told| {
+        let takes_part = told.state.follower(&told.head, by, lane)?;
+        let said = told.said.of_lane(room, told.joined, lane);
+        let follows = follows(takes_part.map(|following| following.named), said);
+        told.thread(lane, takes_part.map_or(0, |following| following.since), follows)
+    })
+    .await
+}
+
+/// The threads of a room that an account follows, with the newest answer first, [`bounds::THREADS`] at most.
+pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, RoomError> {
+    told(node, by, room, |told| {
+        let mut followed = told.said.followed(told.state, (room, &told.head, told.joined), by)?;
+        followed.sort_unstable_by_key(|following| Reverse(following.newest));
+        followed.truncate(bounds::THREADS);
+        let threads = followed.iter().map(|following| told.thread(following.lane, following.since, true));
+        // What somebody said of a thread outlives it where the log was rewritten.
+        threads.filter(|told| !matches!(told, Err(ReadError::NotFound))).collect()
+    })
+    .await
+}
+
+/// The lane of the thread that an answer to this message of a room stands in.
+pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, RoomError> {
+    let look = || {
+        node.state.read_as((by, room), |state| {
+            let (n, row) = state.row(answered)?.ok_or(ReadError::NotFound)?;
+            if n != state.room_head(room)?.n {
+                return Err(ReadError::NotFound);
+            }
+            Ok(row.answers_in().map_or(row.seq, |place| place.lane))
+        })
+    };
+    Ok(node.sure(|found| matches!(found, Err(ReadError::NotFound)), look).await??)
+}
