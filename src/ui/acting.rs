@@ -114,12 +114,11 @@ impl Acting {
                     self.reply(at(spot.0), row.id);
                 }
             }
-            Gesture::Thread(spot) if spot.0 == 0 => {
-                if let Some(row) = row(spot) {
+            Gesture::Thread(spot) => {
+                if let Some(row) = row(spot).filter(|_| spot.0 == 0) {
                     self.open_thread(room, &row);
                 }
             }
-            Gesture::Thread(_) => {}
             Gesture::Edit(spot) => {
                 if let Some(row) = standing(spot) {
                     self.edit(&row, spot.0, session);

@@ -8,6 +8,7 @@ use crate::protocol::{ActValue, Row, Slot};
 use crate::text::emoji::{self, USUAL};
 use crate::ui::acting::{Open, Spot, act, react, spot_of};
 use crate::ui::dom::{self, Used};
+use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 use std::sync::Arc;
@@ -117,11 +118,7 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let spot = spot_of(&row, lane);
     let (of, at) = spot;
     let ordinal = row.ordinal;
-    let link = if row.lane == 0 {
-        format!("/r/{room}/{ordinal}")
-    } else {
-        format!("/r/{room}/thread/{of}/{ordinal}")
-    };
+    let link = Route::row(room, row.lane, ordinal).to_string();
     let id = row.id;
     let (intents, pin, unread) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
     let (edited, deleted, threaded) = (row.clone(), row.clone(), row.clone());

@@ -97,7 +97,6 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
             if let Some(root) = thread {
                 input { r#type: "hidden", name: "to", value: "{root}" }
-                input { r#type: "hidden", name: "lane", value: "{of}" }
             }
             p { class: "composer-edge", "{edge}" }
             if let Some((name, text)) = answered {

@@ -9,7 +9,7 @@ use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
-fn answers_in_words(n: u64) -> String {
+pub fn answers_in_words(n: u64) -> String {
     if n == 1 { "1 answer".to_owned() } else { format!("{} answers", counted(n)) }
 }
 

@@ -3,6 +3,7 @@
 use super::dates::{clock, date_of, day_in_words};
 use super::icon;
 use super::message::{Doing, Line, MessageLine, SharedRow};
+use super::thread::answers_in_words;
 use super::{Actions, FirstUnread, Named, counted, filling};
 use crate::client::{Input, Lane, Session};
 use crate::protocol::AccountId;
@@ -170,7 +171,7 @@ pub fn TimelineList(session: Signal<Session>, lane: Lane, found: Option<u64>) ->
                 if let Some(root) = root.clone().filter(|_| oldest <= 1) {
                     {line_of(root, true, None)}
                     li { class: "day answers-head",
-                        {if head == 1 { "1 answer".to_owned() } else if head == 0 { "No answers yet".to_owned() } else { format!("{} answers", counted(head)) }}
+                        {if head == 0 { "No answers yet".to_owned() } else { answers_in_words(head) }}
                     }
                 }
                 if oldest > 1 {

@@ -4,6 +4,7 @@
 use super::naive::{Counts, HANDLES, Line, Naive, Said};
 use crate::conformance::dump;
 use crate::embedded::reopen;
+use crate::support::room_log::reactions_of;
 use crate::support::{TestNode, set_up};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
@@ -23,7 +24,6 @@ fn line_of(row: &Row) -> (u64, Line) {
     let mut places = vec![(row.lane, row.ordinal)];
     places.extend(row.also.map(|also| (also.lane, also.ordinal)));
     places.sort_unstable();
-    let reactions = row.reactions.iter();
     let line = Line {
         id: row.id.to_string(),
         by: row.author.to_string(),
@@ -32,9 +32,7 @@ fn line_of(row: &Row) -> (u64, Line) {
         edited: row.edited.is_some(),
         deleted: row.deleted.is_some(),
         pinned: row.pinned.is_some(),
-        reactions: reactions
-            .flat_map(|(emoji, who)| who.iter().map(move |who| format!("react:{emoji}:{who}")))
-            .collect(),
+        reactions: reactions_of(row),
         places,
         last: row.version,
         answers: row.answers.as_ref().map_or(0, |answers| answers.count),

@@ -78,7 +78,6 @@ pub mod naive {
 
 /// A row in the oracle's terms.
 pub fn line_of(row: &Row) -> naive::Line {
-    let reactions = row.reactions.iter();
     naive::Line {
         id: row.id,
         ordinal: row.ordinal,
@@ -88,10 +87,14 @@ pub fn line_of(row: &Row) -> naive::Line {
         edited: row.edited.is_some(),
         deleted: row.deleted.is_some(),
         pinned: row.pinned.is_some(),
-        reactions: reactions
-            .flat_map(|(emoji, who)| who.iter().map(move |who| format!("react:{emoji}:{who}")))
-            .collect(),
+        reactions: reactions_of(row),
     }
+}
+
+/// Reactions as the slots that hold them.
+pub fn reactions_of(row: &Row) -> BTreeSet<String> {
+    let by_emoji = row.reactions.iter();
+    by_emoji.flat_map(|(emoji, who)| who.iter().map(move |who| format!("react:{emoji}:{who}"))).collect()
 }
 
 /// A row for a page, built from the oracle's line.
