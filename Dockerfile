@@ -16,18 +16,15 @@ COPY script/lib.sh script/setup script/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     script/setup serve
 
-# The bundle. Crates that did not change are not compiled again: the target folder outlives the build.
+# The bundle. The target folder outlives the build: crates that did not change are not compiled again, and the files of
+# the release before are taken along, for pages that it gave out.
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target,sharing=locked \
-    script/bundle && \
-    mkdir /beck && \
-    cp /target/dx/beck/release/web/server /beck/beck && \
-    cp -R /target/dx/beck/release/web/public /beck/public
+    script/bundle --to /target/image && cp -R /target/image /beck
 
 FROM debian:bookworm-slim
-RUN useradd --system --user-group --uid 10001 --home-dir /data --shell /usr/sbin/nologin beck && \
-    mkdir /data && chown beck:beck /data && chmod 700 /data
+RUN install -d -m 700 -o 10001 -g 10001 /data
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /beck /opt/beck
 ENV PATH=/opt/beck:$PATH IP=0.0.0.0 PORT=8080 DATA_DIR=/data

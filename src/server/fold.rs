@@ -27,11 +27,13 @@ use std::sync::Arc;
 
 /// The newest format of the log that this version writes and reads. What an entry means depends on the format that
 /// holds where it stands: an older version would decide otherwise, so it stops at the `format` entry.
-pub const LOG_FORMAT: u32 = 3;
+pub const LOG_FORMAT: u32 = 4;
 /// From this format on there are ends of logins, and rooms are archived by their maker or an owner and joined to be read.
 pub const SECOND_FORMAT: u32 = 2;
 /// From this format on an answer can stand in the room too.
 pub const ANSWERS_IN_ROOM: u32 = 3;
+/// From this format on the administrator makes people owners.
+pub const OWNERS_MADE: u32 = 4;
 
 /// What the fold made of one entry.
 #[derive(Debug, Clone)]

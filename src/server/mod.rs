@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod addresses;
+pub mod admin;
 pub mod auth;
 pub mod boot;
 pub mod broker;
@@ -19,6 +20,7 @@ pub mod origin;
 pub mod pages;
 pub mod passwords;
 pub mod presence;
+pub mod probe;
 pub mod proxies;
 pub mod rooms;
 pub mod router;

@@ -1,4 +1,4 @@
-//! What every answer carries: the security headers, a nonce for the two inline scripts of a page, compression.
+//! What every answer carries: the security headers, a nonce for the inline scripts of a page, compression.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};

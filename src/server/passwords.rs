@@ -46,6 +46,17 @@ pub(super) fn password_key(account: AccountId) -> String {
     format!("password:{account}")
 }
 
+/// What is kept of an account that has no password: it cannot be signed in to before it is given one.
+pub(super) fn no_password() -> String {
+    serde_json::json!(Password::default()).to_string()
+}
+
+/// Whether a kept password is one.
+pub(super) fn lets_in(kept: &str) -> bool {
+    // The first version kept the hash alone.
+    serde_json::from_str::<Password>(kept).map_or(!kept.is_empty(), |password| !password.hash.is_empty())
+}
+
 fn lost_words() -> BrokerError {
     BrokerError::Refused(
         "The store has lost what this account signs in with: it was evicted or removed. Restore a copy of the store."
@@ -144,6 +155,22 @@ impl Node {
             let password = Password { hash: hash.clone(), generation };
             if self.put_password(account, &password, version).await? {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Gives an account a password and ends all its logins, in one write; their sockets close.
+    pub async fn reset_password(
+        self: &Arc<Node>,
+        account: AccountId,
+        password: &str,
+    ) -> Result<(), BrokerError> {
+        let hash = self.hash(password).await?;
+        loop {
+            let (Password { generation, .. }, version) = self.password(account).await?;
+            let password = Password { hash: hash.clone(), generation: generation + 1 };
+            if self.put_password(account, &password, version).await? {
+                return self.end_logins(account).await;
             }
         }
     }

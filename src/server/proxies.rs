@@ -62,10 +62,19 @@ pub fn client(trusted: &[Network], peer: IpAddr, headers: &HeaderMap) -> IpAddr 
     asks
 }
 
+/// Who connected, which may be a proxy.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub peer: SocketAddr,
+    /// Who asks.
+    pub client: IpAddr,
+}
+
 /// What comes after it sees the address of who asks instead of the proxy's.
 pub async fn forwarded(State(node): State<Arc<Node>>, mut request: Request<Body>, next: Next) -> Response {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
         let asks = client(&node.config.trusted_proxies, peer.ip(), request.headers());
+        request.extensions_mut().insert(Peer { peer, client: asks });
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(asks, peer.port())));
     }
     next.run(request).await

@@ -4,6 +4,8 @@ use super::auth;
 use super::connection::{Connection, TIMEOUTS, Timeouts};
 use super::node::Node;
 use super::origin;
+use super::probe;
+use super::proxies::Peer;
 use super::serve::Progress;
 use crate::protocol::bounds::FRAME_BYTES;
 use axum::Extension;
@@ -24,9 +26,13 @@ pub async fn upgrade(
     State(node): State<Arc<Node>>,
     timeouts: Option<Extension<&'static Timeouts>>,
     progress: Option<Extension<Progress>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
+    if let Some(Extension(peer)) = peer.filter(|_| headers.contains_key(probe::PROBE_HEADER)) {
+        return probe::answer(node, &headers, peer, upgrade).await;
+    }
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(fault) => return fault.into_response(),

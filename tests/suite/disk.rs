@@ -15,10 +15,10 @@ use std::time::Duration;
 use tempfile::tempdir;
 
 /// A small file system of its own.
-struct Mounted(PathBuf);
+pub struct Mounted(PathBuf);
 
 impl Mounted {
-    fn try_new(at: &Path) -> Option<Mounted> {
+    pub fn try_new(at: &Path) -> Option<Mounted> {
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(at).output();
         mount.is_ok_and(|done| done.status.success()).then(|| Mounted(at.to_owned()))
     }

@@ -79,7 +79,7 @@ fn crates_stay_where_they_belong() {
             assert!(!inline_style, "src/{name} has an inline style, which the CSP forbids");
             assert!(!line.contains("dangerous_inner_html"), "src/{name} writes HTML");
             if let Some(key) = line.strip_prefix("#[cfg(").or_else(|| line.strip_prefix("#![cfg(")) {
-                let known = ["feature = \"server\"", "not(feature = \"server\")", "unix"];
+                let known = ["feature = \"server\"", "not(feature = \"server\")", "unix", "not(unix)"];
                 let known = known.iter().any(|known| key.starts_with(known)) || key.contains("target_arch");
                 assert!(known, "src/{name} has a third cfg key: {key}");
             }

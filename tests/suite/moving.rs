@@ -3,76 +3,17 @@
 
 use crate::servers::refusal;
 use crate::support::command::{Running, refused};
+use crate::support::furnished::{Furnished, furnish, unlocked};
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, read_all, set_up};
-use beck::protocol::{ActDraft, ActValue, ClientId, Kind, MessageBody, Pointer, Raise};
-use beck::server::broker::embedded::{Embedded, FolderSource, OpenError};
-use beck::server::broker::moving::{Beside, Side};
+use beck::protocol::ClientId;
+use beck::server::broker::Entry;
+use beck::server::broker::embedded::{Embedded, OpenError};
+use beck::server::broker::moving::Side;
 use beck::server::broker::redis::{Redis, StoreSource};
-use beck::server::broker::{Entry, Proposal};
-use beck::server::{rooms, unread};
 use std::path::Path;
 use tempfile::tempdir;
-
-struct Furnished {
-    entries: Vec<Entry>,
-    beside: Beside,
-    cookie: String,
-    room: String,
-    erased: usize,
-}
-
-/// Fills a folder with some thousand entries, erased ones among them, passwords, logins, pointers.
-async fn furnish(folder: &Path) -> Furnished {
-    let here = set_up(folder).await;
-    let guest = here.member("guest").await;
-    let ids: Vec<_> = (0..6_000).map(|_| ClientId::random()).collect();
-    for (n, ids) in ids.chunks(500).enumerate() {
-        let message = |(m, id): (usize, &ClientId)| {
-            let body = MessageBody {
-                text: format!("message {n} {m} \u{1f30a} {}", "x".repeat(m % 90)),
-                quote: None,
-            };
-            let by = if m % 2 == 0 { here.owner } else { guest };
-            Proposal::new(by, *id, Kind::Message, &body).room(here.general)
-        };
-        let first = here.log.append(ids.iter().enumerate().map(message).collect()).await.unwrap();
-        here.node.wait_folded(first + 499).await;
-    }
-    for id in &ids[700..705] {
-        let (own, room, slot) = (ClientId::random(), here.general, "deleted".to_owned());
-        let act = ActDraft { id: own, room, target: *id, slot, value: ActValue::On(true) };
-        rooms::act(&here.node, here.owner, act).await.unwrap();
-    }
-    for id in &ids[700..704] {
-        here.node.erase(*id).await.unwrap();
-    }
-    let pointer = Pointer { generation: 2, ordinal: 4_321 };
-    let raised = vec![Raise { room: here.general, lane: 0, pointer }];
-    unread::raise(&here.node, guest, raised).await.unwrap();
-    here.node.join_token().await.unwrap();
-    let cookie = format!("beck_login={}", here.node.sign_in(here.owner).await.unwrap());
-    let entries = here.log().await;
-    let erased = entries.iter().filter(|entry| entry.body.is_none()).count();
-    let room = here.general.to_string();
-    drop(here);
-    drop(unlocked(folder));
-    let beside = FolderSource::open(folder).unwrap().beside().await.unwrap();
-    assert!(entries.len() > 6_000 && erased == 4 && beside.secrets.len() >= 4 && !beside.pointers.is_empty());
-    Furnished { entries, beside, cookie, room, erased }
-}
-
-/// The log of a folder whose node was just dropped: its threads may take a moment to end.
-fn unlocked(folder: &Path) -> Embedded {
-    loop {
-        match Embedded::open(folder) {
-            Ok(log) => return log,
-            Err(OpenError::Locked(_)) => std::thread::yield_now(),
-            Err(fault) => panic!("{fault}"),
-        }
-    }
-}
 
 /// Every entry of a store, also of one that is closed.
 pub async fn of_store(store: &RedisServer) -> Vec<Entry> {
@@ -93,7 +34,7 @@ async fn assert_lives(server: &TestServer, place: &Furnished) {
 
 async fn there_and_back(kind: Store) {
     let (folder, back) = (tempdir().unwrap(), tempdir().unwrap());
-    let place = furnish(folder.path()).await;
+    let place = furnish(folder.path(), 6_000).await;
     let store = RedisServer::start(kind);
     let url = store.url();
     let set = [("REDIS_URL", url.as_str())];
@@ -254,7 +195,7 @@ async fn what_cannot_be_moved_is_left_alone_with_one_sentence() {
 }
 
 /// What docs/architecture.md says that a user of the store needs, line by line.
-fn documented_rights() -> Vec<Vec<String>> {
+pub fn documented_rights() -> Vec<Vec<String>> {
     let docs =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
     let lines = docs.lines().filter_map(|line| line.trim().strip_prefix("ACL SETUSER beck "));

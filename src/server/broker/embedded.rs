@@ -11,8 +11,8 @@ mod moving;
 mod writer;
 
 pub use copy::{COPY_FILE, CopyError, LogCopy};
-pub use folder::{OpenError, lock_folder};
-pub use moving::{FolderSource, FolderTarget};
+pub use folder::{OpenError, check_moves, lock_folder};
+pub use moving::{FolderSource, FolderTarget, LiveFolder};
 
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
 use crate::protocol::{AccountId, Hash};

@@ -1,6 +1,7 @@
 //! The log and what stands beside it, behind one trait: [`Broker`]. Its docs are the contract, and
 //! `tests/suite/conformance.rs` holds every backend to it.
 
+pub mod archive;
 pub mod embedded;
 pub mod moving;
 pub mod redis;

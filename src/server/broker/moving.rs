@@ -3,6 +3,7 @@
 //! A target that was not committed is not a log: servers refuse it and say why, and the next move goes on with it.
 
 use super::{Entry, Head, Pointer};
+use crate::protocol::AccountId;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 
@@ -55,6 +56,18 @@ pub trait Side: Send + Sync {
     fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Moved<Vec<Entry>>>;
 
     fn beside(&self) -> BoxFuture<'_, Moved<Beside>>;
+}
+
+/// A log that may be in use: others may write there meanwhile.
+pub trait LiveLog: Side {
+    /// The read pointers of these accounts.
+    fn pointers<'a>(
+        &'a self,
+        accounts: &'a [AccountId],
+    ) -> BoxFuture<'a, Moved<BTreeMap<(AccountId, String), Pointer>>>;
+
+    /// The secrets of these names that are there and have no end.
+    fn secrets<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Moved<BTreeMap<String, KeptSecret>>>;
 }
 
 /// Where a workspace is moved from. It is left as it is, but for the seal.

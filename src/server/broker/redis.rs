@@ -4,6 +4,7 @@
 //! its own and only truth; nothing about it is kept elsewhere. An answer that does not come leaves the outcome
 //! unknown, and nothing here tries again by itself.
 
+mod checkup;
 mod connect;
 mod durability;
 mod entries;
@@ -17,7 +18,8 @@ mod signals;
 mod tail;
 mod writer;
 
-pub use moving::{StoreSource, StoreTarget};
+pub use checkup::Checkup;
+pub use moving::{LiveStore, StoreSource, StoreTarget};
 pub use settings::{DEFAULT_PREFIX, RedisSettings};
 
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};

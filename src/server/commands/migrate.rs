@@ -1,8 +1,8 @@
 //! `beck migrate`: moves a workspace from a data folder to Redis, or back.
 
 use super::Ended;
-use super::moving::{Load, carry, say_done};
-use crate::server::broker::embedded::{FolderSource, FolderTarget};
+use super::moving::{Load, carry, open_folder, say_done, store};
+use crate::server::broker::embedded::FolderSource;
 use crate::server::broker::moving::{Moved, Source, Target};
 use crate::server::broker::redis::{RedisSettings, StoreSource, StoreTarget};
 use crate::server::config::Config;
@@ -40,9 +40,7 @@ impl Way {
 
 pub fn run(config: Config, way: Way) -> Ended {
     async move {
-        let settings = config.redis.as_ref();
-        let settings =
-            settings.ok_or("no Redis is set: set REDIS_URL or REDIS_HOST in the environment or in .env")?;
+        let settings = store(&config)?;
         match way {
             Way::ToStore(folder) => to_store(&folder, settings).await,
             Way::ToFolder(folder) => to_folder(settings, &folder).await,
@@ -74,17 +72,7 @@ async fn to_store(folder: &Path, settings: &RedisSettings) -> Moved<()> {
 async fn to_folder(settings: &RedisSettings, folder: &Path) -> Moved<()> {
     let source = StoreSource::open(settings).await?;
     let load = Load::of(&source).await?;
-    let target = FolderTarget::open(folder)?;
-    let workspace = load.workspace.id.as_str().to_owned();
-    if let Ok(pinned) = std::fs::read_to_string(folder.join("workspace"))
-        && pinned.trim() != workspace
-    {
-        return Err(format!(
-            "the folder {} belongs to another workspace ({}): name another folder",
-            folder.display(),
-            pinned.trim()
-        ));
-    }
+    let target = open_folder(folder, &load.workspace)?;
     migrate(&source, &target, load).await?;
     println!("Next: start Beck with DATA_DIR={} and without the REDIS_ settings.", folder.display());
     println!(

@@ -1,14 +1,19 @@
 //! The command line: one file per verb.
 
+mod admin;
+pub mod backup;
 pub mod demo;
+pub mod doctor;
 mod health;
 mod migrate;
 mod moving;
 mod restore;
 mod serve;
 
+use super::broker::archive::Kind;
 use super::config::Config;
 use migrate::Way;
+use std::path::PathBuf;
 
 const HELP: &str = "\
 Beck: team chat with one complete, ordered, checkable log.
@@ -18,12 +23,28 @@ Usage: beck [COMMAND]
 Commands:
   serve      serve the chat (what happens without a command)
   demo       fill the empty folder DATA_DIR with a demo workspace and print two sign-in links
+  backup     write all of the workspace into a file, with hashes of passwords, also while Beck runs:
+               beck backup FILE        or beck backup FOLDER, which gives the file a name
+  restore    make the workspace from a backup, in the empty DATA_DIR or the empty Redis of the settings:
+               beck restore FILE
+             Without FILE: fill that Redis, after it was lost, from the copy in this server's DATA_DIR.
+             Killed in the middle, nothing is taken for whole, and the same command goes on.
+  export     write all messages into a file that other programs can read, without passwords:
+               beck export FILE        or beck export FOLDER
+  import     make the workspace from an export, as restore does: beck import FILE
   migrate    move the workspace between a data folder and the Redis of the settings, while Beck is stopped:
                beck migrate --from FOLDER --to redis
                beck migrate --from redis --to FOLDER
              Everything is read back and compared; the source stays as a copy that is not served. Killed in the
              middle, nothing is taken for whole, and the same command goes on.
-  restore    fill the empty Redis of the settings, after it was lost, from the copy in this server's DATA_DIR
+  admin      see and help the people of the workspace, while Beck runs or is stopped:
+               beck admin list
+               beck admin reset-password HANDLE   prints a new password, and signs out everywhere
+               beck admin make-owner HANDLE
+  doctor     look at settings, data folder, log, clock and bundle, and at what a proxy does; say what to change:
+               beck doctor
+               beck doctor https://chat.example.org
+             --idle SECONDS leaves a socket silent for so long (30). The exit code is 1 if there is a fault.
   health     ask the running server of this configuration whether it is well (exit code 0)
   help       this text
   version    the version
@@ -47,11 +68,42 @@ Settings come from the environment and from the file .env:
 /// Runs a command; gives the exit code.
 pub fn run(arguments: Vec<String>) -> i32 {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    if let ["doctor", rest @ ..] = words.as_slice() {
+        return match doctor::Visit::parse(rest) {
+            Ok(visit) => {
+                super::telemetry::start("off", false);
+                in_runtime(async { i32::from(!doctor::run(visit).await) })
+            }
+            Err(why) => {
+                eprintln!("beck: {why}.");
+                2
+            }
+        };
+    }
     let command: Box<dyn FnOnce(Config) -> Ended> = match words.as_slice() {
         [] | ["serve"] => Box::new(serve::run),
         ["demo"] => Box::new(demo::run),
         ["health"] => Box::new(health::run),
-        ["restore"] => Box::new(restore::run),
+        ["restore"] => Box::new(restore::run_copy),
+        [verb @ ("backup" | "restore" | "export" | "import"), path] if !path.starts_with('-') => {
+            let kind = if matches!(*verb, "backup" | "restore") { Kind::Backup } else { Kind::Export };
+            let path = PathBuf::from(path);
+            match *verb {
+                "backup" | "export" => Box::new(move |config| backup::run(config, kind, path)),
+                _ => Box::new(move |config| restore::run(config, kind, path)),
+            }
+        }
+        [verb @ ("backup" | "restore" | "export" | "import"), ..] => {
+            eprintln!("beck: write beck {verb} FILE.");
+            return 2;
+        }
+        ["admin", rest @ ..] => match admin::parse(rest) {
+            Ok(ask) => Box::new(|config| admin::run(config, ask)),
+            Err(why) => {
+                eprintln!("beck: {why}.");
+                return 2;
+            }
+        },
         ["migrate", rest @ ..] => match Way::parse(rest) {
             Ok(way) => Box::new(|config| migrate::run(config, way)),
             Err(why) => {
@@ -80,17 +132,22 @@ pub fn run(arguments: Vec<String>) -> i32 {
         }
     };
     super::telemetry::start(&config.log_filter, config.log_json);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    in_runtime(async {
+        match command(config).await {
+            Ok(()) => 0,
+            Err(why) => {
+                eprintln!("beck: {why}.");
+                1
+            }
+        }
+    })
+}
+
+fn in_runtime(what: impl Future<Output = i32>) -> i32 {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(what),
         Err(fault) => {
             eprintln!("beck: the runtime cannot be started: {fault}");
-            return 1;
-        }
-    };
-    match runtime.block_on(command(config)) {
-        Ok(()) => 0,
-        Err(why) => {
-            eprintln!("beck: {why}.");
             1
         }
     }

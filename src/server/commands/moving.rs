@@ -1,14 +1,39 @@
-//! What `beck migrate` and `beck restore` have in common: everything of a source is put into a target, read back and
+//! What `beck migrate`, `restore` and `import` have in common: everything of a source is put into a target, read back and
 //! compared; only then the target becomes a log that is served.
 
 use crate::protocol::Hash;
-use crate::server::broker::moving::{Beside, Moved, Side, Source, Target};
+use crate::server::broker::embedded::FolderTarget;
+use crate::server::broker::moving::{Beside, Moved, Side, Target};
+use crate::server::broker::redis::RedisSettings;
 use crate::server::broker::{Entry, Head};
+use crate::server::config::Config;
 use crate::server::fold::WorkspaceBody;
 use crate::server::now_ms;
+use crate::server::passwords::no_password;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+/// The store of the settings, where a command needs one.
+pub fn store(config: &Config) -> Moved<&RedisSettings> {
+    let none = "no Redis is set: set REDIS_URL or REDIS_HOST in the environment or in .env";
+    config.redis.as_ref().ok_or(none.to_owned())
+}
+
+/// A folder for the log of this workspace; one that belongs to another is refused.
+pub fn open_folder(folder: &Path, workspace: &WorkspaceBody) -> Moved<FolderTarget> {
+    let target = FolderTarget::open(folder)?;
+    match std::fs::read_to_string(folder.join("workspace")) {
+        Ok(pinned) if pinned.trim() != workspace.id.as_str() => Err(format!(
+            "the folder {} belongs to another workspace ({}): name another folder",
+            folder.display(),
+            pinned.trim()
+        )),
+        _ => Ok(target),
+    }
+}
 
 /// Entries that travel together.
-const BATCH: usize = 250;
+pub const BATCH: usize = 250;
 
 /// What is there to move.
 pub struct Load {
@@ -46,32 +71,39 @@ impl Load {
 }
 
 fn counted(beside: &Beside) -> String {
-    format!("secrets: {}, read pointers: {}", beside.secrets.len(), beside.pointers.len())
+    let none = no_password();
+    let secrets = beside.secrets.values().filter(|secret| secret.value != none).count();
+    format!("secrets: {secrets}, read pointers: {}", beside.pointers.len())
 }
 
-/// Says how far it is, at most a hundred times.
-struct Progress {
+/// Says how far it is, at most a hundred times; on a terminal in one line.
+pub struct Progress {
     what: &'static str,
     of: u64,
     said: u64,
 }
 
 impl Progress {
-    fn new(what: &'static str, of: u64) -> Progress {
+    pub fn new(what: &'static str, of: u64) -> Progress {
         Progress { what, of, said: u64::MAX }
     }
 
-    fn at(&mut self, done: u64) {
+    pub fn at(&mut self, done: u64) {
         let percent = done * 100 / self.of.max(1);
-        if percent != self.said {
-            self.said = percent;
-            println!("{}: {done} of {} entries", self.what, self.of);
+        if percent == self.said {
+            return;
         }
+        self.said = percent;
+        let text = format!("{}: {done} of {} entries", self.what, self.of);
+        let mut out = std::io::stdout();
+        let end = if out.is_terminal() && done < self.of { "\r" } else { "\n" };
+        // Whom nobody listens to goes on.
+        let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
     }
 }
 
 /// Moves all of it and reads it back. The target is not served yet; [`Target::commit`] is what is left to do.
-pub async fn carry(source: &dyn Source, target: &dyn Target, load: &Load) -> Moved<()> {
+pub async fn carry(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved<()> {
     load.say();
     let there = target.head().await?;
     if let Some(there) = there {
@@ -101,7 +133,7 @@ pub async fn carry(source: &dyn Source, target: &dyn Target, load: &Load) -> Mov
 }
 
 /// Reads both sides whole: headers, bodies and links must be the same, and the links those of the headers.
-async fn compare(source: &dyn Source, target: &dyn Target, load: &Load) -> Moved<()> {
+async fn compare(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved<()> {
     let mut progress = Progress::new("Reading back", load.end.g);
     let mut at = Head::default();
     progress.at(0);
@@ -153,7 +185,7 @@ async fn compare(source: &dyn Source, target: &dyn Target, load: &Load) -> Moved
     Ok(())
 }
 
-fn missing(source: &dyn Source, g: u64) -> String {
+fn missing(source: &dyn Side, g: u64) -> String {
     format!("entry {g} is missing in {}: restore a copy of it", source.name())
 }
 

@@ -35,6 +35,10 @@ pub fn run(config: Config) -> Ended {
         };
         let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
+        #[cfg(unix)]
+        let _admin = crate::server::admin::socket::serve(&node, &node.config.data_dir).inspect_err(|fault| {
+            tracing::warn!(%fault, "commands of the administrator cannot reach this server: stop it for them");
+        });
         let public = public_folder();
         if public.is_none() {
             eprintln!("Pages have no assets: build with script/serve, or set DIOXUS_PUBLIC_PATH.");
@@ -69,7 +73,7 @@ pub fn run(config: Config) -> Ended {
 }
 
 /// Where the bundle's files are: beside the executable, or where DIOXUS_PUBLIC_PATH says.
-fn public_folder() -> Option<PathBuf> {
+pub fn public_folder() -> Option<PathBuf> {
     let set = std::env::var_os("DIOXUS_PUBLIC_PATH").map(PathBuf::from);
     let beside = || Some(std::env::current_exe().ok()?.parent()?.join("public"));
     set.or_else(beside).filter(|folder| folder.is_dir())

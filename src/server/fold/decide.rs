@@ -1,7 +1,7 @@
 //! Whether an entry takes effect: what concerns accounts, drafts, messages and acts.
 
 use super::bodies::{AccountBody, SettingBody};
-use super::{ANSWERS_IN_ROOM, Fold, SECOND_FORMAT};
+use super::{ANSWERS_IN_ROOM, Fold, OWNERS_MADE, SECOND_FORMAT};
 use crate::protocol::frame::Role;
 use crate::protocol::{
     AccountId, ActValue, ClientId, EventBody, Kind, Outcome, OwnStatus, Refusal, RoomId, Row, Slot,
@@ -148,6 +148,11 @@ impl Fold {
         {
             return self.own_status(&account, entry);
         }
+        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "role")
+            && self.directory.format() >= OWNERS_MADE
+        {
+            return self.own_role(&account, entry);
+        }
         let (Some("name"), Some(SettingBody { value: serde_json::Value::String(name) })) =
             (header.slot.as_ref().map(|slot| slot.as_str()), parse(entry))
         else {
@@ -161,6 +166,24 @@ impl Fold {
         let account = Account { name, ..(*account).clone() };
         Arc::make_mut(&mut self.directory).accounts.insert(target, Arc::new(account));
         Ok(Accepted::outside_rooms())
+    }
+
+    /// No person writes it: a server does for its administrator, in the name of the account.
+    fn own_role(&mut self, account: &Account, entry: &Entry) -> Decision {
+        if parse::<SettingBody>(entry).is_none_or(|body| body.value != "owner") {
+            return refuse(Refusal::Malformed);
+        }
+        let role = Role::Owner;
+        let json = serde_json::to_string(&role).or_fault()?;
+        self.db
+            .prepare_cached("UPDATE accounts SET role = ?2 WHERE id = ?1")
+            .or_fault()?
+            .execute([account.id.as_str(), &json])
+            .or_fault()?;
+        let id = account.id;
+        let account = Account { role, ..account.clone() };
+        Arc::make_mut(&mut self.directory).accounts.insert(id, Arc::new(account));
+        Ok(Accepted { changed_account: Some(id), ..Accepted::outside_rooms() })
     }
 
     /// An erased one says nothing.

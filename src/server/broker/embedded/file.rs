@@ -5,7 +5,7 @@ use crate::protocol::{Hash, Header};
 use crate::server::broker::moving::{Beside, KeptSecret};
 use crate::server::broker::{Entry, Head, Pointer, Secret};
 use crate::server::now_ms;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
 const SCHEMA: &str = "
@@ -27,6 +27,17 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// Opens the file of a log that another process may be writing to. Nothing is changed by it.
+pub fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
+    let in_log = |source| OpenError::Log { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(in_log)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(in_log)?;
+    let version: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(in_log)?;
+    if version > 1 { Err(OpenError::Newer(path.to_owned())) } else { Ok(connection) }
 }
 
 /// Opens the file of a log for writing, with its tables.

@@ -22,7 +22,7 @@ pub enum OpenError {
     #[error("the log {0} was written by a newer Beck. Start that version, or restore a copy")]
     Newer(PathBuf),
     #[error(
-        "a move into the data folder {0} is not finished: run the same command again, or delete {UNFINISHED_FILE} there to give it up"
+        "a move or restore into the data folder {0} is not finished: run the same command again, or delete {UNFINISHED_FILE} there to give it up"
     )]
     Unfinished(PathBuf),
     #[error(

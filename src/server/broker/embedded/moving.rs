@@ -1,27 +1,30 @@
 //! A data folder as a side of a move.
 
 use super::file;
-use super::folder::{MOVED_FILE, UNFINISHED_FILE, lock_folder};
+use super::folder::{MOVED_FILE, UNFINISHED_FILE, check_moves, lock_folder};
 use super::{LOG_FILE, lock};
-use crate::server::broker::moving::{Beside, Moved, Side, Source, Target};
-use crate::server::broker::{Entry, Head};
+use crate::protocol::AccountId;
+use crate::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side, Source, Target};
+use crate::server::broker::{Entry, Head, Pointer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// A file with a log in a folder that is locked.
+/// A file with a log in a folder.
 struct LogFile {
     folder: PathBuf,
     /// Closed before the log is begun, and once it is committed.
     connection: Mutex<Option<Connection>>,
-    _lock: File,
+    /// None where others may write meanwhile.
+    _lock: Option<File>,
 }
 
 impl LogFile {
-    fn new(folder: &Path, lock: File) -> LogFile {
+    fn new(folder: &Path, lock: Option<File>) -> LogFile {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         LogFile { folder, connection: Mutex::new(None), _lock: lock }
     }
@@ -112,7 +115,7 @@ impl FolderSource {
             return Err(format!("there is no {name} in the folder {}: {why}", folder.display()));
         }
         let lock = lock_folder(folder).map_err(|fault| fault.to_string())?;
-        let log = LogFile::new(folder, lock);
+        let log = LogFile::new(folder, Some(lock));
         log.open(name)?;
         Ok(FolderSource(log))
     }
@@ -148,16 +151,60 @@ impl Source for FolderSource {
     }
 }
 
+/// The log of a data folder whose server may be at work.
+pub struct LiveFolder(LogFile);
+side!(LiveFolder);
+
+impl LiveFolder {
+    pub fn open(folder: &Path) -> Moved<LiveFolder> {
+        check_moves(folder).map_err(|fault| fault.to_string())?;
+        let path = folder.join(LOG_FILE);
+        if !path.is_file() {
+            return Err(format!("there is no {LOG_FILE} in the folder {}: see DATA_DIR", folder.display()));
+        }
+        let log = LogFile::new(folder, None);
+        let connection = file::open_to_read(&path).map_err(|fault| fault.to_string())?;
+        *lock(&log.connection) = Some(connection);
+        Ok(LiveFolder(log))
+    }
+}
+
+impl LiveLog for LiveFolder {
+    fn pointers<'a>(
+        &'a self,
+        accounts: &'a [AccountId],
+    ) -> BoxFuture<'a, Moved<BTreeMap<(AccountId, String), Pointer>>> {
+        async move {
+            let all = self.0.with(file::read_beside)?.pointers.into_iter();
+            let theirs = all.filter_map(|((account, key), pointer)| {
+                let account = account.parse().ok().filter(|account| accounts.contains(account))?;
+                Some(((account, key), pointer))
+            });
+            Ok(theirs.collect())
+        }
+        .boxed()
+    }
+
+    fn secrets<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Moved<BTreeMap<String, KeptSecret>>> {
+        async move {
+            let mut all = self.0.with(file::read_beside)?.secrets;
+            all.retain(|name, secret| secret.expires.is_none() && names.contains(name));
+            Ok(all)
+        }
+        .boxed()
+    }
+}
+
 /// A data folder that gets a log.
 pub struct FolderTarget(LogFile);
 side!(FolderTarget);
 
 impl FolderTarget {
-    /// The folder is made if it is missing; it must have no log.
+    /// The folder is made if it is missing; it must have no log, but for one in which nothing was written yet.
     pub fn open(folder: &Path) -> Moved<FolderTarget> {
         let lock = lock_folder(folder).map_err(|fault| fault.to_string())?;
         let shown = folder.display();
-        if folder.join(LOG_FILE).exists() {
+        if folder.join(LOG_FILE).exists() && !is_unwritten(folder)? {
             let old = match std::fs::read_to_string(folder.join(MOVED_FILE)) {
                 Ok(to) => format!(" (an old one, which was moved to {})", to.trim()),
                 Err(_) => String::new(),
@@ -166,12 +213,32 @@ impl FolderTarget {
                 "the folder {shown} has a log already{old}: name another folder, or take {LOG_FILE} and what belongs to it out of this one"
             ));
         }
-        let log = LogFile::new(folder, lock);
+        // SQLite would take it for a part of the log that gets this name.
+        if let Some(rest) =
+            REST.iter().map(|end| format!("{LOG_FILE}{end}")).find(|rest| folder.join(rest).exists())
+        {
+            return Err(format!(
+                "the folder {shown} has {rest} of a log that is gone: take it out of this folder first"
+            ));
+        }
+        let log = LogFile::new(folder, Some(lock));
         if folder.join(UNFINISHED_FILE).exists() {
             log.open(UNFINISHED_FILE)?;
         }
         Ok(FolderTarget(log))
     }
+}
+
+/// What SQLite keeps beside a file while it is open.
+const REST: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Whether the log of a folder that is locked has no entry: a server made it that waited for its first account.
+fn is_unwritten(folder: &Path) -> Moved<bool> {
+    let connection = file::open_log(&folder.join(LOG_FILE)).map_err(|fault| fault.to_string())?;
+    let head = file::read_head(&connection).map_err(|fault| format!("{LOG_FILE} cannot be read: {fault}"))?;
+    // One file again, before another takes its name.
+    let _ = connection.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(()));
+    Ok(head.is_none())
 }
 
 impl Target for FolderTarget {

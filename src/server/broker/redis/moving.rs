@@ -2,15 +2,17 @@
 
 use super::entries::{self, Keys};
 use super::mark;
-use super::place::{Place, words};
+use super::place::{AT_ONCE, Place, words};
 use super::script::{COMMIT, PUT, SEAL};
 use super::settings::RedisSettings;
+use crate::protocol::AccountId;
 use crate::server::auth::SETUP_SECRET;
-use crate::server::broker::moving::{Beside, Moved, Side, Source, Target};
-use crate::server::broker::{Durability, Entry, Head};
+use crate::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side, Source, Target};
+use crate::server::broker::{Durability, Entry, Head, Pointer};
 use ::redis::cmd;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use std::collections::BTreeMap;
 
 macro_rules! side {
     ($name:ident) => {
@@ -79,6 +81,55 @@ impl Source for StoreSource {
             let mut call = SEAL.call(&[log, mark]);
             call.arg(format!("{}-0", end.g)).arg(end.link.to_string()).arg(target).arg(says);
             Ok(self.0.run(&SEAL, &call).await? == "1")
+        }
+        .boxed()
+    }
+}
+
+/// The log of a store whose servers may be at work. Beck's usual rights there are enough.
+pub struct LiveStore(Place);
+side!(LiveStore);
+
+impl LiveStore {
+    pub async fn open(settings: &RedisSettings) -> Moved<LiveStore> {
+        let (place, _) = Place::open(settings, Keys::of(settings)).await?;
+        if let Some(says) = mark::says(&place.line, &place.keys).await.map_err(words)? {
+            return Err(says);
+        }
+        if place.head().await?.is_none() {
+            return Err(format!("there is no log in {}: see REDIS_URL and REDIS_PREFIX", place.name()));
+        }
+        Ok(LiveStore(place))
+    }
+}
+
+impl LiveLog for LiveStore {
+    fn pointers<'a>(
+        &'a self,
+        accounts: &'a [AccountId],
+    ) -> BoxFuture<'a, Moved<BTreeMap<(AccountId, String), Pointer>>> {
+        async move {
+            let theirs = stream::iter(accounts.to_vec()).map(|account| async move {
+                let pointers = self.0.pointers(format!("registers:{account}")).await?;
+                let theirs = pointers.into_iter().map(|((_, key), pointer)| ((account, key), pointer));
+                Moved::Ok(theirs.collect::<Vec<_>>())
+            });
+            let theirs: Vec<_> = theirs.buffered(AT_ONCE).try_collect().await?;
+            Ok(theirs.into_iter().flatten().collect())
+        }
+        .boxed()
+    }
+
+    fn secrets<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Moved<BTreeMap<String, KeptSecret>>> {
+        async move {
+            let there = stream::iter(names.to_vec()).map(|name| async move {
+                let (value, version): (Option<String>, Option<u64>) =
+                    self.0.value(&format!("secret:{name}")).await?;
+                let kept = |(value, version)| (name, KeptSecret { value, version, expires: None });
+                Moved::Ok(value.zip(version).map(kept))
+            });
+            let there: Vec<_> = there.buffered(AT_ONCE).try_collect().await?;
+            Ok(there.into_iter().flatten().collect())
         }
         .boxed()
     }
@@ -156,7 +207,7 @@ impl Target for StoreTarget {
     fn begin<'a>(&'a self, workspace: &'a str) -> BoxFuture<'a, Moved<()>> {
         async move {
             let says = format!(
-                "a move into {} is not finished: run the same command again, or delete the keys that begin with {} to give it up",
+                "a move or restore into {} is not finished: run the same command again, or delete the keys that begin with {} to give it up",
                 self.name(),
                 self.place.settings.key("")
             );

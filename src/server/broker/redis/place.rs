@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Commands that are on their way at the same time.
-const AT_ONCE: usize = 64;
+pub const AT_ONCE: usize = 64;
 
 /// A store and the keys of the log in it.
 pub struct Place {
@@ -67,11 +67,16 @@ impl Place {
         }
     }
 
+    /// A secret's value and version.
+    pub async fn value(&self, name: &str) -> Moved<(Option<String>, Option<u64>)> {
+        let mut get = cmd("HMGET");
+        get.arg(self.settings.key(name)).arg("value").arg("version");
+        self.line.read(&get).await.map_err(words)
+    }
+
     async fn secret(&self, name: String) -> Moved<Option<(String, KeptSecret)>> {
         let key = self.settings.key(&name);
-        let mut get = cmd("HMGET");
-        get.arg(&key).arg("value").arg("version");
-        let (value, version): (Option<String>, Option<u64>) = self.line.read(&get).await.map_err(words)?;
+        let (value, version) = self.value(&name).await?;
         let end: i64 = self.line.read(cmd("PEXPIRETIME").arg(&key)).await.map_err(words)?;
         let kept = |(value, version)| {
             let secret = KeptSecret { value, version, expires: (end >= 0).then_some(end) };
@@ -81,7 +86,7 @@ impl Place {
         Ok(value.zip(version).filter(|_| end != -2).and_then(kept))
     }
 
-    async fn pointers(&self, name: String) -> Moved<Vec<((String, String), Pointer)>> {
+    pub async fn pointers(&self, name: String) -> Moved<Vec<((String, String), Pointer)>> {
         let all = self.line.read(cmd("HGETALL").arg(self.settings.key(&name))).await.map_err(words)?;
         let account = name.strip_prefix("registers:").unwrap_or_default();
         let pointers = super::pointers(all).into_iter();

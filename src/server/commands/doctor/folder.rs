@@ -1,0 +1,175 @@
+//! The data folder, and the bundle.
+
+use super::report::Report;
+use crate::server::broker::embedded::check_moves;
+use crate::server::commands::serve::public_folder;
+use crate::server::config::Config;
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+
+/// Below so many bytes there is trouble soon; below so many there is trouble now.
+const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
+const NO_SPACE: u64 = 32 * 1024 * 1024;
+
+/// File systems over a network, on which SQLite's locks and flushes cannot be relied on.
+const NETWORK: [&str; 13] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "fuse.s3fs",
+    "fuse.rclone",
+];
+
+/// Looks at the folder; `true` if a Beck is at work on it.
+pub fn look(config: &Config, report: &mut Report) -> bool {
+    let folder = &config.data_dir;
+    let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string();
+    if !folder.exists() {
+        report.ok("folder", format!("{shown} is not there yet: the first start makes it"));
+        return false;
+    }
+    if let Err(fault) = write_and_flush(folder) {
+        report.fault(
+            "folder",
+            format!(
+                "{shown} cannot be written ({fault}): give it to the user that Beck runs as, or set DATA_DIR"
+            ),
+        );
+        return false;
+    }
+    look_at_rights(folder, &shown, report);
+    #[cfg(unix)]
+    look_at_space(folder, &shown, report);
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    match file_system_of(&mounts, &whole) {
+        Some(kind) if NETWORK.contains(&kind) => report.warning(
+            "disk",
+            format!("{shown} is on a file system of the network ({kind}), where a power cut or a second server can harm the log: set DATA_DIR to a folder on a disk of this machine"),
+        ),
+        Some(kind) => report.ok("disk", format!("a flush works; the file system is {kind}")),
+        None => report.ok("disk", "a flush works"),
+    }
+    match check_moves(folder) {
+        Ok(()) => {}
+        Err(fault) => report.fault("folder", fault.to_string()),
+    }
+    let locked = is_locked(folder);
+    match &locked {
+        Ok(true) => report.ok("lock", "a Beck is at work on it"),
+        Ok(false) => report.ok("lock", "no Beck is at work on it"),
+        Err(fault) => {
+            report.fault("lock", format!("{shown} has a file lock that cannot be locked ({fault}): set DATA_DIR to a file system with locks"));
+        }
+    }
+    locked.unwrap_or(false)
+}
+
+fn write_and_flush(folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(format!("doctor-{}", uuid::Uuid::new_v4().simple()));
+    let written = (|| {
+        let mut file = File::create_new(&path)?;
+        file.write_all(b"beck doctor\n")?;
+        file.sync_all()
+    })();
+    let _ = std::fs::remove_file(&path);
+    written
+}
+
+#[cfg(unix)]
+fn look_at_rights(folder: &Path, shown: &str, report: &mut Report) {
+    let mode = std::fs::metadata(folder).map_or(0, |meta| std::os::unix::fs::MetadataExt::mode(&meta));
+    if mode & 0o007 == 0 {
+        report.ok("folder", format!("{shown} can be written, and others have no way in"));
+    } else {
+        report.warning(
+            "folder",
+            format!(
+                "others on this machine can look into {shown}, which holds every message: chmod 700 {shown}"
+            ),
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn look_at_rights(_folder: &Path, shown: &str, report: &mut Report) {
+    report.ok("folder", format!("{shown} can be written"));
+}
+
+#[cfg(unix)]
+fn look_at_space(folder: &Path, shown: &str, report: &mut Report) {
+    let Ok(disk) = rustix::fs::statvfs(folder) else { return };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let megabytes = free / (1024 * 1024);
+    if free < NO_SPACE {
+        report.fault(
+            "space",
+            format!("{megabytes} MB are free for {shown}: free some before messages are refused"),
+        );
+    } else if free < LITTLE_SPACE {
+        report.warning(
+            "space",
+            format!("only {megabytes} MB are free for {shown}: a million messages take about 400 MB"),
+        );
+    } else {
+        report.ok("space", format!("{megabytes} MB are free"));
+    }
+}
+
+/// The kind of the file system that a path is on, as the system's table of mounts says.
+pub fn file_system_of<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
+    let lines = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let (at, kind) = (words.next()?.replace("\\040", " "), words.next()?);
+        path.starts_with(&at).then_some((at.len(), kind))
+    });
+    // Of those on the same place the last one is on top.
+    lines.enumerate().max_by_key(|(n, (length, _))| (*length, *n)).map(|(_, (_, kind))| kind)
+}
+
+fn is_locked(folder: &Path) -> std::io::Result<bool> {
+    let lock = match File::options().write(true).open(folder.join("lock")) {
+        Ok(lock) => lock,
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(fault) => return Err(fault),
+    };
+    match lock.try_lock() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(fault)) => Err(fault),
+    }
+}
+
+/// The files of the bundle, without which pages are bare.
+pub fn look_for_assets(report: &mut Report) {
+    let Some(folder) = public_folder() else {
+        return report.warning(
+            "assets",
+            "there is no bundle: pages have no style and no script. Build with script/serve, or set DIOXUS_PUBLIC_PATH",
+        );
+    };
+    if holds_wasm(&folder, 3) {
+        report.ok("assets", format!("the bundle is in {}", folder.display()));
+    } else {
+        let shown = folder.display();
+        report.warning("assets", format!("{shown} holds no wasm file and is no bundle: build with script/bundle, or set DIOXUS_PUBLIC_PATH"));
+    }
+}
+
+fn holds_wasm(folder: &Path, deep: u32) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let mut files = files.collect::<Vec<_>>().into_iter();
+    files.any(|path| {
+        path.extension().is_some_and(|ending| ending == "wasm")
+            || deep > 0 && path.is_dir() && holds_wasm(&path, deep - 1)
+    })
+}
