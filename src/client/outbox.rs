@@ -97,6 +97,14 @@ impl Kept {
         self.draft.room()
     }
 
+    /// The message that it is, or changes.
+    pub fn message(&self) -> ClientId {
+        match &self.draft {
+            Proposed::Message(draft) => draft.id,
+            Proposed::Act(act) => act.target,
+        }
+    }
+
     pub fn is_stored(&self) -> bool {
         matches!(self.state, KeptState::Stored { .. })
     }

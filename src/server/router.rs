@@ -12,11 +12,16 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Router};
 use dioxus::server::{DioxusRouterExt, ServeConfig};
+use futures::StreamExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a form.
 const FORM_BYTES: usize = 128 * 1024;
+/// Bytes of a body that is refused which are read all the same, and for how long: see [`hear_out`].
+const REFUSED_BYTES: usize = 4 * 1024 * 1024;
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The whole application. `public` holds the bundle's files; without it pages have no assets.
 pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
@@ -39,6 +44,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/account/status", post(forms::accounts::set_status))
         .route("/account/password", post(forms::accounts::change_password))
         .route("/api/v1/login", get(login))
+        .route("/api/v1/server", get(about))
         .route("/api/v1/names", get(names::names))
         .route("/join/{token}", page_and(post(forms::accounts::join)))
         .route("/enter/{token}", get(forms::accounts::enter))
@@ -61,9 +67,33 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .layer(from_fn_with_state(node.clone(), proxies::forwarded))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
+        .layer(from_fn(hear_out))
         .layer(from_fn(pages::secure))
         .layer(pages::compression())
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
+}
+
+/// Refuses a body that says that it is too large, once it is here: whose connection is closed while it sends sees a
+/// fault of the network, not the answer.
+async fn hear_out(request: Request<Body>, next: axum::middleware::Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_none_or(|length| length <= FORM_BYTES as u64) {
+        return next.run(request).await;
+    }
+    let mut body = request.into_body().into_data_stream();
+    let all = async {
+        let mut heard = 0;
+        while let Some(Ok(bytes)) = body.next().await {
+            heard += bytes.len();
+            if heard > REFUSED_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(REFUSED_TIMEOUT, all).await;
+    let text = format!("This is too large: at most {} KB can be sent at once.", FORM_BYTES / 1024);
+    (StatusCode::PAYLOAD_TOO_LARGE, text).into_response()
 }
 
 /// A node that has not read the whole log would say of much that it does not exist: it says that it is reading.
@@ -108,6 +138,18 @@ async fn login(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, [(header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
+/// What this is, for clients that were given an address by a person.
+async fn about(State(node): State<Arc<Node>>) -> Response {
+    let workspace = node.directory().workspace.as_ref().map(|workspace| workspace.name.clone());
+    let said = serde_json::json!({
+        "beck": env!("CARGO_PKG_VERSION"),
+        "protocol": crate::protocol::PROTOCOL_VERSION,
+        "needs_setup": super::accounts::needs_setup(&node),
+        "workspace": workspace.unwrap_or_default(),
+    });
+    ([(header::CACHE_CONTROL, "no-store")], axum::Json(said)).into_response()
 }
 
 /// Leads a page request to where it belongs: the first run, the door, or the newest room.

@@ -1,7 +1,7 @@
 //! The rows that are loaded: pages that join them, jumps, and what is let go.
 
 use super::{Paged, Timeline};
-use crate::protocol::Page;
+use crate::protocol::{ClientId, Page, RoomId};
 
 impl Timeline {
     /// Takes rows that were asked for. They join the window; a gap between them and it is a hole.
@@ -25,6 +25,18 @@ impl Timeline {
         self.take_rows(page);
         self.settle_echoes();
         Paged::Taken
+    }
+
+    /// The rows that are held as one page, to begin with again: the newest ones that have no hole between them.
+    pub fn page(&self, room: RoomId) -> Page {
+        let mut rows: Vec<_> = self.rows.values().rev().collect();
+        let without_hole = rows.windows(2).position(|pair| pair[0].ordinal != pair[1].ordinal + 1);
+        rows.truncate(without_hole.map_or(rows.len(), |at| at + 1));
+        let rows: Vec<_> = rows.into_iter().rev().cloned().collect();
+        let quoted = |id: &ClientId| rows.iter().any(|row| row.quote.as_ref() == Some(id));
+        let quotes = self.quotes.iter().filter(|(id, _)| quoted(id));
+        let quotes = quotes.map(|(id, quote)| (*id, quote.clone())).collect();
+        Page { room, lane: self.lane, as_of: self.cursor, head: self.head, rows, quotes }
     }
 
     /// As [`Timeline::take_page`], but the window becomes just these rows (a jump).

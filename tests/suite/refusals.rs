@@ -3,6 +3,8 @@
 use crate::support::server::{TestClient, TestServer, raw_request};
 use beck::protocol::ClientId;
 use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
 use tempfile::tempdir;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -110,6 +112,17 @@ async fn bad_requests_are_refused_in_words() {
     }
     let big = "x".repeat(1 << 20);
     assert_eq!(server.form(&post, &cookie, &[("text", &big)]).await.0, 413);
+    // Who sends slowly, and listens only then, still hears why.
+    let mut slow = std::net::TcpStream::connect(&host).unwrap();
+    let head = format!("POST {post} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", big.len());
+    slow.write_all(head.as_bytes()).unwrap();
+    for part in big.as_bytes().chunks(64 * 1024) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        slow.write_all(part).unwrap();
+    }
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
     for path in ["/r/..%2f..%2f/post", "/r/AAAAAAAAAA/post", "/r/%00/post"] {
         let status = server.form(path, &cookie, &[("text", "x")]).await.0;
         assert!((400..500).contains(&status), "{path}: {status}");
@@ -167,7 +180,6 @@ async fn bad_requests_are_refused_in_words() {
 
 /// The first bytes of an answer whose connection stays open.
 fn raw_request_until_head(server: &TestServer, text: &str) -> String {
-    use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(server.host()).unwrap();
     socket.write_all(text.as_bytes()).unwrap();
     let mut head = vec![0; 512];

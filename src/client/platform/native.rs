@@ -1,25 +1,43 @@
-//! A device without a browser: sockets and timers of tokio. Nothing is kept over a restart yet.
+//! A device without a browser: sockets and timers of tokio, what is kept in a file.
 
-use super::{Device, Socket, SocketEvent};
-use crate::client::session::{Effect, Input};
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::{SinkExt, StreamExt};
-use std::task::{Context, Poll};
+pub mod address;
+pub mod disk;
+pub mod logins;
+pub mod running;
+pub mod server;
+mod socket;
+
+use super::Device;
+use crate::client::engine::Intents;
+use crate::client::session::{Effect, Input, Permission};
+use disk::Disk;
+use server::Server;
+use socket::NativeSocket;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest, http::Request};
+use tokio_tungstenite::tungstenite::{client::IntoClientRequest, http::Request};
 
 /// Connects to one server with one login. Runs inside a tokio runtime.
 pub struct NativeDevice {
     url: String,
     /// Sent with the upgrade: login, and origin where it is a cookie.
     headers: Vec<(&'static str, String)>,
-    kept: Vec<Input>,
+    kept: Option<KeptHere>,
+}
+
+/// What a device needs to keep things, and to tell.
+struct KeptHere {
+    disk: Arc<Disk>,
+    server: Server,
+    intents: Intents,
+    /// Takes what only a window or the system can do; must not block.
+    tell: Box<dyn Fn(Effect) + Send + Sync>,
 }
 
 impl NativeDevice {
-    /// `url` begins with `ws://`.
+    /// Keeps nothing. `url` begins with `ws://` or `wss://`.
     pub fn new(url: String, headers: Vec<(&'static str, String)>) -> Self {
-        NativeDevice { url, headers, kept: Vec::new() }
+        NativeDevice { url, headers, kept: None }
     }
 
     fn request(&self) -> Option<Request<()>> {
@@ -31,65 +49,15 @@ impl NativeDevice {
     }
 }
 
-/// A socket that a task of its own serves.
-pub struct NativeSocket {
-    out: UnboundedSender<String>,
-    events: UnboundedReceiver<SocketEvent>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for NativeSocket {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Socket for NativeSocket {
-    fn send(&mut self, text: String) -> bool {
-        self.out.unbounded_send(text).is_ok()
-    }
-
-    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<SocketEvent> {
-        self.events.poll_next_unpin(context).map(|event| event.unwrap_or(SocketEvent::Closed(None)))
-    }
-}
-
-async fn serve(
-    request: Request<()>,
-    mut texts: UnboundedReceiver<String>,
-    events: UnboundedSender<SocketEvent>,
-) {
-    let Ok((socket, _)) = tokio_tungstenite::connect_async(request).await else { return };
-    let _ = events.unbounded_send(SocketEvent::Opened);
-    let (mut sink, mut stream) = socket.split();
-    loop {
-        tokio::select! {
-            text = texts.next() => {
-                let Some(text) = text else { return };
-                if sink.send(Message::text(text)).await.is_err() {
-                    return;
-                }
-            }
-            message = stream.next() => {
-                let event = match message {
-                    Some(Ok(Message::Text(text))) => SocketEvent::Text(text.to_string()),
-                    Some(Ok(Message::Close(close))) => SocketEvent::Closed(close.map(|close| close.code.into())),
-                    Some(Ok(_)) => continue,
-                    Some(Err(_)) | None => return,
-                };
-                if events.unbounded_send(event).is_err() {
-                    return;
-                }
-            }
-        }
-    }
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 impl Device for NativeDevice {
     type Socket = NativeSocket;
 
     fn now_ms(&self) -> i64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+        now_ms()
     }
 
     fn chance(&self) -> f64 {
@@ -97,10 +65,7 @@ impl Device for NativeDevice {
     }
 
     fn open(&mut self) -> Option<NativeSocket> {
-        let (out, texts) = unbounded();
-        let (tell, events) = unbounded();
-        let task = tokio::spawn(serve(self.request()?, texts, tell));
-        Some(NativeSocket { out, events, task })
+        self.request().map(NativeSocket::open)
     }
 
     async fn sleep(&self, ms: u32) {
@@ -113,10 +78,27 @@ impl Device for NativeDevice {
     }
 
     fn restore(&mut self) -> Vec<Input> {
-        std::mem::take(&mut self.kept)
+        let Some(here) = &self.kept else { return Vec::new() };
+        let (typed, kept) = here.disk.written();
+        vec![Input::Permission(Permission::Granted), Input::Drafts(typed), Input::Restore(kept)]
     }
 
-    fn carry_out(&mut self, _: Effect) -> Option<Input> {
-        None
+    fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+        let here = self.kept.as_mut()?;
+        let done = match effect {
+            Effect::Keep(kept) => here.disk.keep(&kept),
+            Effect::Forget(id) => here.disk.forget(id),
+            Effect::KeepTyped(lane, text) => here.disk.keep_typed(lane, &text),
+            Effect::Probe => {
+                let (server, intents) = (here.server.clone(), here.intents.clone());
+                tokio::spawn(async move { intents.send(Input::Probed(server.probe().await)) });
+                return None;
+            }
+            other => {
+                (here.tell)(other);
+                return None;
+            }
+        };
+        (!done).then_some(Input::NotKept)
     }
 }

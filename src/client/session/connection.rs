@@ -2,6 +2,7 @@
 
 use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
+use crate::protocol::frame::RoomInfo;
 use crate::protocol::{ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame, bounds};
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
@@ -114,10 +115,8 @@ impl Session {
 
     fn beat(&self) -> Effect {
         let mut positions = BTreeMap::new();
-        if let Some((room, timeline)) =
-            self.looking_at.and_then(|room| Some((room, self.timelines.get(&room)?)))
-        {
-            positions.insert(room, timeline.cursor());
+        for room in self.followed() {
+            positions.extend(self.timelines.get(&room).map(|timeline| (room, timeline.cursor())));
         }
         Effect::Send(ClientFrame::Beat { positions })
     }
@@ -132,16 +131,14 @@ impl Session {
                 self.workspace = name;
                 self.know(me.clone());
                 self.me = me;
-                for room in &mut self.rooms {
-                    room.joined = rooms.iter().any(|mine| mine.id == room.id);
-                }
+                let no_longer = |room: &&RoomInfo| room.joined && rooms.iter().all(|mine| mine.id != room.id);
+                let left: Vec<_> = self.rooms.iter().filter(no_longer).map(|room| room.id).collect();
+                left.into_iter().for_each(|room| self.left(room, out));
                 rooms.into_iter().for_each(|room| self.put_room(room, true));
                 self.say_unsaid(out);
                 self.introduce_oneself(out);
                 self.notice_backlog(out);
-                if let Some(room) = self.looking_at {
-                    self.follow(room, out);
-                }
+                self.followed().into_iter().for_each(|room| self.follow(room, out));
                 self.ask_thread(out);
                 self.refresh_mentions(out);
                 self.ask_wanted(out);
@@ -188,16 +185,7 @@ impl Session {
                 self.tell(out);
             }
             ServerFrame::Room { room } => self.put_room(room, false),
-            ServerFrame::Left { room } => {
-                self.timelines.remove(&room);
-                self.thread.take_if(|open| open.at.room == room);
-                self.threads.remove(&room);
-                self.marks.remove(&room);
-                self.forget_reading(room);
-                if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
-                    room.joined = false;
-                }
-            }
+            ServerFrame::Left { room } => self.left(room, out),
             ServerFrame::Badge { room, badge } => self.badge_came(room, badge, out),
             ServerFrame::Mentions { req, page } => self.mentions_came(req, page, out),
             ServerFrame::Presence { people } => self.seen_came(people),

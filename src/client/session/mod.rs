@@ -5,6 +5,7 @@
 
 mod check;
 mod connection;
+mod held;
 mod input;
 mod mentions;
 mod notices;
@@ -133,6 +134,8 @@ pub struct Session {
     /// Handles that were asked for on this connection.
     asked_handles: HashSet<String>,
     lagging: HashSet<RoomId>,
+    /// See [`Session::hold`].
+    holds: bool,
 }
 
 impl Session {
@@ -193,6 +196,7 @@ impl Session {
             mentions_asked: None,
             asked_handles: HashSet::new(),
             lagging: HashSet::new(),
+            holds: false,
         };
         boot.people.iter().for_each(|person| session.know(person.clone()));
         if let Some(page) = &boot.page {

@@ -44,6 +44,7 @@ impl Session {
             let idle = |id: &&RoomId| **id != room;
             let Some(idle) = self.timelines.keys().find(idle).copied() else { break };
             self.timelines.remove(&idle);
+            self.let_go(idle, out);
         }
         if self.status == Status::Live {
             self.follow(room, out);
@@ -62,6 +63,7 @@ impl Session {
         (self.left_at, self.check, self.held, self.entered) = (None, None, None, None);
         if let Some(room) = self.looking_at
             && self.status == Status::Live
+            && !self.holds
         {
             self.catching.remove(&room);
             out.push(Effect::Send(ClientFrame::Unsubscribe { room }));
@@ -77,7 +79,9 @@ impl Session {
             Some(timeline) => {
                 let since = Some(timeline.cursor());
                 out.push(Effect::Send(ClientFrame::Subscribe { room, since }));
-                if let Some(ordinal) = self.viewport.go_to.take() {
+                if self.looking_at == Some(room)
+                    && let Some(ordinal) = self.viewport.go_to.take()
+                {
                     self.go_to(0, ordinal, out);
                 }
             }
@@ -103,6 +107,7 @@ impl Session {
         match timeline.apply(event) {
             Applied::Advanced => {
                 cut(timeline, !scrolled_up);
+                self.forget_deleted(event, out);
                 self.caught_up(room);
                 // Pinned, deleted or edited: a list that was loaded says so.
                 if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {

@@ -151,9 +151,10 @@ impl Session {
         }
     }
 
-    /// As [`Session::fill`], for all that is looked at.
+    /// As [`Session::fill`], for all that is followed or looked at.
     pub(super) fn fill_all(&mut self, out: &mut Vec<Effect>) {
-        for lane in self.lanes() {
+        let thread = self.thread.as_ref().map(|open| open.at);
+        for lane in self.followed().into_iter().map(Lane::from).chain(thread) {
             self.fill(lane, out);
         }
     }
@@ -303,6 +304,7 @@ impl Session {
             (Paged::Stale, _) => {}
             (Paged::Rewritten, _) => self.load_again(lane, ResetReason::Rewritten, out),
         }
+        self.forget_erased(lane.room, out);
         self.introduce_rows(lane, out);
         self.fill(lane, out);
     }

@@ -5,6 +5,7 @@ pub mod checker;
 pub mod command;
 pub mod engine;
 pub mod furnished;
+pub mod native;
 pub mod pass_on;
 pub mod plain;
 pub mod planted;

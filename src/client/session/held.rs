@@ -1,0 +1,79 @@
+//! Rooms that a device keeps on its disk, and what must not stay there.
+
+use super::{Effect, Session, Status};
+use crate::client::Lane;
+use crate::client::outbox::Kept;
+use crate::protocol::{ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Page, RoomId, Slot};
+use crate::timeline::Timeline;
+
+impl Session {
+    /// Begins with pages of an earlier run. From here on every room with rows is followed, not only the one that is
+    /// looked at: what is erased there, or taken away, is to go from here too.
+    pub fn hold(&mut self, pages: &[Page]) {
+        self.holds = true;
+        for page in pages {
+            self.timelines.insert(page.room, Timeline::from_page(page));
+        }
+    }
+
+    /// Rooms whose events are wanted: the one that is looked at, or all that have rows.
+    pub(super) fn followed(&self) -> Vec<RoomId> {
+        let held = self.timelines.keys().filter(|room| self.holds && Some(**room) != self.looking_at);
+        self.looking_at.into_iter().chain(held.copied()).collect()
+    }
+
+    /// A room whose rows are dropped.
+    pub(super) fn let_go(&mut self, room: RoomId, out: &mut Vec<Effect>) {
+        if self.holds && self.status == Status::Live {
+            out.push(Effect::Send(ClientFrame::Unsubscribe { room }));
+        }
+    }
+
+    /// I am no longer in a room: nothing of it stays, nor what I wrote there and is stored.
+    pub(super) fn left(&mut self, room: RoomId, out: &mut Vec<Effect>) {
+        self.timelines.remove(&room);
+        self.thread.take_if(|open| open.at.room == room);
+        self.threads.remove(&room);
+        self.marks.remove(&room);
+        self.pins.remove(&room);
+        self.forget_reading(room);
+        if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
+            room.joined = false;
+        }
+        let stored = self.outbox.in_room(room).filter(|kept| kept.is_stored());
+        let stored: Vec<_> = stored.map(Kept::id).collect();
+        self.forget(stored, out);
+    }
+
+    /// The outbox keeps what was stored for a while: not where the message is deleted.
+    pub(super) fn forget_erased(&mut self, room: RoomId, out: &mut Vec<Effect>) {
+        let held = |lane| self.timeline(Lane { room, lane });
+        let beside = self.thread.as_ref().and_then(|open| held(open.at.lane));
+        let erased = |kept: &&Kept| {
+            let timelines = held(0).into_iter().chain(beside);
+            let row = timelines.filter_map(|timeline| timeline.row(kept.message())).next();
+            kept.is_stored() && kept.draft.text().is_some() && row.is_some_and(|row| row.text.is_none())
+        };
+        let erased: Vec<_> = self.outbox.in_room(room).filter(erased).map(Kept::id).collect();
+        self.forget(erased, out);
+    }
+
+    /// As [`Session::forget_erased`], of a message that may not be loaded.
+    pub(super) fn forget_deleted(&mut self, event: &Event, out: &mut Vec<Effect>) {
+        let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
+        let on = !matches!(&event.body, Some(EventBody::Act(ActBody { value: ActValue::Restored { .. } })));
+        let target = event.header.target.as_ref().and_then(|target| target.as_str().parse().ok());
+        if let (Some(Slot::Deleted), Some(room), Some(target), true) = (slot, event.header.room, target, on) {
+            let of = |kept: &&Kept| kept.is_stored() && kept.message() == target;
+            let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
+            self.forget(of, out);
+        }
+    }
+
+    fn forget(&mut self, drafts: Vec<ClientId>, out: &mut Vec<Effect>) {
+        for id in drafts {
+            self.outbox.remove(id);
+            out.push(Effect::Forget(id));
+        }
+    }
+}
