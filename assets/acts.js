@@ -118,6 +118,8 @@
   // A line of a list that leads somewhere closes the list.
   doc.addEventListener("click", e => { if (e.target instanceof Element && e.target.closest("[data-closes]")) { const pop = e.target.closest("details"); if (pop) pop.open = false; } });
 
+  doc.addEventListener("click", e => { if (e.target instanceof Element && e.target.closest("[data-dismiss]")) beck.emit("close"); });
+
   const used = list => { try { return localStorage.getItem("beck:" + list) ?? ""; } catch { return ""; } };
   Object.assign(beck, {
     place(is) { if (is) requestAnimationFrame(put); else if (active && !rowOf(doc.activeElement)) activate(null); },

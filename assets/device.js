@@ -26,6 +26,36 @@
   const can = "Notification" in window, notices = new Map(), asked = "beck:never-ask";
   let permit = () => {}, open = () => {};
 
+  // The sound of a notification: a drop. Off by what is kept here; there is none before the first click or key.
+  const mute = "beck:no-sound", silent = () => { try { return localStorage.getItem(mute) !== null; } catch { return false; } };
+  const label = () => { doc.documentElement.toggleAttribute("data-no-sound", silent()); };
+  let audio = null, playing = false;
+  const tune = () => {
+    if (!audio && can && Notification.permission === "granted" && !silent() && window.AudioContext) { audio = new AudioContext(); audio.suspend(); }
+  };
+  const play = () => { // those that come together are one
+    if (!audio || playing || silent()) return;
+    playing = true;
+    const tone = audio.createOscillator(), loud = audio.createGain(), now = audio.currentTime;
+    audio.resume();
+    tone.frequency.setValueAtTime(520, now); tone.frequency.exponentialRampToValueAtTime(1040, now + .09);
+    loud.gain.setValueAtTime(.0001, now); loud.gain.exponentialRampToValueAtTime(.16, now + .015); loud.gain.exponentialRampToValueAtTime(.0001, now + .34);
+    tone.connect(loud).connect(audio.destination);
+    tone.onended = () => { playing = false; audio.suspend(); };
+    tone.start(now); tone.stop(now + .36);
+  };
+  for (const what of ["pointerdown", "keydown"]) addEventListener(what, tune, true);
+  addEventListener("storage", label);
+  doc.addEventListener("click", e => {
+    const was = e.target.closest?.("button.sound-on, button.sound-off");
+    if (!was) return;
+    try { if (was.matches(".sound-on")) localStorage.setItem(mute, "1"); else localStorage.removeItem(mute); } catch { /* as it was: this browser keeps nothing */ }
+    label();
+    was.parentNode.querySelector(`button:not(${was.matches(".sound-on") ? ".sound-on" : ".sound-off"})`).focus();
+    tune(); play();
+  });
+  label();
+
   window.beckDevice = {
     start(account, callback) {
       window.beck.account = account;
@@ -47,20 +77,22 @@
       };
       permit();
       navigator.permissions?.query({ name: "notifications" }).then(state => { state.onchange = permit; }, () => {});
-      open = (room, ordinal) => tell("open", room, String(ordinal));
+      open = (lane, ordinal) => tell("open", lane, String(ordinal));
     },
-    ask_to_notify() { if (can) Notification.requestPermission().then(permit); },
+    ask_to_notify() { if (can) Notification.requestPermission().then(() => { permit(); tune(); }); },
     never_ask() { try { localStorage.setItem(asked, "1"); } catch { /* asked again next time */ } permit(); },
-    notify(room, ordinal, title, body) {
+    notify(lane, ordinal, title, body) {
       try {
-        const tag = `${room}:${ordinal}`, notice = new Notification(title, { body, tag, icon: "/favicon.ico" });
+        // The browser's own sound, where ours is not to be had yet.
+        const tag = `${lane}:${ordinal}`, notice = new Notification(title, { body, tag, icon: "/favicon.ico", silent: Boolean(audio) || silent() });
+        play();
         notices.set(tag, notice);
-        notice.onclick = () => { focus(); notice.close(); open(room, ordinal); };
+        notice.onclick = () => { focus(); notice.close(); open(lane, ordinal); };
         notice.onclose = () => { if (notices.get(tag) === notice) notices.delete(tag); };
       } catch { /* a phone's browser, which wants a service worker for it */ }
     },
-    close_notices(room, to) {
-      for (const [tag, notice] of notices) { const [of, ordinal] = tag.split(":"); if (of === room && Number(ordinal) <= to) { notices.delete(tag); notice.close(); } }
+    close_notices(lane, to) {
+      for (const [tag, notice] of notices) { const [of, ordinal] = tag.split(":"); if (of === lane && Number(ordinal) <= to) { notices.delete(tag); notice.close(); } }
     },
     // A hidden page draws nothing and still has a title and notifications to keep.
     picture() { return new Promise(done => { requestAnimationFrame(done); setTimeout(done, 100); }); },

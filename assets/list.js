@@ -129,7 +129,7 @@
     const el = e.target instanceof Element ? e.target : doc.body;
     if (e.isComposing || e.keyCode === 229 || !el.matches(".message") || e.ctrlKey || e.metaKey || e.altKey) return;
     const n = el.parentNode.dataset.ordinal, pane = paneAt(el);
-    if (e.key === "u" && n && pane?.lane === "0") { e.preventDefault(); beck.emit("mark-unread", n); }
+    if (e.key === "u" && Number(n) && pane) { e.preventDefault(); beck.emit("mark-unread", `${pane.lane} ${n}`); }
     else if (["ArrowUp", "ArrowDown", "Home", "End"].includes(e.key) && !e.shiftKey) { e.preventDefault(); pane?.step(el, e.key); }
   }, true);
   doc.addEventListener("focusin", e => { if (e.target instanceof Element && e.target.matches(".row > article")) paneAt(e.target)?.focusRow(e.target); });

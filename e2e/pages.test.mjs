@@ -38,7 +38,7 @@ function instruments() {
         if (child.matches("[aria-labelledby=notices-head]")) continue; // what a browser allows, no server knows
         endText();
         // What a field holds Rust sets as a property.
-        const held = ({ name, value }) => ["selected", "checked", "initial_checked"].includes(name) || (name === "value" && !value && child.localName === "input");
+        const held = ({ name, value }) => ["selected", "checked", "initial_checked"].includes(name) || (name === "value" && child.localName === "input" && (!value || child.type === "time"));
         const attributes = [...child.attributes].filter(one => !own.test(one.name) && !held(one)).map(({ name, value }) => {
           if (name === "class") value = value.split(/\s+/).filter(Boolean).sort().join(" ");
           if (name === "value" && child.name === "client_id") value = "…";

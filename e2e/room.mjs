@@ -117,9 +117,12 @@ export async function two(t, server, way = server) {
 }
 
 /** A message by the plain form, past every page. */
-export async function post(server, room, cookie, text) {
-  const answer = await server.request(`/r/${room}/post`, { fields: { text, client_id: clientId() }, cookie });
+/** Gives the message's id; an answer has more fields: `to`, `also`. */
+export async function post(server, room, cookie, text, more = {}) {
+  const id = clientId();
+  const answer = await server.request(`/r/${room}/post`, { fields: { text, client_id: id, ...more }, cookie });
   assert.equal(answer.status, 303, answer.text.slice(0, 500));
+  return id;
 }
 
 /** The rooms of a demo by name: { General: "/r/…", … }. */

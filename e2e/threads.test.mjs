@@ -169,3 +169,78 @@ test("without a script a thread is read and answered", async t => {
   assert.deepEqual(await answers(plain), ["With a script", "Without one"]);
   await answered(ada, ["With a script", "Without one"]);
 });
+
+test("from an answer on a thread is unread again, by menu and by key, until one comes back to it", async t => {
+  const server = await t.server();
+  const [ada, bo] = await two(t, server);
+  await say(ada, "A long story");
+  await storedOnce(bo, "A long story");
+  await open(bo, "A long story");
+  for (const text of ["One", "Two", "Three"]) { await answer(bo, text); await panel(bo).locator(".row[data-ordinal]").filter({ hasText: text }).waitFor(); }
+  const threads = ada.locator(".threads > summary");
+  const unread = n => until(async () => (await threads.getAttribute("aria-label")) === (n ? `Threads, ${n} unread` : "Threads"), `${n} are unread`, LONG);
+  await unread(3);
+  await link(ada, "A long story").click();
+  await answered(ada, ["One", "Two", "Three"]);
+  await unread(0);
+  const menu = ada.getByRole("menu", { name: "Message" });
+  await panel(ada).locator(".row").filter({ hasText: "Two" }).locator(".text").click({ button: "right" });
+  await menu.getByRole("menuitem", { name: "Mark unread from here" }).click();
+  await unread(2);
+  await panel(ada).locator(".new + .row, .new ~ .row").first().filter({ hasText: "Two" }).waitFor();
+  await ada.getByText("The thread stays unread until you come back to it.").waitFor();
+  await assertAccessible(ada);
+  await ada.locator(".marked").getByRole("button", { name: "Undo" }).click();
+  await unread(0);
+  // By key; and it stays while one looks.
+  await panel(ada).locator(".row").filter({ hasText: "Three" }).locator(".message").focus();
+  await ada.keyboard.press("u");
+  await unread(1);
+  await answer(bo, "Four");
+  await answered(ada, ["One", "Two", "Three", "Four"]);
+  await unread(2);
+  await ada.waitForTimeout(2_000);
+  await unread(2);
+  await panel(ada).getByRole("link", { name: "Close the thread" }).click();
+  await link(ada, "A long story").click();
+  await unread(0);
+  // The root is read with the room, and who does not follow has nothing unread.
+  await panel(ada).locator(".row[data-ordinal='0'] .text").click({ button: "right" });
+  await menu.waitFor();
+  assert.equal(await menu.getByRole("menuitem", { name: "Mark unread from here" }).count(), 0);
+  await ada.keyboard.press("Escape");
+  await panel(ada).getByRole("button", { name: "Following" }).click();
+  await panel(ada).getByRole("button", { name: "Follow", exact: true }).waitFor();
+  await panel(ada).locator(".row").filter({ hasText: "Two" }).locator(".text").click({ button: "right" });
+  await menu.waitFor();
+  assert.equal(await menu.getByRole("menuitem", { name: "Mark unread from here" }).count(), 0);
+}, { timeout: 120_000 });
+
+test("who types an answer is shown in that thread alone, until it is there or given up", async t => {
+  const server = await t.server();
+  const [ada, bo] = await two(t, server);
+  await say(ada, "Which way?");
+  await say(ada, "And when?");
+  for (const text of ["Which way?", "And when?"]) await storedOnce(bo, text);
+  await open(bo, "Which way?");
+  await open(ada, "Which way?");
+  const typers = where => where.locator(".typers").first();
+  const room = ada.locator(".room > .composer");
+  const shown = (where, text) => until(async () => (await typers(where).textContent()) === text, `“${text}” is shown`, LONG);
+  await answerBox(bo).pressSequentially("To the le");
+  await shown(panel(ada), "Bo Lind is typing");
+  await shown(room, "");
+  await answerBox(bo).press("Enter");
+  await answered(ada, ["To the le"]);
+  await shown(panel(ada), "");
+  // It ends when it is given up; and in another thread nobody is told here.
+  await answerBox(bo).pressSequentially("Or");
+  await shown(panel(ada), "Bo Lind is typing");
+  await answerBox(bo).fill("");
+  await shown(panel(ada), "");
+  await open(bo, "And when?");
+  await answerBox(bo).pressSequentially("At no");
+  await bo.locator(".room > .composer textarea").pressSequentially("For all");
+  await shown(room, "Bo Lind is typing");
+  await shown(panel(ada), "");
+}, { timeout: 120_000 });

@@ -2,50 +2,17 @@
 // list, and notifications. At desktop and phone width; each run ends with an empty console.
 
 import assert from "node:assert/strict";
-import { clientId, row, run, settled } from "./room.mjs";
+import { post, row, run, settled } from "./room.mjs";
+import { badge, link, notified, openList, openRoom, scene } from "./scene.mjs";
 import { SIZES, assertAccessible, test, until } from "./support.mjs";
 
 const TIMEOUT = { timeout: 120_000 };
 const WIDTHS = ["desktop", "phone"];
 
-async function post(server, room, cookie, text) {
-  await server.request(`/r/${room}/post`, { cookie, fields: { text, client_id: clientId() } });
-}
-
-/** Ada and Bo in General and a second room; the page is Ada's. */
-async function scene(t, size, { messages = 0, init } = {}) {
-  const server = await t.server();
-  const ada = await server.setUp();
-  const bo = await server.join(await server.joinPath(ada));
-  const { location } = await server.request("/", { cookie: ada });
-  const general = new URL(location, server.url).pathname.split("/")[2];
-  const made = await server.request("/rooms", { cookie: ada, fields: { name: "Second", topic: "" } });
-  const second = new URL(made.location, server.url).pathname.split("/")[2];
-  await server.request(`/r/${second}/join`, { cookie: bo, fields: {} });
-  for (const n of run(1, messages)) await post(server, second, bo, `Message ${n}`);
-  const page = await t.page(server, undefined, { ...SIZES[size], login: ada });
-  if (init) await page.addInitScript(init);
-  await page.goto(`${server.url}/r/${general}`);
-  await settled(page);
-  return { server, page, ada, bo, general, second };
-}
-
-const link = (page, name) => page.locator(".room-link", { hasText: name });
-const badge = (page, name) => link(page, name).locator(".count");
 const hasTitle = (page, text) => until(async () => (await page.title()) === text, `the title is ${text}`);
 const icon = page => page.locator('link[rel="icon"]').getAttribute("href");
 
 const allRead = async (server, cookie) => /You have read everything/.test((await server.request("/unread", { cookie })).text);
-
-/** Below 720 px the rooms are a page of their own. */
-async function openList(page, size) {
-  if (size === "phone") await page.getByRole("link", { name: "All rooms" }).click();
-}
-async function openRoom(page, size, name) {
-  await openList(page, size);
-  await link(page, name).click();
-  await page.locator(".room-name", { hasText: name }).waitFor();
-}
 
 for (const size of WIDTHS) {
   test(`${size}: a badge comes with what others write, tells mentions apart, and goes once it is read`, async t => {
@@ -176,27 +143,8 @@ test("by key: from a message on it is unread again, stays so while one looks, an
   await until(() => allRead(server, ada), "coming back reads it");
 }, TIMEOUT);
 
-/** Records what is notified. */
-const record = () => {
-  globalThis.notified = [];
-  class Fake extends EventTarget {
-    constructor(title, options) {
-      super();
-      Object.assign(this, { title, ...options, open: true });
-      globalThis.notified.push(this);
-    }
-    close() {
-      if (this.open) { this.open = false; this.onclose?.(); }
-    }
-  }
-  Fake.permission = "default";
-  Fake.requestPermission = async () => (Fake.permission = "granted");
-  globalThis.Notification = Fake;
-};
-const notified = page => page.evaluate(() => globalThis.notified.map(({ title, body, tag, open }) => ({ title, body, tag, open })));
-
 test("notifications are offered after a mention, tell one message once, lead to it, and go when it is read elsewhere", async t => {
-  const { server, page, ada, bo, general, second } = await scene(t, "desktop", { init: record });
+  const { server, page, ada, bo, general, second } = await scene(t, "desktop", { permission: "default" });
   assert.equal(await page.locator(".offer p").count(), 0, "nothing is asked at load");
   await post(server, second, bo, "Nobody in particular");
   await post(server, second, bo, "@ada first");
@@ -229,7 +177,7 @@ test("notifications are offered after a mention, tell one message once, lead to 
 }, TIMEOUT);
 
 test("what one hears of a room is set in its menu and travels", async t => {
-  const { server, page, ada, bo, second } = await scene(t, "desktop", { init: record });
+  const { server, page, ada, bo, second } = await scene(t, "desktop", { permission: "default" });
   await page.goto(`${server.url}/account`);
   await settled(page);
   await page.getByRole("button", { name: "Turn on notifications" }).click();

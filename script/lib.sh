@@ -11,6 +11,9 @@ case $target in /*) ;; *) target=$root/$target ;; esac
 bundle=$target/dx/beck/release/web
 server=$bundle/server
 
+# The desktop app's package, once script/bundle --desktop has made it.
+find_deb() { [ -d "$target/desktop" ] && find "$target/desktop" -name '*.deb' | grep . ; }
+
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }

@@ -23,6 +23,8 @@ pub struct Boot {
     pub found: Option<(RoomId, u64, u64)>,
     /// Authors of the page, and I.
     pub people: Vec<Person>,
+    /// The quiet hours, as [`Quiet::number`](crate::protocol::Quiet::number).
+    pub quiet: u64,
     /// Minutes east of UTC.
     pub zone: i32,
     /// `system`, `light` or `dark`.

@@ -33,9 +33,15 @@ pub async fn run<D: Device>(
     let mut socket = None;
     let mut connect_at = Some(device.now_ms());
     let mut tick_at = device.now_ms() + TICK_MS;
+    let mut zone = None;
     loop {
         let mut effects = Vec::new();
         if !inputs.is_empty() {
+            // Before what is decided by the clock.
+            let here = device.zone();
+            if zone.replace(here) != Some(here) {
+                inputs.insert(0, Input::Zone(here));
+            }
             let now = device.now_ms();
             change(&mut |session| {
                 for input in inputs.drain(..) {

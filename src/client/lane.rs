@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The room's own lane (0), or the thread under the message whose seq is `lane`. As text `<room>` or `<room>/<lane>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
     pub room: RoomId,
     pub lane: u64,

@@ -8,4 +8,6 @@ pub mod session;
 
 pub use lane::Lane;
 pub use outbox::{Kept, KeptState};
-pub use session::{Effect, Input, MarkedAs, Notice, OpenThread, Permission, Probe, Session, Status};
+pub use session::{
+    Effect, Input, Known, MarkedAs, Notice, OpenThread, Permission, Probe, Session, Status, Why,
+};

@@ -32,6 +32,10 @@ pub const RAISE_AT_ONCE: usize = 500;
 pub const MENTIONS: usize = 30;
 /// Threads of a room that one list names.
 pub const THREADS: usize = 100;
+/// Unread answers of a room, given at once.
+pub const ANSWERS: usize = 50;
+/// Events that are looked through for them.
+pub const ANSWERS_WITHIN: u64 = 10_000;
 /// An unread count is exact up to here.
 pub const UNREAD_EXACT: u32 = 99;
 /// People whose presence one connection looks at.
@@ -40,6 +44,8 @@ pub const WATCHED: usize = 200;
 pub const MEMBERS: usize = 200;
 /// People that are said to type at once.
 pub const TYPING: usize = 4;
+/// People who are told to be typing in threads of a room.
+pub const TYPING_ANSWERS: usize = 20;
 /// Characters of what one says of oneself.
 pub const STATUS_CHARS: usize = 80;
 /// Texts of one message that its history shows.

@@ -29,7 +29,7 @@ pub struct Event {
     pub body: Option<EventBody>,
 }
 
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 

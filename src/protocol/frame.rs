@@ -112,6 +112,12 @@ pub enum ClientFrame {
     Threads {
         room: RoomId,
     },
+    /// Unread answers in the threads of a room that I follow, after a seq of the room. Answered by `answers` or `error`.
+    Answers {
+        req: u64,
+        room: RoomId,
+        after: u64,
+    },
     /// Messages that name me, newest first, before a number of the log. Answered by `mentions` or `error`.
     Mentions {
         req: u64,
@@ -127,9 +133,11 @@ pub enum ClientFrame {
     Active {
         on: bool,
     },
-    /// Text is being written in a room (again every few seconds), or no more. A message says so by itself.
+    /// Text is being written in a lane of a room (again every few seconds), or no more. A message says so by itself.
     Typing {
         room: RoomId,
+        #[serde(default, skip_serializing_if = "super::event::is_zero")]
+        lane: u64,
         on: bool,
     },
     /// What I say of myself, for so many milliseconds; none: until I change it. Refused by an `error`.
@@ -192,7 +200,8 @@ pub struct ActDraft {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum ServerFrame {
-    /// The answer to `hello`.
+    /// The answer to `hello`, after what I need to know before I tell my person anything: `quiet`, and a `presence` of
+    /// myself.
     Welcome {
         version: u32,
         workspace: WorkspaceId,
@@ -266,6 +275,12 @@ pub enum ServerFrame {
         room: RoomId,
         badge: Badge,
     },
+    /// My quiet hours, before the welcome and when they were set, here or elsewhere; see [`super::Quiet`].
+    Quiet {
+        on: bool,
+        from: u32,
+        to: u32,
+    },
     /// The threads of a room that I follow, with the newest answer first, 100 at most.
     Threads {
         room: RoomId,
@@ -276,6 +291,12 @@ pub enum ServerFrame {
         room: RoomId,
         thread: Thread,
     },
+    /// The newest 50, oldest first.
+    Answers {
+        req: u64,
+        room: RoomId,
+        rows: Vec<Arc<Row>>,
+    },
     Mentions {
         req: u64,
         #[serde(flatten)]
@@ -285,10 +306,13 @@ pub enum ServerFrame {
     Presence {
         people: Vec<Seen>,
     },
-    /// Who is typing in an open room now, without me, 4 at most. It ends with the message, or after 6 s.
+    /// Who is typing in an open room now, without me, 4 at most; and in which of its threads, 20 at most. It ends with
+    /// the message, or after 6 s.
     Typing {
         room: RoomId,
         people: Vec<AccountId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        threads: Vec<(u64, AccountId)>,
     },
     /// By name, 200 at most.
     Members {

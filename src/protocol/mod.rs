@@ -11,6 +11,7 @@ pub mod ids;
 pub mod json;
 pub mod position;
 pub mod presence;
+pub mod quiet;
 pub mod unread;
 
 pub use entry::{Digest, Header, Kind, Slot, Token};
@@ -22,6 +23,7 @@ pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
 pub use position::{Hash, Position};
 pub use presence::{OwnStatus, Presence, Seen};
+pub use quiet::Quiet;
 pub use unread::{Badge, Level, Mention, Mentions, Pointer, Raise, Thread, Wanted};
 
 /// The version that both sides name in the first frame; it rises when an old client could misread a new server.

@@ -32,6 +32,11 @@ pub struct OwnStatus {
 }
 
 impl OwnStatus {
+    /// Whether one wants not to be disturbed at a moment.
+    pub fn disturbs_not(&self, now: i64) -> bool {
+        self.do_not_disturb && self.until.is_none_or(|until| until > now)
+    }
+
     /// What is left of it at a moment.
     pub fn at(&self, now: i64) -> OwnStatus {
         if self.until.is_some_and(|until| until <= now) { OwnStatus::default() } else { self.clone() }

@@ -95,6 +95,9 @@ pub struct Badge {
     /// Of these answers, those whose current text names the account or everybody in the room; exact to 99.
     #[serde(default)]
     pub thread_mentions: u32,
+    /// The seq of the newest answer in those of these threads where something is not read; 0 where nothing is.
+    #[serde(default)]
+    pub newest_answer: u64,
 }
 
 impl Badge {

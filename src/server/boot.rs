@@ -104,6 +104,7 @@ async fn boot(
         mentions: None,
         found: None,
         people: Vec::new(),
+        quiet: 0,
         zone: zone.unwrap_or(0),
         theme: theme.to_owned(),
         client_id: ClientId::random(),
@@ -115,8 +116,9 @@ async fn boot(
     let mut gone = false;
     if let Some(me) = me {
         boot.rooms = directory.visible_rooms(me);
-        let badges = unread::badges(node, me, boot.rooms.iter().filter(|r| r.joined).map(|r| r.id)).await;
-        let badges = badges.unwrap_or_default();
+        let joined = boot.rooms.iter().filter(|r| r.joined).map(|r| r.id);
+        let (badges, quiet) = unread::badges_and_quiet(node, me, joined).await.unwrap_or_default();
+        boot.quiet = quiet.number();
         for room in &mut boot.rooms {
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }

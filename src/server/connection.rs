@@ -9,7 +9,7 @@ mod timeouts;
 
 pub use timeouts::{TIMEOUTS, Timeouts};
 
-use super::hub::{HubRoom, Mailbox};
+use super::hub::{HubRoom, Mailbox, encode};
 use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
@@ -155,19 +155,21 @@ impl Connection {
             self.watch(*room);
         }
         let g = self.node.folded();
-        let rooms = match rooms::mine(&self.node, self.me).await {
-            Ok(rooms) => {
+        let (rooms, quiet) = match rooms::mine(&self.node, self.me).await {
+            Ok((rooms, quiet)) => {
                 rooms.iter().for_each(|room| _ = self.told(room.id, &room.badge));
-                rooms
+                (rooms, Some(quiet))
             }
             // The rooms are known without the store; what is unread there comes once it can be asked.
             Err(_) => {
                 self.badges.extend(self.watched.keys());
                 self.badges_due = Some(self.look_up_at);
-                directory.rooms_of(self.me)
+                (directory.rooms_of(self.me), None)
             }
         };
-        self.send(&ServerFrame::Welcome {
+        let mut frames = vec![self.own_presence()];
+        frames.extend(quiet.map(look::quiet_frame));
+        frames.push(ServerFrame::Welcome {
             version: PROTOCOL_VERSION,
             workspace: workspace.id,
             name: workspace.name,
@@ -175,8 +177,9 @@ impl Connection {
             rooms,
             g,
             heartbeat_ms: u32::try_from(self.timeouts.beat.as_millis()).unwrap_or(u32::MAX),
-        })
-        .await?;
+        });
+        let frames: Vec<_> = frames.iter().map(|frame| Utf8Bytes::from(encode(frame))).collect();
+        self.send_all(frames).await?;
         self.attend(Some(Presence::Online));
         Ok(())
     }

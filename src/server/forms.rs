@@ -53,6 +53,7 @@ pub fn done_cookie(config: &Config, what: &str, path: &str) -> String {
 pub fn done(uri: &Uri, headers: &HeaderMap) -> Option<Notice> {
     let text = match (auth::cookie(headers, "done")?, uri.path()) {
         ("password", "/account") => "Password changed. Your other devices were signed out.",
+        ("quiet", "/account") => "Quiet hours saved.",
         _ => return None,
     };
     Some(Notice { text: text.to_owned(), done: true, path: uri.path().to_owned(), fields: BTreeMap::new() })

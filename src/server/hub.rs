@@ -113,8 +113,8 @@ impl HubRoom {
         lock(&self.ring).watchers.retain(|other| !same(other, mailbox));
     }
 
-    /// Who is typing here now.
-    pub fn typing(&self) -> Vec<AccountId> {
+    /// Who is typing here now, and in which lane.
+    pub fn typing(&self) -> Vec<(u64, AccountId)> {
         lock(&self.typing).now()
     }
 
@@ -240,8 +240,14 @@ impl Hub {
         }
     }
 
-    /// Somebody types in a room for so long, or no more: those who have it open are told.
-    pub fn typing(node: &Arc<Node>, room: RoomId, account: AccountId, lasts: Option<Duration>, seq: u64) {
+    /// Somebody types in a lane of a room for so long, or no more: those who have the room open are told.
+    pub fn typing(
+        node: &Arc<Node>,
+        (room, lane): (RoomId, u64),
+        account: AccountId,
+        lasts: Option<Duration>,
+        seq: u64,
+    ) {
         let rooms = node.hub.rooms.read().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = rooms.get(&room).cloned() else { return };
         drop(rooms);
@@ -250,7 +256,7 @@ impl Hub {
             return;
         }
         let until = lasts.map(|lasts| Instant::now() + lasts);
-        if lock(&open.typing).hear(account, until, seq) {
+        if lock(&open.typing).hear((account, lane), until, seq) {
             ring.tell_typing(room, Some(account));
         }
         drop(ring);
@@ -289,7 +295,7 @@ impl Hub {
         }
     }
 
-    /// Tells every connection to look up its login and all its badges: signals may have been missed.
+    /// Tells every connection to look up its login, its settings and all its badges: signals may have been missed.
     pub fn check_all(&self) {
         for mailbox in lock(&self.mailboxes).values().flatten().filter_map(Weak::upgrade) {
             mailbox.tell(|inbox| inbox.check_all = true);
@@ -301,6 +307,11 @@ impl Hub {
         self.tell(account, |inbox| {
             inbox.answered.insert(room);
         });
+    }
+
+    /// Tells every connection of an account that a setting of it may have changed.
+    pub fn check_settings(&self, account: AccountId) {
+        self.tell(account, |inbox| inbox.settings = true);
     }
 
     /// Publishes what the fold has committed, in its order. The directory is the one after the batch.

@@ -253,13 +253,16 @@ async fn heed_signals(node: std::sync::Weak<Node>) {
             Signal::Logins { account } => node.hub.check_logins(account),
             Signal::Lost => node.hub.check_all(),
             Signal::Presence(told) => node.presence.hear(&told),
-            Signal::Typing { room, account, seq, ttl_ms } => {
+            Signal::Typing { room, lane, account, seq, ttl_ms } => {
                 let until = (ttl_ms > 0).then(|| Duration::from_millis(ttl_ms.min(LONGEST_TYPING_MS).into()));
-                Hub::typing(&node, room, account, until, seq);
+                Hub::typing(&node, (room, lane), account, until, seq);
             }
             Signal::Register { account, key } => {
-                if let Some(room) = key.split(':').nth(1).and_then(|room| room.parse().ok()) {
-                    node.hub.check_badge(account, room);
+                // Without a room it is of the whole workspace.
+                match key.split(':').nth(1).map(|room| room.parse()) {
+                    Some(Ok(room)) => node.hub.check_badge(account, room),
+                    Some(Err(_)) => {}
+                    None => node.hub.check_settings(account),
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::unread;
 use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
     AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
-    Refusal, RoomId, Row, Slot, Token, bounds,
+    Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
@@ -283,12 +283,12 @@ pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, 
     Ok(people)
 }
 
-/// The rooms that an account is in, with their badges.
-pub async fn mine(node: &Node, by: AccountId) -> Result<Vec<RoomInfo>, RoomError> {
+/// The rooms that an account is in, with their badges, and its quiet hours.
+pub async fn mine(node: &Node, by: AccountId) -> Result<(Vec<RoomInfo>, Quiet), RoomError> {
     let mut rooms = node.directory().rooms_of(by);
-    let badges = unread::badges(node, by, rooms.iter().map(|room| room.id)).await?;
+    let (badges, quiet) = unread::badges_and_quiet(node, by, rooms.iter().map(|room| room.id)).await?;
     for room in &mut rooms {
         room.badge = badges.get(&room.id).copied().unwrap_or_default();
     }
-    Ok(rooms)
+    Ok((rooms, quiet))
 }

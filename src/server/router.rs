@@ -42,6 +42,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/sign-out", post(forms::accounts::sign_out))
         .route("/sign-out-everywhere", post(forms::accounts::sign_out_everywhere))
         .route("/account/status", post(forms::accounts::set_status))
+        .route("/account/quiet", post(forms::accounts::set_quiet))
         .route("/account/password", post(forms::accounts::change_password))
         .route("/api/v1/login", get(login))
         .route("/api/v1/server", get(about))
@@ -211,6 +212,11 @@ async fn show_again(
     let headers = request.headers().clone();
     let response = next.run(request).await;
     let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if accepts.contains("application/json") && !accepts.contains("text/html") {
+        let said = serde_json::json!({ "message": show.notice.text });
+        return (show.status, [(header::CACHE_CONTROL, "no-store")], axum::Json(said)).into_response();
+    }
     let mut page = Request::get(&show.path).body(Body::empty()).unwrap_or_default();
     for name in [header::COOKIE, header::HOST, header::ACCEPT_LANGUAGE] {
         if let Some(value) = headers.get(&name) {

@@ -14,7 +14,7 @@ mod unread;
 pub use drafts::KnownDraft;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
-pub use threads::Following;
+pub use threads::{Above, Following};
 pub use unread::{Membership, Named};
 
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};

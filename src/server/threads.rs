@@ -6,9 +6,9 @@ use super::broker::Signal;
 use super::directory::Action;
 use super::node::Node;
 use super::rooms::RoomError;
-use super::state::{Following, Membership, Named, ReadError, Reader, RoomHead};
+use super::state::{Above, Following, Membership, Named, ReadError, Reader, RoomHead};
 use super::unread::{Pointers, pointer_key};
-use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Thread, bounds};
+use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Row, Thread, bounds};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -119,17 +119,16 @@ impl Said {
         Ok(threads)
     }
 
-    /// What is unread in the threads of a room that an account follows, and what of it names the account; both exact
-    /// to 99.
-    pub(super) fn unread(
+    /// The threads of a room that an account follows and has not read to the end.
+    pub(super) fn above(
         &self,
         state: &Reader<'_>,
         registers: &Pointers,
         (room, head, joined): (RoomId, &RoomHead, u64),
         by: AccountId,
-    ) -> Result<(u32, u32), ReadError> {
+    ) -> Result<Vec<Above>, ReadError> {
         let threads = self.followed(state, (room, head, joined), by)?;
-        let above: Vec<_> = threads
+        Ok(threads
             .iter()
             .map(|following| {
                 let read = registers.get(&pointer_key(room, following.lane, joined)).copied();
@@ -137,9 +136,8 @@ impl Said {
                 (following, read.unwrap_or_default().max(since).ordinal)
             })
             .filter(|(following, read)| *read < following.head)
-            .map(|(following, read)| (following.lane, read))
-            .collect();
-        state.unread_above(head, by, &above)
+            .map(|(following, read)| Above { lane: following.lane, read, newest: following.newest })
+            .collect())
     }
 }
 
@@ -202,6 +200,23 @@ pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thr
         let threads = followed.iter().map(|following| told.thread(following.lane, following.since, true));
         // What somebody said of a thread outlives it where the log was rewritten.
         threads.filter(|told| !matches!(told, Err(ReadError::NotFound))).collect()
+    })
+    .await
+}
+
+/// Unread answers in the threads of a room that an account follows, after a seq of the room: the newest
+/// [`bounds::ANSWERS`] within its newest events, oldest first.
+pub async fn answers(
+    node: &Node,
+    by: AccountId,
+    room: RoomId,
+    after: u64,
+) -> Result<Vec<Arc<Row>>, RoomError> {
+    told(node, by, room, |told| {
+        let Told { state, registers, head, .. } = told;
+        let mut above = told.said.above(state, registers, (room, head, told.joined), by)?;
+        above.retain(|above| above.newest > after);
+        state.answers_above(head, by, &above, after)
     })
     .await
 }

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::rooms::RoomError;
 use super::state::Reader;
 use super::threads::Said;
-use crate::protocol::{AccountId, Badge, Mentions, Pointer, Raise, RoomId, Wanted, bounds};
+use crate::protocol::{AccountId, Badge, Mentions, Pointer, Quiet, Raise, RoomId, Wanted, bounds};
 use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
@@ -20,15 +20,26 @@ fn wanted_key(room: RoomId) -> String {
     format!("want:{room}")
 }
 
+/// Quiet hours are of the whole workspace.
+const QUIET_KEY: &str = "quiet";
+
 /// Sets what an account wants to hear of a room; its connections hear of it.
 pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), RoomError> {
     if !node.directory().can(by, Action::Read, room) {
         return Err(RoomError::NotFound);
     }
-    let key = wanted_key(room);
+    Ok(set(node, by, wanted_key(room), wanted.number()).await?)
+}
+
+/// Sets the quiet hours of an account; its connections hear of it.
+pub async fn set_quiet(node: &Node, by: AccountId, quiet: Quiet) -> Result<(), BrokerError> {
+    set(node, by, QUIET_KEY.to_owned(), quiet.number()).await
+}
+
+async fn set(node: &Node, by: AccountId, key: String, number: u64) -> Result<(), BrokerError> {
     let registers = node.broker.registers(by, Vec::new()).await?;
     let before = registers.iter().find(|(known, _)| *known == key).map_or(0, |(_, set)| set.generation);
-    let set = Pointer { generation: before + 1, ordinal: wanted.number() };
+    let set = Pointer { generation: before + 1, ordinal: number };
     node.broker.registers(by, vec![(key.clone(), set)]).await?;
     node.broker.signals().send(Signal::Register { account: by, key });
     Ok(())
@@ -66,15 +77,20 @@ pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), 
     Ok(())
 }
 
-/// A number that changes when any read pointer or setting of an account does.
-pub async fn pointers(node: &Node, by: AccountId) -> Result<u64, BrokerError> {
+/// A number that changes when any read pointer or setting of an account does, and its quiet hours.
+pub async fn pointers(node: &Node, by: AccountId) -> Result<(u64, Quiet), BrokerError> {
     let mut pointers = node.broker.registers(by, Vec::new()).await?;
+    let quiet = quiet(pointers.iter().find(|(key, _)| key == QUIET_KEY).map(|(_, set)| set));
     pointers.sort_unstable();
     let mut hash = std::hash::DefaultHasher::new();
     for (key, Pointer { generation, ordinal }) in pointers {
         (key, generation, ordinal).hash(&mut hash);
     }
-    Ok(hash.finish())
+    Ok((hash.finish(), quiet))
+}
+
+fn quiet(set: Option<&Pointer>) -> Quiet {
+    set.map_or_else(Quiet::default, |set| Quiet::of_number(set.ordinal))
 }
 
 pub(super) type Pointers = HashMap<String, Pointer>;
@@ -93,8 +109,11 @@ fn badge(
     let read = read.max(pointers.get(&format!("read:{room}:0")).copied().unwrap_or_default());
     let wanted =
         pointers.get(&wanted_key(room)).map_or_else(Wanted::default, |set| Wanted::of_number(set.ordinal));
-    let (threads, thread_mentions) = said.unread(state, pointers, (room, &head, stay.joined), by)?;
-    Ok(Badge { wanted, threads, thread_mentions, ..state.badge(&head, 0, by, read.max(joined))? })
+    let above = said.above(state, pointers, (room, &head, stay.joined), by)?;
+    let (threads, thread_mentions) = state.unread_above(&head, by, &above)?;
+    let newest_answer = above.iter().map(|above| above.newest).max().unwrap_or(0);
+    let badge = state.badge(&head, 0, by, read.max(joined))?;
+    Ok(Badge { wanted, threads, thread_mentions, newest_answer, ..badge })
 }
 
 /// Messages that name an account, newest first, before a number of the log. Of what names everybody: in rooms since it is
@@ -114,6 +133,15 @@ pub async fn badges(
     by: AccountId,
     rooms: impl IntoIterator<Item = RoomId>,
 ) -> Result<HashMap<RoomId, Badge>, RoomError> {
+    Ok(badges_and_quiet(node, by, rooms).await?.0)
+}
+
+/// As [`badges`], with the account's quiet hours: they are read together.
+pub async fn badges_and_quiet(
+    node: &Node,
+    by: AccountId,
+    rooms: impl IntoIterator<Item = RoomId>,
+) -> Result<(HashMap<RoomId, Badge>, Quiet), RoomError> {
     let pointers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&pointers);
     let mut badges = HashMap::new();
@@ -126,5 +154,5 @@ pub async fn badges(
             Err(fault) => return Err(fault.into()),
         }
     }
-    Ok(badges)
+    Ok((badges, quiet(pointers.get(QUIET_KEY))))
 }

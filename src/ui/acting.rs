@@ -49,6 +49,8 @@ pub enum Open {
     /// Somebody else's message: one is asked before it goes.
     Confirm(Spot),
     Picker(Spot),
+    /// Whether one was notified of it.
+    Why(Spot),
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

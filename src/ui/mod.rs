@@ -2,6 +2,8 @@
 
 pub mod acting;
 pub mod components;
+#[cfg(all(not(feature = "server"), not(target_arch = "wasm32")))]
+mod desktop;
 pub mod dom;
 pub mod route;
 pub mod store;
@@ -19,7 +21,10 @@ pub fn launch() {
         dom::write_to_console();
         dom::on_panic();
     }
+    #[cfg(target_arch = "wasm32")]
     dioxus::launch(App);
+    #[cfg(not(target_arch = "wasm32"))]
+    desktop::launch();
 }
 
 const STYLES: [Asset; 20] = [

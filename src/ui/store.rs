@@ -25,7 +25,7 @@ pub struct Store {
 pub fn provide(boot: &Boot) {
     let (store, waiting) = use_hook(|| {
         let (send, receive) = mpsc::unbounded();
-        let session = Session::from_boot(boot).map(Signal::new);
+        let session = begun(boot).map(Signal::new);
         if let Some(notice) = &boot.notice {
             // Before the router looks at it. A reload then says nothing again, and sends no form again.
             super::dom::address(&notice.path);
@@ -75,9 +75,45 @@ async fn run(mut session: Signal<Session>, intents: Intents, waiting: mpsc::Unbo
     crate::client::engine::run(device, move |change| change(&mut session.write()), waiting).await;
 }
 
-/// The desktop's engine runs on a thread of its own, which does not exist yet.
+#[cfg(target_arch = "wasm32")]
+fn begun(boot: &Boot) -> Option<Session> {
+    Session::from_boot(boot)
+}
+
+/// The desktop's engine runs on a thread of its own: its session is shown as it stands whenever the window draws.
 #[cfg(not(target_arch = "wasm32"))]
-async fn run(_: Signal<Session>, _: Intents, _: mpsc::UnboundedReceiver<Input>) {}
+type Engine = std::sync::Arc<crate::client::platform::native::running::Running>;
+
+/// Where a server renders there is no engine.
+#[cfg(not(target_arch = "wasm32"))]
+fn begun(boot: &Boot) -> Option<Session> {
+    match try_consume_context::<Engine>() {
+        Some(engine) => Some(engine.session().clone()),
+        None => Session::from_boot(boot),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn run(mut session: Signal<Session>, _: Intents, mut waiting: mpsc::UnboundedReceiver<Input>) {
+    let Some(engine) = try_consume_context::<Engine>() else { return };
+    let mut changes = engine.changes();
+    changes.mark_changed();
+    loop {
+        tokio::select! {
+            input = waiting.next() => match input {
+                Some(input) => engine.intents.send(input),
+                None => return,
+            },
+            changed = changes.changed() => match changed {
+                Ok(()) => {
+                    let now = engine.session().clone();
+                    session.set(now);
+                }
+                Err(_) => return,
+            },
+        }
+    }
+}
 
 pub fn use_store() -> Store {
     use_context()

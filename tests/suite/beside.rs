@@ -12,20 +12,20 @@ use beck::timeline::EchoState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const LANE: u64 = 97;
+pub const LANE: u64 = 97;
 
-struct Beside {
-    here: Here,
+pub struct Beside {
+    pub here: Here,
     root: Arc<Row>,
     asked: Vec<Effect>,
 }
 
 impl Beside {
-    fn at(&self) -> Lane {
+    pub fn at(&self) -> Lane {
         Lane { room: self.here.room, lane: LANE }
     }
 
-    fn give(&mut self, input: Input) -> Vec<Effect> {
+    pub fn give(&mut self, input: Input) -> Vec<Effect> {
         self.here.give(input)
     }
 
@@ -86,7 +86,7 @@ fn answers(n: u64) -> Vec<Arc<Row>> {
 }
 
 /// The thread under the fourth newest message of a room, opened; with three answers of which one is unread.
-fn beside() -> Beside {
+pub fn beside() -> Beside {
     let mut here = here(0);
     let root = here.session.current().unwrap().row_at(LANE).unwrap().clone();
     let asked = here.give(Input::LookAtThread(Some((LANE, None))));
@@ -220,6 +220,83 @@ fn what_is_read_of_a_thread_is_told_for_those_who_follow() {
     beside.event(AccountId::random(), LANE, 4, "unheard");
     assert_eq!(read(beside.give(Input::Seen(LANE, 4))), []);
     assert_eq!(beside.here.session.timeline(at).unwrap().head(), 4);
+}
+
+#[test]
+fn answers_are_marked_as_unread_with_their_own_pointer_until_one_comes_back_or_takes_it_back() {
+    let mut beside = beside();
+    let read = |effects: Vec<Effect>| -> Vec<(u64, u64, u64)> {
+        let of = |effect| match effect {
+            Effect::Send(ClientFrame::Read(raise)) => {
+                Some((raise.lane, raise.pointer.generation, raise.pointer.ordinal))
+            }
+            _ => None,
+        };
+        effects.into_iter().filter_map(of).collect()
+    };
+    let line = |beside: &Beside| beside.here.session.thread.as_ref().unwrap().marks[0].after;
+    assert_eq!((read(beside.give(Input::Seen(LANE, 3))), line(&beside)), (vec![(LANE, 0, 3)], 2));
+    assert_eq!(read(beside.give(Input::MarkUnread(LANE, 2))), [(LANE, 1, 1)]);
+    assert_eq!(line(&beside), 1);
+    assert_eq!(beside.here.session.read_to(beside.here.room).generation, 0, "the room's is another one");
+    assert_eq!(read(beside.give(Input::Seen(LANE, 3))), [], "what is on the screen does not undo it");
+    // Taken back, what is seen is read again.
+    assert!(beside.here.session.marked.is_some());
+    assert_eq!(read(beside.give(Input::UndoMark)), [(LANE, 2, 3)]);
+    beside.event(AccountId::random(), LANE, 4, "new");
+    assert_eq!(read(beside.give(Input::Seen(LANE, 4))), [(LANE, 2, 4)]);
+    // Who comes back reads.
+    beside.give(Input::MarkUnread(LANE, 3));
+    beside.give(Input::LookAtThread(None));
+    let asked = beside.give(Input::LookAtThread(Some((LANE, None))));
+    let (room, mut thread) = (beside.here.room, beside.told(2, 2));
+    thread.badge.generation = 3;
+    beside.frame(ServerFrame::Thread { req: requests(&asked).0.unwrap(), room, thread });
+    assert_eq!(line(&beside), 2);
+    assert_eq!(read(beside.give(Input::Seen(LANE, 4))), [(LANE, 3, 4)]);
+    // Another lane is not marked, nor one that is not followed.
+    assert_eq!(read(beside.give(Input::MarkUnread(LANE + 1, 1))), []);
+    beside.give(Input::Follow(false));
+    assert_eq!(read(beside.give(Input::MarkUnread(LANE, 1))), []);
+}
+
+#[test]
+fn what_another_device_says_of_the_open_thread_and_what_begins_to_be_followed_is_heard() {
+    let mut beside = beside();
+    let room = beside.here.room;
+    let read = |effects: &[Effect]| -> Vec<(u64, u64)> {
+        let of = |effect: &Effect| match effect {
+            Effect::Send(ClientFrame::Read(raise)) => Some((raise.pointer.generation, raise.pointer.ordinal)),
+            _ => None,
+        };
+        effects.iter().filter_map(of).collect()
+    };
+    let told = |beside: &mut Beside, badge: Badge, follows: bool, (read, generation): (u64, u64)| {
+        let asked = requests(&beside.here.badge(room, badge)).0?;
+        let mut thread = Thread { follows, ..beside.told(0, read) };
+        thread.badge.generation = generation;
+        Some(beside.frame(ServerFrame::Thread { req: asked, room, thread }))
+    };
+    let badge = beside.here.session.rooms[0].badge;
+    // A badge like the one before: something else was said.
+    told(&mut beside, badge, false, (2, 0)).expect("asked");
+    assert!(!beside.here.session.thread.as_ref().unwrap().told.as_ref().unwrap().follows);
+    let other = Badge { unread: badge.unread + 1, head: badge.head + 1, ..badge };
+    assert!(
+        told(&mut beside, other, false, (2, 0)).is_none(),
+        "a message of the room says nothing of threads"
+    );
+    // Named in an answer that was on the screen before one followed: it is read.
+    beside.event(AccountId::random(), LANE, 4, "@me");
+    assert_eq!(read(&beside.give(Input::Seen(LANE, 4))), []);
+    let named = Badge { threads: 1, thread_mentions: 1, newest_answer: 101, ..other };
+    let effects = told(&mut beside, named, true, (3, 0)).expect("asked");
+    assert_eq!(read(&effects), [(0, 4)]);
+    // Marked as unread on another device: what is on the screen does not undo it.
+    let marked = Badge { threads: 3, ..named };
+    assert_eq!(read(&told(&mut beside, marked, true, (1, 1)).expect("asked")), []);
+    beside.event(AccountId::random(), LANE, 5, "more");
+    assert_eq!(read(&beside.give(Input::Seen(LANE, 5))), []);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod evicted;
 mod lost_tail;
+mod newer;
 mod order;
 mod partition;
 mod presence;

@@ -1,5 +1,6 @@
 //! SIGTERM in the middle of writes: goodbye to everyone, nothing acknowledged is lost, the process ends well.
 
+use crate::support::command::Running;
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, furnish, read_all};
 use beck::protocol::ClientId;
@@ -172,4 +173,14 @@ async fn go(with_form: bool) {
         assert!(texts.keys().all(|id| seen.contains_key(id)));
     }
     assert!(rounds.0 > 0 && rounds.1 > 0, "the end came in the middle of writes: {rounds:?}");
+}
+
+/// Who started it may be gone by then.
+#[test]
+fn a_stop_ends_well_once_nobody_reads_what_it_says() {
+    let folder = tempdir().unwrap();
+    let set = [("IP", "127.0.0.1"), ("PORT", "0"), ("DATA_DIR", folder.path().to_str().unwrap())];
+    let mut server = Running::start(&["serve"], &set);
+    assert!(server.first_line().starts_with("Beck is ready"));
+    assert_eq!(server.stop_unheard(), Some(0));
 }

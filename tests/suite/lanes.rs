@@ -1,7 +1,9 @@
 //! Threads: answers, answers that stand in the room too, who follows and what is unread there.
 
+mod devices;
 mod limits;
 mod naive;
+mod nodes;
 mod told;
 mod world;
 

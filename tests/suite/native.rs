@@ -310,6 +310,46 @@ async fn the_bearer_token_opens_what_the_cookie_opens() {
     assert!(matches!(nobody.boot().await, Err(Fault::Other(_))));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_and_requests_of_the_page_are_passed_on_with_the_login_and_refusals_come_in_words() {
+    let here = Here::new().await;
+    let server = Server::sign_in(&here.server.base, "olive", "a long password").await.unwrap();
+    let headers = [Some("application/json"), Some("application/x-www-form-urlencoded")];
+    let tea = || server.pass(reqwest::Method::POST, "/rooms", headers, b"name=Tea&topic=".to_vec());
+    let made = tea().await.unwrap();
+    assert_eq!(made.status, 303);
+    assert!(made.location.unwrap().starts_with("/r/"));
+    let again = tea().await.unwrap();
+    assert_eq!((again.status, again.kind.as_deref()), (422, Some("application/json")));
+    let said: serde_json::Value = serde_json::from_slice(&again.body).unwrap();
+    assert!(said["message"].as_str().unwrap().contains("taken"), "{said}");
+
+    let names = format!("/api/v1/names?room={}&at=", here.place.general);
+    let get = |server: Server, path: String| async move {
+        server.pass(reqwest::Method::GET, &path, [None, None], Vec::new()).await.unwrap().status
+    };
+    assert_eq!(get(server.clone(), names.clone()).await, 200);
+    let stranger = Server::new(&here.server.base, &"0".repeat(64)).unwrap();
+    assert_eq!(get(stranger, names).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_were_made_while_it_was_away_are_listed() {
+    let here = Here::new().await;
+    let app = here.live_app().await;
+    let listed = |session: &beck::client::Session| {
+        session.rooms.iter().map(|room| (room.name.clone(), room.joined)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&app.session()), [("General".to_owned(), true)]);
+    app.stop();
+    let owner = &here.place.people[0].1;
+    assert_eq!(here.server.form("/rooms", owner, &[("name", "Tea"), ("topic", "")]).await.0, 303);
+    let app = here.app().await;
+    app.until(|session| listed(session).contains(&("Tea".to_owned(), false))).await;
+    assert!(listed(&app.session()).contains(&("General".to_owned(), true)));
+    app.until_true(|| here.on_disk("Tea")).await;
+}
+
 fn rights(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().unwrap().permissions().mode() & 0o777

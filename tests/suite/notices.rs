@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tempfile::tempdir;
 
 /// One who may notify; nothing is unread in the other room, whose newest message is number 10.
-fn allowed() -> Here {
+pub fn allowed() -> Here {
     let mut here = here(0);
     here.badge(here.other, counted(0, 0, 10, 4, 10));
     here.give(Input::Permission(Permission::Granted));
@@ -21,7 +21,7 @@ fn allowed() -> Here {
 }
 
 /// The page that is asked for to notify of what is new: room and what it is after.
-fn asked(effects: &[Effect]) -> Option<(u64, RoomId, u64)> {
+pub fn asked(effects: &[Effect]) -> Option<(u64, RoomId, u64)> {
     effects.iter().find_map(|effect| match effect {
         Effect::Send(ClientFrame::Page { req, room, at: PageAt::After(after), .. }) => {
             Some((*req, *room, *after))
@@ -30,7 +30,7 @@ fn asked(effects: &[Effect]) -> Option<(u64, RoomId, u64)> {
     })
 }
 
-fn told(effects: Vec<Effect>) -> Vec<Notice> {
+pub fn told(effects: Vec<Effect>) -> Vec<Notice> {
     let notice = |effect| match effect {
         Effect::Notify(notice) => Some(notice),
         _ => None,
@@ -63,11 +63,11 @@ fn a_mention_elsewhere_is_told_once_and_goes_when_it_is_read_elsewhere() {
     assert_eq!((room, after), (here.other, 10));
     let notices = told(answer(&mut here, req, &["nothing for me", "hello @me"]));
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
-    assert_eq!((notice.room, notice.ordinal), (here.other, 12));
+    assert_eq!((notice.at.room, notice.ordinal), (here.other, 12));
     assert_eq!((notice.title.as_str(), notice.body.as_str()), ("Bo in Other", "hello @me"));
     assert_eq!(asked(&here.badge(here.other, counted(2, 1, 10, 4, 12))), None, "the same badge again");
     let effects = here.badge(here.other, counted(0, 0, 12, 4, 12));
-    assert!(effects.contains(&Effect::CloseNotices { room: here.other, to: 12 }));
+    assert!(effects.contains(&Effect::CloseNotices { at: here.other.into(), to: 12 }));
 }
 
 #[test]

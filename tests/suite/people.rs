@@ -1,7 +1,7 @@
 //! What a client tells of its person and asks of others: who is looked at, typing, being away.
 
 use crate::support::{boot, welcome};
-use beck::client::{Effect, Input, Session};
+use beck::client::{Effect, Input, Lane, Session};
 use beck::protocol::frame::{Person, Role};
 use beck::protocol::{AccountId, ClientFrame, Presence, RoomId, Seen, ServerFrame, WorkspaceId};
 
@@ -30,8 +30,15 @@ impl Here {
     }
 
     fn typed(&mut self, text: &str) -> Vec<bool> {
-        let sent = sent(self.give(Input::Typed(self.room.into(), text.into())));
-        let on = |frame| if let ClientFrame::Typing { on, .. } = frame { Some(on) } else { None };
+        self.typed_in(0, text)
+    }
+
+    fn typed_in(&mut self, lane: u64, text: &str) -> Vec<bool> {
+        let sent = sent(self.give(Input::Typed(Lane { room: self.room, lane }, text.into())));
+        let on = |frame| match frame {
+            ClientFrame::Typing { lane: of, on, .. } if of == lane => Some(on),
+            _ => None,
+        };
         sent.into_iter().filter_map(on).collect()
     }
 }
@@ -86,13 +93,42 @@ fn typing_is_told_every_few_seconds_and_ended_by_an_empty_composer() {
     assert!(here.typed("").is_empty());
     // Who types is named as soon as his name is known, and not when he has said it.
     let other = AccountId::random();
-    let typing = ServerFrame::Typing { room: here.room, people: vec![other] };
+    let typing = ServerFrame::Typing { room: here.room, people: vec![other], threads: Vec::new() };
     let asked = sent(here.give(Input::Frame(typing)));
     assert!(matches!(asked.as_slice(), [ClientFrame::People { .. }]), "{asked:?}");
     assert!(here.session.typers(here.room).is_empty());
     let person = Person { id: other, name: "Olga".into(), handle: "olga".into(), role: Role::Member };
     here.give(Input::Frame(ServerFrame::People { people: vec![person] }));
     assert_eq!(here.session.typers(here.room), ["Olga"]);
+}
+
+#[test]
+fn who_types_an_answer_is_told_of_in_that_thread_alone() {
+    let mut here = Here::start();
+    here.welcome();
+    assert_eq!(here.typed_in(7, "a"), [true]);
+    assert!(here.typed_in(7, "ab").is_empty());
+    // One types in one place at a time: the other one is told of at once.
+    assert_eq!(here.typed("a"), [true]);
+    assert_eq!(here.typed_in(7, "abc"), [true]);
+    assert_eq!(here.typed_in(7, ""), [false]);
+    let person = |name: &str| Person {
+        id: AccountId::random(),
+        name: name.into(),
+        handle: name.to_lowercase(),
+        role: Role::Member,
+    };
+    let (olga, pia, kim) = (person("Olga"), person("Pia"), person("Kim"));
+    let (room, ids) = (here.room, [olga.id, pia.id, kim.id]);
+    let lane = |lane| Lane { room, lane };
+    here.give(Input::Frame(ServerFrame::People { people: vec![olga, pia, kim] }));
+    let threads = vec![(7, ids[1]), (9, ids[2])];
+    here.give(Input::Frame(ServerFrame::Typing { room, people: vec![ids[0]], threads }));
+    let typers = |here: &Here| [0, 7, 9].map(|of| here.session.typers(lane(of)).join(", "));
+    assert_eq!(typers(&here), ["Olga", "Pia", "Kim"]);
+    // What comes next is all that there is.
+    here.give(Input::Frame(ServerFrame::Typing { room, people: Vec::new(), threads: vec![(9, ids[1])] }));
+    assert_eq!(typers(&here), ["", "", "Pia"]);
 }
 
 #[test]

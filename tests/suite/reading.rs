@@ -96,7 +96,7 @@ fn what_is_seen_raises_the_pointer_and_what_is_marked_stays_unread_until_one_com
     let mut here = here(10);
     assert_eq!(raised(&here.give(Input::Seen(0, 95))), [(here.room, 0, 95)]);
     assert_eq!(raised(&here.give(Input::Seen(0, 94))), [], "never back by itself");
-    assert_eq!(raised(&here.give(Input::MarkUnread(93))), [(here.room, 1, 92)]);
+    assert_eq!(raised(&here.give(Input::MarkUnread(0, 93))), [(here.room, 1, 92)]);
     assert_eq!(here.session.rooms[0].badge.unread, 8, "shown at once");
     assert_eq!(raised(&here.give(Input::Seen(0, 99))), [], "what is on the screen does not undo the mark");
     here.give(Input::Look { room: here.other, at: None });
@@ -121,7 +121,7 @@ fn marks_made_offline_are_said_when_there_is_a_connection_until_the_server_has_t
     let mut here = here(10);
     here.give(Input::Closed(None));
     assert_eq!(raised(&here.give(Input::Seen(0, 97))), []);
-    assert_eq!(raised(&here.give(Input::MarkUnread(60))), []);
+    assert_eq!(raised(&here.give(Input::MarkUnread(0, 60))), []);
     here.give(Input::Opened);
     assert_eq!(raised(&here.welcome()), [(here.room, 1, 59)]);
     assert_eq!(raised(&here.give(Input::Tick)), [(here.room, 1, 59)], "it was not confirmed");
@@ -152,7 +152,7 @@ fn all_rooms_are_marked_in_one_frame_and_one_undo_brings_every_pointer_back() {
 #[test]
 fn another_stay_in_a_room_knows_nothing_of_the_pointer_of_the_one_before() {
     let mut here = here(10);
-    here.give(Input::MarkUnread(60));
+    here.give(Input::MarkUnread(0, 60));
     here.give(Input::Frame(ServerFrame::Left { room: here.room }));
     let info = here.session.rooms[0].clone();
     here.give(Input::Frame(ServerFrame::Room { room: RoomInfo { joined: true, ..info } }));
@@ -180,7 +180,7 @@ fn the_title_counts_what_waits_elsewhere_and_here_only_what_one_does_not_see() {
     here.give(Input::Pinned(0, false));
     assert_eq!(here.total(), (2, 2), "one looks at older rows");
     here.give(Input::Pinned(0, true));
-    here.give(Input::MarkUnread(99));
+    here.give(Input::MarkUnread(0, 99));
     assert_eq!(here.total(), (2, 2), "it was marked");
 }
 

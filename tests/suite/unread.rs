@@ -216,7 +216,7 @@ impl World {
         self.devices[device].live = true;
         self.give(device, Input::Opened);
         let me = self.here.node.directory().person(self.people[0]).unwrap();
-        let rooms = rooms::mine(&self.here.node, self.people[0]).await.unwrap();
+        let rooms = rooms::mine(&self.here.node, self.people[0]).await.unwrap().0;
         let workspace = self.here.node.epoch().unwrap();
         self.give(device, Input::Frame(welcome(workspace, me, rooms)));
     }
@@ -306,7 +306,7 @@ impl World {
                 let head = self.devices[device].session.room(room).map_or(0, |room| room.badge.head);
                 self.give(device, Input::Look { room, at: None });
                 let from = self.below(head as usize + 1) as u64 + 1;
-                self.give(device, Input::MarkUnread(from));
+                self.give(device, Input::MarkUnread(0, from));
                 self.count("marked unread");
             }
             12 => {
@@ -406,7 +406,7 @@ async fn world(here: TestNode, seed: u64) -> World {
     }
     let mut start = boot(people[0], open[0], None);
     start.me = here.node.directory().person(people[0]);
-    start.rooms = rooms::mine(&here.node, people[0]).await.unwrap();
+    start.rooms = rooms::mine(&here.node, people[0]).await.unwrap().0;
     let device =
         || Device { session: Session::from_boot(&start).unwrap(), out: VecDeque::new(), live: false };
     World {

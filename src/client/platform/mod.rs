@@ -29,6 +29,8 @@ pub trait Device {
     type Socket: Socket;
     /// Milliseconds since 1970, by this device's clock.
     fn now_ms(&self) -> i64;
+    /// Minutes east of UTC, now: the device may travel.
+    fn zone(&self) -> i32;
     /// A number from 0 to below 1; for spreading reconnects.
     fn chance(&self) -> f64;
     /// Begins to connect.

@@ -60,6 +60,14 @@ impl Device for NativeDevice {
         now_ms()
     }
 
+    /// SQLite knows the system's own zone.
+    fn zone(&self) -> i32 {
+        thread_local!(static CLOCK: Option<rusqlite::Connection> = rusqlite::Connection::open_in_memory().ok());
+        let minutes = "SELECT (strftime('%s', 'now', 'localtime') - strftime('%s', 'now')) / 60";
+        let asked = CLOCK.with(|clock| clock.as_ref()?.query_row(minutes, [], |row| row.get(0)).ok());
+        asked.unwrap_or(0)
+    }
+
     fn chance(&self) -> f64 {
         (uuid::Uuid::new_v4().as_u128() as u32) as f64 / f64::from(u32::MAX)
     }

@@ -29,9 +29,9 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
         pub async fn probe() -> JsValue;
         #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
-        pub fn notify(room: &str, ordinal: f64, title: &str, body: &str);
+        pub fn notify(lane: &str, ordinal: f64, title: &str, body: &str);
         #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
-        pub fn close_notices(room: &str, to: f64);
+        pub fn close_notices(lane: &str, to: f64);
         #[wasm_bindgen(js_namespace = ["window", "beckDevice"])]
         pub fn never_ask();
     }
@@ -99,7 +99,7 @@ fn told(kind: &str, rest: &str, value: &str) -> Option<Input> {
             "denied" => Permission::Denied,
             _ => Permission::Unsupported,
         })),
-        "open" => Some(Input::Open { room: rest.parse().ok()?, ordinal: value.parse().ok()? }),
+        "open" => Some(Input::Open { at: rest.parse().ok()?, ordinal: value.parse().ok()? }),
         "gone" => rest.parse().ok().map(|id: ClientId| Input::Gone(id)),
         _ => None,
     }
@@ -110,6 +110,10 @@ impl Device for WebDevice {
 
     fn now_ms(&self) -> i64 {
         js_sys::Date::now() as i64
+    }
+
+    fn zone(&self) -> i32 {
+        -js_sys::Date::new_0().get_timezone_offset() as i32
     }
 
     fn chance(&self) -> f64 {
@@ -170,10 +174,10 @@ impl Device for WebDevice {
             }),
             Effect::Compose(lane, text) => dom::compose(&lane.to_string(), &text),
             Effect::Announce(text) => dom::announce(&text),
-            Effect::Notify(Notice { room, ordinal, title, body }) => {
-                script::notify(room.as_str(), ordinal as f64, &title, &body);
+            Effect::Notify(Notice { at, ordinal, title, body }) => {
+                script::notify(&at.to_string(), ordinal as f64, &title, &body);
             }
-            Effect::CloseNotices { room, to } => script::close_notices(room.as_str(), to as f64),
+            Effect::CloseNotices { at, to } => script::close_notices(&at.to_string(), to as f64),
             Effect::NeverAsk => script::never_ask(),
             Effect::Total { mentions, rooms } => dom::total(mentions, rooms),
             Effect::Show(lane, ordinal) => wasm_bindgen_futures::spawn_local(async move {

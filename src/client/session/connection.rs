@@ -3,7 +3,9 @@
 use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
 use crate::protocol::frame::RoomInfo;
-use crate::protocol::{ClientFrame, CloseCode, PROTOCOL_VERSION, Position, RoomId, ServerFrame, bounds};
+use crate::protocol::{
+    ClientFrame, CloseCode, PROTOCOL_VERSION, Position, Quiet, RoomId, ServerFrame, bounds,
+};
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
 
@@ -27,6 +29,7 @@ impl Session {
         }
         self.awaits_since = None;
         self.asks.clear();
+        self.tell_backlog(out);
         self.mentions_asked = None;
         self.asked_handles.clear();
         self.catching.clear();
@@ -140,6 +143,7 @@ impl Session {
                 self.notice_backlog(out);
                 self.followed().into_iter().for_each(|room| self.follow(room, out));
                 self.ask_thread(out);
+                self.ask_threads_to_read(out);
                 self.refresh_mentions(out);
                 self.ask_wanted(out);
                 self.outbox.doubt_newest();
@@ -186,10 +190,13 @@ impl Session {
             }
             ServerFrame::Room { room } => self.put_room(room, false),
             ServerFrame::Left { room } => self.left(room, out),
+            ServerFrame::Quiet { on, from, to } => {
+                self.notices.quiet = Quiet::new(on, from, to).unwrap_or_default();
+            }
             ServerFrame::Badge { room, badge } => self.badge_came(room, badge, out),
             ServerFrame::Mentions { req, page } => self.mentions_came(req, page, out),
             ServerFrame::Presence { people } => self.seen_came(people),
-            ServerFrame::Typing { room, people } => self.typing_came(room, people, out),
+            ServerFrame::Typing { room, people, threads } => self.typing_came(room, people, threads, out),
             ServerFrame::Members { req, room, people } => self.members_came(req, room, people, out),
             ServerFrame::Beat { positions, .. } => self.compare(positions, out),
             ServerFrame::Moving { after_ms } => {
@@ -198,6 +205,7 @@ impl Session {
                 out.push(Effect::Disconnect);
             }
             ServerFrame::Thread { req, room, thread } => self.thread_came(req, room, thread, out),
+            ServerFrame::Answers { req, room, rows } => self.answers_came(req, room, rows, out),
             ServerFrame::Threads { room, threads } => self.threads_came(room, threads, out),
             ServerFrame::Unknown => {}
         }

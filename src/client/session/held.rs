@@ -3,6 +3,7 @@
 use super::{Effect, Session, Status};
 use crate::client::Lane;
 use crate::client::outbox::Kept;
+use crate::protocol::frame::RoomInfo;
 use crate::protocol::{ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Page, RoomId, Slot};
 use crate::timeline::Timeline;
 
@@ -20,6 +21,16 @@ impl Session {
     pub(super) fn followed(&self) -> Vec<RoomId> {
         let held = self.timelines.keys().filter(|room| self.holds && Some(**room) != self.looking_at);
         self.looking_at.into_iter().chain(held.copied()).collect()
+    }
+
+    /// Takes the rooms that I am not in from what the server lists. Of those that I am in it tells by itself.
+    pub fn list_others(&mut self, rooms: Vec<RoomInfo>) {
+        self.rooms.retain(|known| known.joined || rooms.iter().any(|room| room.id == known.id));
+        for room in rooms {
+            if !room.joined && self.room(room.id).is_none_or(|known| !known.joined) {
+                self.put_room(room, false);
+            }
+        }
     }
 
     /// A room whose rows are dropped.

@@ -29,7 +29,7 @@ pub enum Permission {
 /// A notification of one message, or of several whose last one it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    pub room: RoomId,
+    pub at: Lane,
     pub ordinal: u64,
     pub title: String,
     pub body: String,
@@ -118,17 +118,19 @@ pub enum Input {
     },
     /// What one wants to hear of a room.
     Want(RoomId, Wanted),
+    /// Where this device is now, in minutes east of UTC.
+    Zone(i32),
     /// Whether this browser may notify.
     Permission(Permission),
     /// Nobody wants to be asked again whether this browser may notify.
     NeverAsk,
     /// A notification was clicked.
     Open {
-        room: RoomId,
+        at: Lane,
         ordinal: u64,
     },
-    /// What stands from this ordinal on in the looked-at room is to be unread.
-    MarkUnread(u64),
+    /// What stands from this ordinal of a lane on is to be unread.
+    MarkUnread(u64, u64),
     /// All that is known of a room is to be read.
     MarkRead(RoomId),
     MarkAllRead,
@@ -178,9 +180,9 @@ pub enum Effect {
         rooms: u32,
     },
     Notify(Notice),
-    /// Close what was notified of a room up to an ordinal: it was read, here or elsewhere.
+    /// Close what was notified of a lane up to an ordinal: it was read, here or elsewhere.
     CloseNotices {
-        room: RoomId,
+        at: Lane,
         to: u64,
     },
     /// Keep that nobody wants to be asked about notifications.

@@ -14,19 +14,21 @@ mod reading;
 mod rooms;
 mod sending;
 mod threads;
+mod why;
 mod window;
 
 pub use check::{Check, CheckState};
 pub use input::{Effect, Input, Notice, Permission, Probe};
 pub use reading::{Marked, MarkedAs};
 pub use threads::OpenThread;
+pub use why::{Known, Why};
 
 use super::Lane;
 use super::outbox::Outbox;
 use crate::api::Boot;
 use crate::protocol::frame::{Person, RoomInfo, Version};
 use crate::protocol::{
-    AccountId, ClientFrame, ClientId, Mentions, Pointer, RoomId, Row, Seen, ServerFrame, Thread,
+    AccountId, ClientFrame, ClientId, Mentions, Pointer, Quiet, RoomId, Row, Seen, ServerFrame, Thread,
 };
 use crate::timeline::{Mark, Timeline};
 use notices::Notices;
@@ -85,11 +87,11 @@ pub struct Session {
     /// Who is in a room, of the rooms whose people were listed.
     pub members: HashMap<RoomId, Vec<Person>>,
     presence: HashMap<AccountId, Seen>,
-    typing: HashMap<RoomId, Vec<AccountId>>,
+    typing: HashMap<Lane, Vec<AccountId>>,
     /// The room whose people are listed now.
     listed: Option<RoomId>,
     /// Where and when it was told last that one types.
-    typed_at: Option<(RoomId, i64)>,
+    typed_at: Option<(Lane, i64)>,
     unattended_since: Option<i64>,
     is_away: bool,
     /// What was not carried out, and why.
@@ -190,7 +192,7 @@ impl Session {
             unsaid: HashMap::new(),
             held: None,
             entered: None,
-            notices: Notices::default(),
+            notices: Notices::new(Quiet::of_number(boot.quiet), boot.zone),
             shown_total: (0, 0),
             at_mentions: boot.mentions.is_some(),
             mentions_asked: None,
@@ -329,11 +331,13 @@ impl Session {
             Input::LookAtMentions => self.look_at_mentions(&mut out),
             Input::OlderMentions => self.older_mentions(&mut out),
             Input::Want(room, wanted) => self.want_of(room, wanted, &mut out),
+            Input::Zone(zone) => self.notices.zone = zone,
             Input::Permission(permission) => self.notices.permission = permission,
             Input::NeverAsk => self.never_ask(&mut out),
-            Input::Open { room, ordinal } => self.open(room, ordinal),
+            Input::Open { at, ordinal } => self.open(at, ordinal),
             Input::NewLine { above } => self.new_line(above),
-            Input::MarkUnread(ordinal) => self.mark_unread_from(ordinal, &mut out),
+            Input::MarkUnread(0, ordinal) => self.mark_unread_from(ordinal, &mut out),
+            Input::MarkUnread(lane, ordinal) => self.mark_answers_unread(lane, ordinal, &mut out),
             Input::MarkRead(room) => self.mark_read(vec![room], &mut out),
             Input::MarkAllRead => {
                 let rooms = self.rooms.iter().map(|room| room.id).collect();

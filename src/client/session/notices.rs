@@ -2,11 +2,12 @@
 //!
 //! Every tab follows what is new; only the one that sends for its browser asks for the messages and notifies.
 
+use super::why::{Case, Decided, How, News, Said, Why, why};
 use super::window::Ask;
 use super::{Effect, Notice, Permission, Session, Status};
-use crate::protocol::bounds::ROOM_HANDLE;
-use crate::protocol::{Badge, ClientFrame, Level, Page, PageAt, RoomId, Row, Wanted};
-use crate::text::{mentions, plain};
+use crate::client::Lane;
+use crate::protocol::{Badge, ClientFrame, Page, PageAt, Quiet, RoomId, Row, Wanted, bounds};
+use crate::text::plain;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,33 +21,81 @@ const BODY_CHARS: usize = 140;
 pub struct Notices {
     /// Whether this browser may notify.
     pub permission: Permission,
+    /// When this account wants to be told nothing, on any device.
+    pub quiet: Quiet,
+    /// Where this device is now, in minutes east of UTC.
+    pub(super) zone: i32,
+    /// What was decided in this tab, the newest last.
+    pub(super) decided: Vec<Decided>,
     /// The row that a clicked notification leads to, and how many were clicked so far.
-    pub opened: Option<(RoomId, u64, u32)>,
+    pub opened: Option<(Lane, u64, u32)>,
     /// Somebody named me while this page was open.
     named_here: bool,
-    /// The newest ordinal of each room of which it is decided whether to notify.
-    noticed: HashMap<RoomId, u64>,
+    /// The newest number of each kind of which it is decided whether to notify.
+    noticed: HashMap<News, u64>,
     /// Rows to notify of, once their authors are known.
     untold: Vec<(RoomId, Vec<Arc<Row>>)>,
+    /// Answers that were notified of, until they are read.
+    told: Vec<Told>,
+    /// What came while there was no connection, until all of it is known.
+    backlog: Option<Backlog>,
 }
 
-impl Default for Notices {
-    fn default() -> Self {
+/// An answer that was notified of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub at: Lane,
+    pub ordinal: u64,
+    seq: u64,
+}
+
+impl Told {
+    fn of(room: RoomId, row: &Row) -> Told {
+        Told { at: Lane { room, lane: row.lane }, ordinal: row.ordinal, seq: row.seq }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Backlog {
+    rooms: Vec<RoomId>,
+    mentions: u64,
+    messages: u64,
+    first: Option<(Lane, u64)>,
+}
+
+impl Backlog {
+    fn add(&mut self, at: Lane, first: u64, (messages, mentions): (u64, u64)) {
+        if !self.rooms.contains(&at.room) {
+            self.rooms.push(at.room);
+        }
+        self.messages += messages;
+        self.mentions += mentions;
+        self.first.get_or_insert((at, first));
+    }
+}
+
+impl Notices {
+    pub(super) fn new(quiet: Quiet, zone: i32) -> Self {
         Notices {
             permission: Permission::Unsupported,
+            quiet,
+            zone,
+            decided: Vec::new(),
             opened: None,
             named_here: false,
             noticed: HashMap::new(),
             untold: Vec::new(),
+            told: Vec::new(),
+            backlog: None,
         }
     }
 }
 
 impl Session {
     /// A notification was clicked.
-    pub(super) fn open(&mut self, room: RoomId, ordinal: u64) {
+    pub(super) fn open(&mut self, at: Lane, ordinal: u64) {
         let count = self.notices.opened.map_or(0, |(.., count)| count);
-        self.notices.opened = Some((room, ordinal, count + 1));
+        self.notices.opened = Some((at, ordinal, count + 1));
     }
 
     pub(super) fn want_of(&mut self, room: RoomId, wanted: Wanted, out: &mut Vec<Effect>) {
@@ -72,21 +121,19 @@ impl Session {
     pub(super) fn notice(&mut self, room: RoomId, before: Badge, out: &mut Vec<Effect>) {
         let Some(badge) = self.room(room).map(|info| info.badge) else { return };
         if badge.pointer() > before.pointer() {
-            out.push(Effect::CloseNotices { room, to: badge.read });
+            out.push(Effect::CloseNotices { at: room.into(), to: badge.read });
         }
-        self.notices.named_here |= badge.mentions > before.mentions;
-        let noticed = *self.notices.noticed.entry(room).or_insert(before.head);
+        self.notices.named_here |= badge.all_mentions() > before.all_mentions();
+        self.notice_answers(room, before, badge, out);
+        let news = News { room, answers: false };
+        let noticed = *self.notices.noticed.entry(news).or_insert(before.head);
         if badge.head <= noticed {
             return;
         }
-        let something = match badge.wanted {
-            Wanted { muted: true, .. } | Wanted { level: Level::Nothing, .. } => false,
-            Wanted { level: Level::All, .. } => badge.unread > 0,
-            Wanted { level: Level::Mentions, .. } => badge.mentions > 0,
-        };
-        let notifies = self.sender && self.notices.permission == Permission::Granted;
-        if !something || !notifies || self.is_reading(room) {
-            self.notices.noticed.insert(room, badge.head);
+        let (most, case) = (most_of(badge.mentions), self.case(news, badge));
+        if !why(most, case).tells() {
+            self.notices.noticed.insert(news, badge.head);
+            self.remember_unseen((news, noticed), badge, (most, case));
             return;
         }
         let Some(req) = self.request(room, Ask::Notice) else { return };
@@ -95,27 +142,126 @@ impl Session {
         out.push(Effect::Send(ClientFrame::Page { req, room, lane: 0, at, limit, at_least: None }));
     }
 
+    /// The same of answers in the threads that one follows. No badge tells in which of them they are.
+    fn notice_answers(&mut self, room: RoomId, before: Badge, badge: Badge, out: &mut Vec<Effect>) {
+        if badge.threads == 0 {
+            self.close_answers(out, |told| told.at.room == room);
+        }
+        self.notices.noticed.entry(News { room, answers: true }).or_insert(before.newest_answer);
+        let told = self.notices.told.iter().filter(|told| told.at.room == room).map(|told| told.seq).min();
+        let after = match (self.answers_after(room, badge), told.filter(|_| badge.threads < before.threads)) {
+            (Some(after), Some(told)) => after.min(told - 1),
+            (None, Some(told)) => told - 1,
+            (Some(after), None) => after,
+            (None, None) => return,
+        };
+        self.ask_answers(room, after, out);
+    }
+
+    /// The seq after which there are answers that may be notified of. If none may, it is decided.
+    fn answers_after(&mut self, room: RoomId, badge: Badge) -> Option<u64> {
+        let news = News { room, answers: true };
+        let noticed = self.notices.noticed.get_mut(&news)?;
+        let after = *noticed;
+        if badge.newest_answer <= after {
+            return None;
+        }
+        let (most, case) = (most_of(badge.thread_mentions), self.case(news, badge));
+        if why(most, case).tells() {
+            return Some(after);
+        }
+        self.notices.noticed.insert(news, badge.newest_answer);
+        self.remember(news, (after, badge.newest_answer), How::All(most, case));
+        None
+    }
+
+    fn ask_answers(&mut self, room: RoomId, after: u64, out: &mut Vec<Effect>) {
+        if let Some(req) = self.request(room, Ask::Answers(after)) {
+            out.push(Effect::Send(ClientFrame::Answers { req, room, after }));
+        }
+    }
+
+    /// The unread answers of a room: those that were notified of and are not among them were read elsewhere, those that
+    /// are new are looked at.
+    pub(super) fn answers_came(
+        &mut self,
+        req: u64,
+        room: RoomId,
+        rows: Vec<Arc<Row>>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some((_, Ask::Answers(after))) = self.asks.remove(&req) else { return };
+        let Some(badge) = self.room(room).map(|info| info.badge) else { return };
+        let all = rows.len() < bounds::ANSWERS;
+        let oldest = rows.first().filter(|_| !all).map_or(after + 1, |row| row.seq);
+        self.close_answers(out, |told| {
+            let mut unread = rows.iter().filter(|row| row.lane == told.at.lane);
+            told.at.room == room
+                && told.seq >= oldest
+                && unread.next().is_none_or(|first| told.ordinal < first.ordinal)
+        });
+        let news = News { room, answers: true };
+        let noticed = self.notices.noticed.get(&news).copied().unwrap_or(0);
+        let newest = rows.last().map_or(0, |row| row.seq).max(badge.newest_answer);
+        self.notices.noticed.insert(news, newest.max(noticed));
+        let new = rows.into_iter().filter(|row| row.seq > noticed);
+        let rows = self.decide(news, badge, new.collect());
+        if let Some(mut backlog) = self.notices.backlog.take() {
+            for row in rows {
+                let told = Told::of(room, &row);
+                self.notices.told.extend(backlog.first.is_none().then_some(told));
+                let mentions = u64::from(self.said(&row) > Said::ToNobody);
+                backlog.add(told.at, told.ordinal, (1, mentions));
+            }
+            self.notices.backlog = Some(backlog);
+            self.tell_backlog(out);
+        } else {
+            self.tell_of(room, rows, out);
+        }
+    }
+
+    pub(super) fn close_answers(&mut self, out: &mut Vec<Effect>, read: impl Fn(&Told) -> bool) {
+        self.notices.told.retain(|told| {
+            let read = read(told);
+            if read {
+                out.push(Effect::CloseNotices { at: told.at, to: told.ordinal });
+            }
+            !read
+        });
+    }
+
     /// The messages that are new in a room.
     pub(super) fn notice_page(&mut self, page: &Page, out: &mut Vec<Effect>) {
         let room = page.room;
-        let Some(info) = self.room(room).cloned() else { return };
-        let noticed = self.notices.noticed.get(&room).copied().unwrap_or(0);
-        self.notices.noticed.insert(room, page.head.max(noticed));
-        self.introduce(page.rows.iter().map(|row| (row.author, row.text.as_deref())), out);
-        if self.is_reading(room) {
-            return;
-        }
-        let read = self.read_to(room).ordinal.max(noticed);
-        let concerns = |row: &Row| {
-            let names_me = |text| mentions(text).iter().any(|h| *h == self.me.handle || h == ROOM_HANDLE);
-            row.ordinal > read
-                && row.author != self.me.id
-                && row
-                    .text
-                    .as_deref()
-                    .is_some_and(|text| info.badge.wanted.level == Level::All || names_me(text))
-        };
-        let rows: Vec<_> = page.rows.iter().filter(|row| concerns(row)).cloned().collect();
+        let Some(badge) = self.room(room).map(|info| info.badge) else { return };
+        let news = News { room, answers: false };
+        let noticed = self.notices.noticed.get(&news).copied().unwrap_or(0);
+        self.notices.noticed.insert(news, page.head.max(noticed));
+        let new = page.rows.iter().filter(|row| row.ordinal > noticed).cloned().collect();
+        let rows = self.decide(news, badge, new);
+        self.tell_of(room, rows, out);
+    }
+
+    /// Those of new rows that are notified of; what is decided is remembered.
+    fn decide(&mut self, news: News, badge: Badge, mut rows: Vec<Arc<Row>>) -> Vec<Arc<Row>> {
+        let (read, case) = (self.read_to(news.room).ordinal, self.case(news, badge));
+        rows.retain(|row| {
+            let here = if !news.answers && row.ordinal <= read {
+                Some(Why::Read)
+            } else {
+                self.is_in_view(news.room, row).then_some(Why::Looking)
+            };
+            let why = why(self.said(row), Case { hindrance: case.hindrance.or(here), ..case });
+            let number = news.number(row);
+            self.remember(news, (number - 1, number), How::One(why));
+            why.tells()
+        });
+        rows
+    }
+
+    /// Notifies of these rows, once their authors are known.
+    fn tell_of(&mut self, room: RoomId, rows: Vec<Arc<Row>>, out: &mut Vec<Effect>) {
+        self.introduce(rows.iter().map(|row| (row.author, None)), out);
         let unknown = rows.iter().any(|row| !self.people.contains_key(&row.author));
         self.notices.untold.push((room, rows));
         if !unknown {
@@ -127,20 +273,35 @@ impl Session {
     pub(super) fn tell(&mut self, out: &mut Vec<Effect>) {
         for (room, rows) in std::mem::take(&mut self.notices.untold) {
             let Some(name) = self.room(room).map(|info| info.name.clone()) else { continue };
+            let place = match rows.first() {
+                Some(first) if first.lane != 0 && rows.len() > ONE_BY_ONE => format!("threads in {name}"),
+                Some(first) if first.lane != 0 => format!("a thread in {name}"),
+                _ => name,
+            };
+            let at = |row: &Row| Lane { room, lane: row.lane };
+            let mut told = |row: &Row| {
+                if row.lane != 0 {
+                    self.notices.told.push(Told::of(room, row));
+                }
+            };
             let body = |row: &Row| row.text.as_deref().map(short).unwrap_or_default();
             if let (Some(first), Some(last)) = (rows.first(), rows.last())
                 && rows.len() > ONE_BY_ONE
             {
-                let title = format!("{} in {name}", counted_messages(rows.len() as u64));
-                out.push(Effect::Notify(Notice { room, ordinal: first.ordinal, title, body: body(last) }));
+                let title = format!("{} in {place}", counted_messages(rows.len() as u64));
+                let (at, ordinal, body) = (at(first), first.ordinal, body(last));
+                told(first);
+                out.push(Effect::Notify(Notice { at, ordinal, title, body }));
                 continue;
             }
             for row in rows {
                 let title = match self.people.get(&row.author) {
-                    Some(person) => format!("{} in {name}", person.name),
-                    None => format!("New in {name}"),
+                    Some(person) => format!("{} in {place}", person.name),
+                    None => format!("New in {place}"),
                 };
-                out.push(Effect::Notify(Notice { room, ordinal: row.ordinal, title, body: body(&row) }));
+                let (at, ordinal, body) = (at(&row), row.ordinal, body(&row));
+                told(&row);
+                out.push(Effect::Notify(Notice { at, ordinal, title, body }));
             }
         }
     }
@@ -148,35 +309,53 @@ impl Session {
     /// What came while there was no connection is one notification, whatever the rooms; what is there at the first one
     /// is no news.
     pub(super) fn notice_backlog(&mut self, out: &mut Vec<Effect>) {
-        let (mut rooms, mut mentions, mut messages, mut first) = (0, 0, 0, None);
-        let notifies = self.sender && self.notices.permission == Permission::Granted;
+        let mut backlog = Backlog::default();
         for at in 0..self.rooms.len() {
             let (room, badge) = (self.rooms[at].id, self.rooms[at].badge);
-            let Some(noticed) = self.notices.noticed.insert(room, badge.head) else { continue };
-            let new = badge.head.saturating_sub(noticed.max(badge.read)).min(u64::from(badge.unread));
-            let concerns = match badge.wanted {
-                Wanted { muted: true, .. } | Wanted { level: Level::Nothing, .. } => false,
-                Wanted { level: Level::All, .. } => new > 0,
-                Wanted { level: Level::Mentions, .. } => new > 0 && badge.mentions > 0,
-            };
-            if concerns && notifies && !self.is_reading(room) {
-                rooms += 1;
-                mentions += u64::from(badge.mentions).min(new);
-                messages += new;
-                first.get_or_insert((room, noticed.max(badge.read) + 1));
+            let news = News { room, answers: true };
+            self.notices.noticed.entry(news).or_insert(badge.newest_answer);
+            if let Some(after) = self.answers_after(room, badge) {
+                self.ask_answers(room, after, out);
+            }
+            let news = News { room, answers: false };
+            let Some(noticed) = self.notices.noticed.insert(news, badge.head) else { continue };
+            let after = noticed.max(badge.read);
+            let new = badge.head.saturating_sub(after).min(u64::from(badge.unread));
+            let (most, case) = (most_of(badge.mentions), self.case(news, badge));
+            self.remember_unseen((news, noticed), badge, (most, case));
+            if new > 0 && why(most, case).tells() {
+                backlog.add(room.into(), after + 1, (new, u64::from(badge.mentions).min(new)));
             }
         }
-        let Some((room, ordinal)) = first else { return };
-        let name = self.room(room).map(|info| info.name.clone()).unwrap_or_default();
-        let place = if rooms == 1 { name } else { format!("{rooms} rooms") };
+        self.notices.backlog = Some(backlog);
+        self.tell_backlog(out);
+    }
+
+    /// Notifies of the backlog, unless answers are awaited.
+    pub(super) fn tell_backlog(&mut self, out: &mut Vec<Effect>) {
+        if self.asks.values().any(|(_, ask)| matches!(ask, Ask::Answers(_))) {
+            return;
+        }
+        let Some(Backlog { rooms, mentions, messages, first: Some((at, ordinal)) }) =
+            self.notices.backlog.take()
+        else {
+            return;
+        };
+        let name = self.room(at.room).map(|info| info.name.clone()).unwrap_or_default();
+        let place = if rooms.len() == 1 { name } else { format!("{} rooms", rooms.len()) };
         let title = format!("{} in {place} while you were away", counted_messages(messages));
         let body = match mentions {
             0 => String::new(),
             1 => "One names you.".into(),
             n => format!("{n} name you."),
         };
-        out.push(Effect::Notify(Notice { room, ordinal, title, body }));
+        out.push(Effect::Notify(Notice { at, ordinal, title, body }));
     }
+}
+
+/// The most that a message is to one among those that a badge counts.
+fn most_of(mentions: u32) -> Said {
+    if mentions > 0 { Said::ToMe } else { Said::ToNobody }
 }
 
 fn counted_messages(n: u64) -> String {

@@ -2,6 +2,7 @@
 
 use super::window::Ask;
 use super::{Effect, Session, Status};
+use crate::client::Lane;
 use crate::protocol::frame::Person;
 use crate::protocol::{AccountId, ClientFrame, Presence, RoomId, Seen};
 
@@ -16,9 +17,9 @@ impl Session {
         self.presence.get(&id)
     }
 
-    /// Who is typing in a room, by name; those whose names are not known yet are left out.
-    pub fn typers(&self, room: RoomId) -> Vec<&str> {
-        let typing = self.typing.get(&room).into_iter().flatten();
+    /// Who is typing in a lane, by name; those whose names are not known yet are left out.
+    pub fn typers(&self, lane: impl Into<Lane>) -> Vec<&str> {
+        let typing = self.typing.get(&lane.into()).into_iter().flatten();
         typing.filter_map(|id| Some(self.people.get(id)?.name.as_str())).collect()
     }
 
@@ -34,7 +35,10 @@ impl Session {
 
     /// What a new connection does not know.
     pub(super) fn introduce_oneself(&mut self, out: &mut Vec<Effect>) {
+        // Of oneself it was told before the welcome.
+        let own = self.presence.remove(&self.me.id);
         self.presence.clear();
+        self.presence.extend(own.map(|own| (own.id, own)));
         self.typing.clear();
         self.typed_at = None;
         self.watch(out);
@@ -87,23 +91,39 @@ impl Session {
         }
     }
 
-    pub(super) fn typing_came(&mut self, room: RoomId, people: Vec<AccountId>, out: &mut Vec<Effect>) {
-        self.introduce(people.iter().map(|id| (*id, None)), out);
-        self.typing.insert(room, people);
+    pub(super) fn typing_came(
+        &mut self,
+        room: RoomId,
+        people: Vec<AccountId>,
+        threads: Vec<(u64, AccountId)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let all = people.into_iter().map(|id| (0, id)).chain(threads);
+        let all: Vec<_> = all.map(|(lane, id)| (Lane { room, lane }, id)).collect();
+        self.introduce(all.iter().map(|(_, id)| (*id, None)), out);
+        self.typing.retain(|lane, _| lane.room != room);
+        all.into_iter().for_each(|(lane, id)| self.typing.entry(lane).or_default().push(id));
+    }
+
+    /// Somebody has said what he was typing.
+    pub(super) fn typed(&mut self, room: RoomId, by: AccountId) {
+        let here = self.typing.iter_mut().filter(|(lane, _)| lane.room == room);
+        here.for_each(|(_, people)| people.retain(|id| *id != by));
     }
 
     /// Something stands in a composer that did not before.
-    pub(super) fn say_typing(&mut self, room: RoomId, on: bool, out: &mut Vec<Effect>) {
+    pub(super) fn say_typing(&mut self, at: Lane, on: bool, out: &mut Vec<Effect>) {
         if self.status != Status::Live {
             return;
         }
-        let last = self.typed_at.filter(|(of, _)| *of == room).map(|(_, at)| at);
+        let last = self.typed_at.filter(|(of, _)| *of == at).map(|(_, at)| at);
+        let Lane { room, lane } = at;
         if on && last.is_none_or(|at| self.now - at >= TYPING_MS) {
-            self.typed_at = Some((room, self.now));
-            out.push(Effect::Send(ClientFrame::Typing { room, on }));
+            self.typed_at = Some((at, self.now));
+            out.push(Effect::Send(ClientFrame::Typing { room, lane, on }));
         } else if !on && last.is_some() {
             self.typed_at = None;
-            out.push(Effect::Send(ClientFrame::Typing { room, on }));
+            out.push(Effect::Send(ClientFrame::Typing { room, lane, on }));
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Marked {
     pub before: Vec<(RoomId, Badge)>,
     /// Where those of threads stood.
     pub(super) threads: Vec<(Lane, Pointer)>,
-    at: i64,
+    pub(super) at: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +49,9 @@ impl Session {
         room.badge
     }
 
-    /// Whether what comes in a room is seen as it comes.
-    pub(super) fn is_reading(&self, room: RoomId) -> bool {
-        self.looking_at == Some(room) && self.attending && self.viewport.unpinned_at.is_none()
+    /// Whether what comes in a lane is seen as it comes.
+    pub(super) fn is_reading(&self, lane: impl Into<Lane>) -> bool {
+        self.attending && self.viewport(lane.into()).is_some_and(|viewport| viewport.unpinned_at.is_none())
     }
 
     /// Mentions, and rooms with something unread, over all rooms.
@@ -152,8 +152,13 @@ impl Session {
         let before = std::mem::replace(&mut info.badge, badge);
         // What was read of a thread is answered with the room's badge.
         self.unsaid.retain(|at, unsaid| at.room != room || (at.lane == 0 && *unsaid > badge.pointer()));
-        if before.threads != badge.threads {
+        let answered = (before.threads, before.newest_answer) != (badge.threads, badge.newest_answer);
+        if answered {
             self.refresh_threads(room, out);
+        }
+        // A badge like the one before tells that something else was said, as that one follows.
+        if (answered || before == badge) && self.thread.as_ref().is_some_and(|open| open.at.room == room) {
+            self.ask_thread(out);
         }
         if before.mentions != badge.mentions {
             self.refresh_mentions(out);
@@ -223,6 +228,7 @@ impl Session {
 
     pub(super) fn undo_mark(&mut self, out: &mut Vec<Effect>) {
         let Some(marked) = self.marked.take() else { return };
+        self.threads_to_read.clear();
         for (room, badge) in &marked.before {
             if let Some(info) = self.rooms.iter_mut().find(|info| info.id == *room) {
                 info.badge.mentions = badge.mentions;
@@ -233,7 +239,9 @@ impl Session {
         // The mark was one generation, to take it back is another.
         let again =
             |(at, read): &(Lane, Pointer)| (*at, Pointer { generation: read.generation + 2, ..*read });
-        self.raise(marked.threads.iter().map(again).collect(), out);
+        let threads: Vec<_> = marked.threads.iter().map(again).collect();
+        threads.iter().for_each(|(at, read)| self.set_answers_read(*at, *read, false));
+        self.raise(threads, out);
     }
 
     /// Another stay in the room has a pointer of its own.
@@ -242,8 +250,9 @@ impl Session {
         self.held.take_if(|held| *held == room);
         if let Some(marked) = &mut self.marked {
             marked.before.retain(|(of, _)| *of != room);
+            marked.threads.retain(|(at, _)| at.room != room);
         }
-        self.marked.take_if(|marked| marked.before.is_empty());
+        self.marked.take_if(|marked| marked.before.is_empty() && marked.threads.is_empty());
     }
 
     pub(super) fn forget_old_mark(&mut self) {

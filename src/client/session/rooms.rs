@@ -115,8 +115,7 @@ impl Session {
                 }
                 self.introduce([(event.header.author, text_of(event))], out);
                 if event.ordinal.is_some() {
-                    let typing = self.typing.get_mut(&room).into_iter();
-                    typing.for_each(|people| people.retain(|id| *id != event.header.author));
+                    self.typed(room, event.header.author);
                 }
                 if let Some(ordinal) = event.ordinal.filter(|_| !mine && event.lane == 0 && looked_at) {
                     self.announce(event, out);

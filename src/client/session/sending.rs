@@ -45,9 +45,7 @@ impl Session {
             self.typed.insert(at, text.clone()).unwrap_or_default()
         };
         if before != text {
-            if at.lane == 0 {
-                self.say_typing(at.room, !text.is_empty(), out);
-            }
+            self.say_typing(at, !text.is_empty(), out);
             out.push(Effect::KeepTyped(at, text));
         }
     }

@@ -1,5 +1,6 @@
 //! The thread that stands beside the looked-at room, and the threads that one follows.
 
+use super::reading::{Marked, MarkedAs};
 use super::rooms::text_of;
 use super::window::{Ask, Viewport, cut};
 use super::{Effect, Session, Status};
@@ -22,13 +23,26 @@ pub struct OpenThread {
     pub marks: Vec<Mark>,
     /// Why it cannot be shown.
     pub fault: Option<String>,
+    /// It was marked as unread: what is on the screen does not count as read until one comes back.
+    held: bool,
+    /// The newest answer that was on the screen for a second, whether it counts as read or not.
+    seen: u64,
     pub(super) viewport: Viewport,
 }
 
 impl OpenThread {
     fn new(at: Lane, go_to: Option<u64>) -> OpenThread {
         let viewport = Viewport { go_to, ..Viewport::default() };
-        OpenThread { at, told: None, timeline: None, marks: Vec::new(), fault: None, viewport }
+        OpenThread {
+            at,
+            told: None,
+            timeline: None,
+            marks: Vec::new(),
+            fault: None,
+            held: false,
+            seen: 0,
+            viewport,
+        }
     }
 
     /// As the server put it into the page.
@@ -48,6 +62,11 @@ impl OpenThread {
         if self.told.is_none() && thread.badge.unread > 0 {
             self.marks = vec![Mark { after: thread.badge.read, what: MarkKind::New }];
         }
+        // Marked on another device: what is on the screen here does not undo it.
+        let back = |told: &Thread| {
+            told.badge.generation < thread.badge.generation && told.badge.read > thread.badge.read
+        };
+        self.held |= self.told.as_ref().is_some_and(back);
         let newer = self.told.take().filter(|told| told.root.version > thread.root.version);
         self.told =
             Some(Thread { root: newer.map_or_else(|| thread.root.clone(), |told| told.root), ..thread });
@@ -121,6 +140,9 @@ impl Session {
         if let Some(open) = self.thread.as_mut().filter(|open| open.at == at) {
             self.unsaid.retain(|lane, unsaid| *lane != at || *unsaid > thread.badge.pointer());
             open.tell(thread);
+            // What was on the screen before one followed.
+            let seen = open.seen;
+            self.saw_answer(at.lane, seen, out);
             // Whose answers they are is known now.
             self.show_echoes(room);
         }
@@ -158,7 +180,14 @@ impl Session {
         if info.badge.threads > 0 {
             (info.badge.threads, info.badge.thread_mentions) = (0, 0);
             self.threads_to_read.insert(room);
-            out.push(Effect::Send(ClientFrame::Threads { room }));
+            self.ask_threads_to_read(out);
+        }
+    }
+
+    pub(super) fn ask_threads_to_read(&mut self, out: &mut Vec<Effect>) {
+        if self.status == Status::Live {
+            let rooms = self.threads_to_read.iter();
+            out.extend(rooms.map(|room| Effect::Send(ClientFrame::Threads { room: *room })));
         }
     }
 
@@ -191,13 +220,42 @@ impl Session {
     /// An answer was on the screen for a second.
     pub(super) fn saw_answer(&mut self, lane: u64, ordinal: u64, out: &mut Vec<Effect>) {
         let Some(open) = self.thread.as_mut().filter(|open| open.at.lane == lane) else { return };
-        let at = open.at;
-        let Some(told) = open.told.as_mut().filter(|told| told.follows && ordinal > told.badge.read) else {
-            return;
-        };
+        open.seen = open.seen.max(ordinal);
+        let (at, held) = (open.at, open.held);
+        let unread = |told: &&mut Thread| told.follows && ordinal > told.badge.read && !held;
+        let Some(told) = open.told.as_mut().filter(unread) else { return };
         told.badge.read = ordinal;
         let pointer = told.badge.pointer();
         self.raise(vec![(at, pointer)], out);
+        self.close_answers(out, |told| told.at == at && told.ordinal <= ordinal);
+    }
+
+    /// Marks the answers of the open thread from an ordinal on as unread, for one who follows it.
+    pub(super) fn mark_answers_unread(&mut self, lane: u64, ordinal: u64, out: &mut Vec<Effect>) {
+        let Some(open) = self.thread.as_mut().filter(|open| open.at.lane == lane) else { return };
+        let (at, after) = (open.at, ordinal.saturating_sub(1));
+        let Some(told) = open.told.as_ref().filter(|told| told.follows) else { return };
+        let before = told.badge.pointer();
+        open.marks = vec![Mark { after, what: MarkKind::New }];
+        let read = Pointer { generation: before.generation + 1, ordinal: after };
+        self.set_answers_read(at, read, true);
+        self.marked = Some(Marked {
+            what: MarkedAs::Unread,
+            before: Vec::new(),
+            threads: vec![(at, before)],
+            at: self.now,
+        });
+        self.raise(vec![(at, read)], out);
+    }
+
+    /// A pointer of a thread, which may be the open one, was set by hand.
+    pub(super) fn set_answers_read(&mut self, at: Lane, read: Pointer, held: bool) {
+        if let Some(open) = self.thread.as_mut().filter(|open| open.at == at)
+            && let Some(told) = &mut open.told
+        {
+            (told.badge.generation, told.badge.read) = (read.generation, read.ordinal);
+            open.held = held;
+        }
     }
 
     /// An event of the room, for the thread beside it.

@@ -25,6 +25,8 @@ pub(super) enum Ask {
     Missing,
     /// What is new, to be notified of.
     Notice,
+    /// Answers after a seq, for the same.
+    Answers(u64),
     Headers,
     History(ClientId),
     Pins,
@@ -119,6 +121,7 @@ impl Session {
         let Some((lane, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
+            Ask::Answers(_) => self.tell_backlog(out),
             Ask::History(_) | Ask::Pins | Ask::Members => {
                 self.viewport.wanted.retain(|wanted| *wanted != ask || code.try_again());
                 self.notice = Some(message.to_owned());

@@ -13,8 +13,8 @@ pub enum Signal {
     Logins { account: AccountId },
     /// Who is connected to a server.
     Presence(Told),
-    /// Somebody types in a room, for so long; 0: no more. `seq` is where the room stood then.
-    Typing { room: RoomId, account: AccountId, seq: u64, ttl_ms: u32 },
+    /// Somebody types in a lane of a room, for so long; 0: no more. `seq` is where the room stood then.
+    Typing { room: RoomId, lane: u64, account: AccountId, seq: u64, ttl_ms: u32 },
     /// Signals of other servers may have been missed: everything is to be looked up again. Never sent.
     Lost,
 }

@@ -32,7 +32,7 @@ pub fn run(config: Config, ask: Ask) -> Ended {
             None => of_server(&config.data_dir, &ask).await,
         }?;
         for line in lines {
-            println!("{line}");
+            say!("{line}");
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
             None => Box::new(LiveFolder::open(&config.data_dir)?),
         };
         let (path, manifest) = write(log.as_ref(), kind, &path).await?;
-        println!(
+        say!(
             "Wrote {} entries to {}; link of the first {}, of the last {}; passwords: {}, read pointers: {}.",
             manifest.entries,
             path.display(),
@@ -28,7 +28,7 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
             manifest.secrets,
             manifest.pointers
         );
-        println!("{}", match kind {
+        say!("{}", match kind {
             Kind::Backup => "It has every message, and a hash of each password: keep it where nobody else reads it. beck restore takes it. Logins and links to join are not in it.",
             Kind::Export => "It has every message, also of private rooms, and no password: keep it where nobody else reads it. beck import takes it.",
         });
@@ -45,7 +45,7 @@ pub async fn write(log: &dyn LiveLog, kind: Kind, path: &Path) -> Moved<(PathBuf
     let workspace = workspace.ok_or(format!("there is no workspace in {name} yet"))?;
     let mut archive = ArchiveWriter::create(path, kind, workspace.id)?;
     let article = if kind == Kind::Export { "an" } else { "a" };
-    println!("Writing {article} {kind} of the workspace {:?} ({}) in {name}.", workspace.name, workspace.id);
+    say!("Writing {article} {kind} of the workspace {:?} ({}) in {name}.", workspace.name, workspace.id);
     write_entries(log, &mut archive).await?;
     // In this order: no pointer is beyond the end of the log, and every account that is in it has its password.
     let pointers = log.pointers(&archive.contents().accounts).await?;

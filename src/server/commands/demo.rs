@@ -114,7 +114,7 @@ pub fn run(config: Config) -> Ended {
             }
             if n < LINKS {
                 let token = node.enter_token(*account).await.map_err(|fault| fault.to_string())?;
-                println!("Sign in as {name}: {base}/enter/{token}");
+                say!("Sign in as {name}: {base}/enter/{token}");
             }
         }
         Ok(())

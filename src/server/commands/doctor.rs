@@ -54,7 +54,7 @@ pub async fn run(visit: Visit) -> bool {
             for (name, what) in faults.0 {
                 report.fault("settings", format!("{name} {what}"));
             }
-            println!("Correct the settings first: nothing else can be looked at.");
+            say!("Correct the settings first: nothing else can be looked at.");
             return report.end();
         }
     };

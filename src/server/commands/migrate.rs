@@ -54,16 +54,16 @@ async fn to_store(folder: &Path, settings: &RedisSettings) -> Moved<()> {
     let load = Load::of(&source).await?;
     let target = StoreTarget::open(settings, load.workspace.id.as_str(), false).await?;
     let megabytes = load.end.g * 300 / 1_000_000 + 1;
-    println!("It needs about {megabytes} MB of Redis memory.");
+    say!("It needs about {megabytes} MB of Redis memory.");
     if let Some(warning) = &target.durability().warning {
-        println!("Warning: {warning}.");
+        say!("Warning: {warning}.");
     }
     migrate(&source, &target, load).await?;
-    println!(
+    say!(
         "Next: set REDIS_URL for each server, as it was set for this command, and start it. A server may go on with DATA_DIR={}.",
         folder.display()
     );
-    println!(
+    say!(
         "log.sqlite there is left as a copy, and is not served any more. Delete it once all is well: text that is erased from now on stays in it."
     );
     Ok(())
@@ -74,8 +74,8 @@ async fn to_folder(settings: &RedisSettings, folder: &Path) -> Moved<()> {
     let load = Load::of(&source).await?;
     let target = open_folder(folder, &load.workspace)?;
     migrate(&source, &target, load).await?;
-    println!("Next: start Beck with DATA_DIR={} and without the REDIS_ settings.", folder.display());
-    println!(
+    say!("Next: start Beck with DATA_DIR={} and without the REDIS_ settings.", folder.display());
+    say!(
         "What is in Redis is left as a copy, and is not served any more. Delete it once all is well: text that is erased from now on stays in it."
     );
     Ok(())
@@ -87,16 +87,16 @@ async fn migrate(source: &dyn Source, target: &dyn Target, mut load: Load) -> Mo
     if let Some(other) = source.sealed().await?.filter(|sealed| *sealed != to) {
         return Err(format!("{} was moved to {other} already", source.name()));
     }
-    println!("Moving from {} to {to}. Beck must not run on either.", source.name());
+    say!("Moving from {} to {to}. Beck must not run on either.", source.name());
     loop {
         carry(source, target, &load).await?;
         if source.seal(load.end, &to).await? {
             break;
         }
-        println!("The log has grown meanwhile: going on.");
+        say!("The log has grown meanwhile: going on.");
         load = Load::of(source).await?;
     }
-    println!("Closed {}.", source.name());
+    say!("Closed {}.", source.name());
     target.commit().await?;
     say_done("Moved", &load, target);
     Ok(())

@@ -1,5 +1,21 @@
 //! The command line: one file per verb.
 
+/// As `println!`, to whoever still listens: what is done goes on once the output is closed.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+/// As [`say`], of what went wrong.
+macro_rules! say_fault {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod admin;
 pub mod backup;
 pub mod demo;
@@ -75,7 +91,7 @@ pub fn run(arguments: Vec<String>) -> i32 {
                 in_runtime(async { i32::from(!doctor::run(visit).await) })
             }
             Err(why) => {
-                eprintln!("beck: {why}.");
+                say_fault!("beck: {why}.");
                 2
             }
         };
@@ -94,40 +110,40 @@ pub fn run(arguments: Vec<String>) -> i32 {
             }
         }
         [verb @ ("backup" | "restore" | "export" | "import"), ..] => {
-            eprintln!("beck: write beck {verb} FILE.");
+            say_fault!("beck: write beck {verb} FILE.");
             return 2;
         }
         ["admin", rest @ ..] => match admin::parse(rest) {
             Ok(ask) => Box::new(|config| admin::run(config, ask)),
             Err(why) => {
-                eprintln!("beck: {why}.");
+                say_fault!("beck: {why}.");
                 return 2;
             }
         },
         ["migrate", rest @ ..] => match Way::parse(rest) {
             Ok(way) => Box::new(|config| migrate::run(config, way)),
             Err(why) => {
-                eprintln!("beck: {why}.");
+                say_fault!("beck: {why}.");
                 return 2;
             }
         },
         ["help" | "--help" | "-h"] => {
-            print!("{HELP}");
+            say!("{}", HELP.trim_end());
             return 0;
         }
         ["version" | "--version" | "-V"] => {
-            println!("beck {}", env!("CARGO_PKG_VERSION"));
+            say!("beck {}", env!("CARGO_PKG_VERSION"));
             return 0;
         }
         other => {
-            eprintln!("beck: there is no command {:?}. See beck --help.", other.join(" "));
+            say_fault!("beck: there is no command {:?}. See beck --help.", other.join(" "));
             return 2;
         }
     };
     let config = match Config::from_environment() {
         Ok(config) => config,
         Err(fault) => {
-            eprintln!("{fault}");
+            say_fault!("{fault}");
             return 2;
         }
     };
@@ -136,7 +152,7 @@ pub fn run(arguments: Vec<String>) -> i32 {
         match command(config).await {
             Ok(()) => 0,
             Err(why) => {
-                eprintln!("beck: {why}.");
+                say_fault!("beck: {why}.");
                 1
             }
         }
@@ -147,7 +163,7 @@ fn in_runtime(what: impl Future<Output = i32>) -> i32 {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(what),
         Err(fault) => {
-            eprintln!("beck: the runtime cannot be started: {fault}");
+            say_fault!("beck: the runtime cannot be started: {fault}");
             1
         }
     }

@@ -59,7 +59,7 @@ impl Load {
 
     fn say(&self) {
         let Load { workspace, end, first, beside } = self;
-        println!(
+        say!(
             "The workspace {:?} ({}): {} entries, link of the first {first}, of the last {}; {} beside them.",
             workspace.name,
             workspace.id,
@@ -114,7 +114,7 @@ pub async fn carry(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved
                 target.name()
             ));
         }
-        println!("Going on with an unfinished move: {} entries are there.", there.g);
+        say!("Going on with an unfinished move: {} entries are there.", there.g);
     }
     target.begin(load.workspace.id.as_str()).await?;
     let mut progress = Progress::new("Copying", load.end.g);
@@ -127,7 +127,7 @@ pub async fn carry(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved
         g = last;
         progress.at(g);
     }
-    println!("Copying: {}", counted(&load.beside));
+    say!("Copying: {}", counted(&load.beside));
     target.put_beside(&load.beside).await?;
     compare(source, target, load).await
 }
@@ -191,7 +191,7 @@ fn missing(source: &dyn Side, g: u64) -> String {
 
 /// What was done, in numbers.
 pub fn say_done(verb: &str, load: &Load, target: &dyn Target) {
-    println!(
+    say!(
         "{verb} {} entries to {}; link of the first {}, of the last {}; {}. All of it was read back and is the same.",
         load.end.g,
         target.name(),

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// From a backup or an export.
 pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
     async move {
-        println!("Looking at all of {}.", path.display());
+        say!("Looking at all of {}.", path.display());
         let archive = Archive::open(&path, kind)?;
         let mut load = Load::of(&archive).await?;
         let passwords = load.beside.secrets.len();
@@ -32,26 +32,26 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
             Some(settings) => {
                 let target = StoreTarget::open(settings, load.workspace.id.as_str(), false).await?;
                 if let Some(warning) = &target.durability().warning {
-                    println!("Warning: {warning}.");
+                    say!("Warning: {warning}.");
                 }
-                println!("{doing} into {}.", target.name());
+                say!("{doing} into {}.", target.name());
                 fill(&archive, &target, &load, verb).await?;
                 "start the servers on this Redis, each with a DATA_DIR of its own; those that run go on by themselves".to_owned()
             }
             None => {
                 let target = open_folder(&config.data_dir, &load.workspace)?;
-                println!("{doing} into {}.", target.name());
+                say!("{doing} into {}.", target.name());
                 fill(&archive, &target, &load, verb).await?;
                 format!("start Beck with DATA_DIR={}", config.data_dir.display())
             }
         };
-        println!("Next: {next}.");
+        say!("Next: {next}.");
         let owner = archive.contents().owner.as_deref().unwrap_or("HANDLE");
         if passwords > 0 {
-            println!("Everyone signs in again, with the password of when the backup was made; links to join are new.");
+            say!("Everyone signs in again, with the password of when the backup was made; links to join are new.");
         } else {
-            println!("Nobody has a password yet. Give one to the owner: beck admin reset-password {owner}");
-            println!("It works for the others too; they then choose their own under Account.");
+            say!("Nobody has a password yet. Give one to the owner: beck admin reset-password {owner}");
+            say!("It works for the others too; they then choose their own under Account.");
         }
         Ok(())
     }
@@ -75,16 +75,16 @@ pub fn run_copy(config: Config) -> Ended {
         let mut load = Load::of(&source).await?;
         let target = StoreTarget::open(settings, load.workspace.id.as_str(), true).await?;
         if let Some(warning) = &target.durability().warning {
-            println!("Warning: {warning}.");
+            say!("Warning: {warning}.");
         }
-        println!("Restoring {} from the copy in {}.", target.name(), source.name());
+        say!("Restoring {} from the copy in {}.", target.name(), source.name());
         // What outlived the log is newer than the copy.
         let mut beside = target.beside().await?.after(now_ms());
         beside.fill(std::mem::take(&mut load.beside));
         load.beside = beside;
         fill(&source, &target, &load, "Restored").await?;
-        println!("Next: start the servers; those that run go on by themselves. What one of them had beyond entry {} is in lost.jsonl of its data folder.", load.end.g);
-        println!("Logins and links to join or to sign in were lost with Redis: everyone signs in again. Passwords are those of the copy.");
+        say!("Next: start the servers; those that run go on by themselves. What one of them had beyond entry {} is in lost.jsonl of its data folder.", load.end.g);
+        say!("Logins and links to join or to sign in were lost with Redis: everyone signs in again. Passwords are those of the copy.");
         Ok(())
     }
     .boxed()

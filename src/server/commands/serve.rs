@@ -41,7 +41,7 @@ pub fn run(config: Config) -> Ended {
         });
         let public = public_folder();
         if public.is_none() {
-            eprintln!("Pages have no assets: build with script/serve, or set DIOXUS_PUBLIC_PATH.");
+            say_fault!("Pages have no assets: build with script/serve, or set DIOXUS_PUBLIC_PATH.");
         }
         let app = router::router(node.clone(), public.as_deref());
         let durability = node.broker.durability();
@@ -50,23 +50,23 @@ pub fn run(config: Config) -> Ended {
         let shown = shown.unwrap_or_else(|| format!("http://{host}:{}", address.port()));
         // Before anybody is told that it serves: from here on a stop drains.
         let stop = stop_signal();
-        println!("Beck is ready: {shown} (data: {}; {})", folder.display(), durability.words);
+        say!("Beck is ready: {shown} (data: {}; {})", folder.display(), durability.words);
         if let Some(warning) = durability.warning {
-            println!("Warning: {warning}");
+            say!("Warning: {warning}");
         }
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
-            println!("{line}");
+            say!("{line}");
         }
         if accounts::needs_setup(&node)
             && let Some(code) = node.setup_code().await.map_err(|fault| fault.to_string())?
         {
-            println!("The first account needs this one-time code: {code}");
+            say!("The first account needs this one-time code: {code}");
         }
         if let Readiness::Unready(why) = node.readiness() {
-            println!("Not ready: {why}");
+            say!("Not ready: {why}");
         }
         serve::serve(node.clone(), app, listener, stop).await;
-        println!("Beck has stopped.");
+        say!("Beck has stopped.");
         Ok(())
     }
     .boxed()

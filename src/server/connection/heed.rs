@@ -170,6 +170,13 @@ impl Connection {
                 self.send(&frame).await
             }
             ClientFrame::Threads { room } => self.tell_threads(room).await,
+            ClientFrame::Answers { req, room, after } => {
+                let frame = match threads::answers(&node, me, room, after).await {
+                    Ok(rows) => ServerFrame::Answers { req, room, rows },
+                    Err(fault) => refused(None, Some(req), &fault),
+                };
+                self.send(&frame).await
+            }
             ClientFrame::Mentions { req, before } => {
                 let frame = match unread::mentions(&self.node, self.me, before).await {
                     Ok(page) => ServerFrame::Mentions { req, page },
@@ -182,8 +189,8 @@ impl Connection {
                 self.attend(Some(if on { Presence::Online } else { Presence::Away }));
                 Ok(())
             }
-            ClientFrame::Typing { room, on } => {
-                self.type_in(room, on);
+            ClientFrame::Typing { room, lane, on } => {
+                self.type_in(room, lane, on);
                 Ok(())
             }
             ClientFrame::Status { text, do_not_disturb, for_ms } => {

@@ -1,7 +1,7 @@
 //! What is looked up when the connection is woken, and at each heartbeat.
 
 use super::{Connection, End, Timeouts};
-use crate::protocol::{Badge, CloseCode, RoomId, ServerFrame};
+use crate::protocol::{Badge, CloseCode, Quiet, RoomId, ServerFrame};
 use crate::server::directory::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
@@ -17,6 +17,10 @@ const BADGE_PAUSE: Duration = Duration::from_millis(300);
 pub(super) fn first_pause(timeouts: &Timeouts) -> Duration {
     let chance = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 255.0;
     timeouts.beat.mul_f64(0.5 + chance / 2.0)
+}
+
+pub(super) fn quiet_frame(Quiet { on, from, to }: Quiet) -> ServerFrame {
+    ServerFrame::Quiet { on, from, to }
 }
 
 impl Connection {
@@ -36,6 +40,12 @@ impl Connection {
         }
         if inbox.check_all {
             self.badges.extend(self.watched.keys());
+        }
+        if inbox.settings || inbox.check_all {
+            // What cannot be asked now is asked at the next heartbeat.
+            if let Ok((_, quiet)) = unread::pointers(&self.node, self.me).await {
+                self.send(&quiet_frame(quiet)).await?;
+            }
         }
         let directory = self.node.directory();
         for room in inbox.changed {
@@ -121,8 +131,9 @@ impl Connection {
             Ok(_) => return Err(End::Close(CloseCode::SignedOut)),
             Err(_) => return Ok(()),
         }
-        let Ok(pointers) = unread::pointers(&self.node, self.me).await else { return Ok(()) };
+        let Ok((pointers, quiet)) = unread::pointers(&self.node, self.me).await else { return Ok(()) };
         if self.pointers.replace(pointers) != Some(pointers) {
+            self.send(&quiet_frame(quiet)).await?;
             self.badges.extend(self.watched.keys());
             self.badges_due = Some(Instant::now());
         }

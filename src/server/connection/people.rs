@@ -28,7 +28,7 @@ pub(super) struct People {
     free_at: Option<Instant>,
     pub(super) due: Option<Instant>,
     /// When typing was told on last.
-    typed: HashMap<RoomId, Instant>,
+    typed: HashMap<(RoomId, u64), Instant>,
 }
 
 impl Connection {
@@ -55,6 +55,10 @@ impl Connection {
             is => is,
         };
         Seen { id, is, status }
+    }
+
+    pub(super) fn own_presence(&self) -> ServerFrame {
+        ServerFrame::Presence { people: vec![self.seen(self.me)] }
     }
 
     /// The people in view are these now. Answered at once with all of them: what the client knew may be old.
@@ -115,35 +119,36 @@ impl Connection {
             if self.mailbox.until(room).is_some() || !self.node.directory().can(self.me, Action::Read, room) {
                 continue;
             }
-            let mut people = open.room.typing();
-            people.retain(|id| *id != self.me);
-            people.truncate(bounds::TYPING);
-            self.send(&ServerFrame::Typing { room, people }).await?;
+            let others = open.room.typing().into_iter().filter(|(_, id)| *id != self.me);
+            let (here, mut threads): (Vec<_>, Vec<_>) = others.partition(|(lane, _)| *lane == 0);
+            let people = here.into_iter().map(|(_, id)| id).take(bounds::TYPING).collect();
+            threads.truncate(bounds::TYPING_ANSWERS);
+            self.send(&ServerFrame::Typing { room, people, threads }).await?;
         }
         Ok(())
     }
 
-    /// The person types in a room, or does not any more.
-    pub(super) fn type_in(&mut self, room: RoomId, on: bool) {
+    /// The person types in a lane of a room, or does not any more.
+    pub(super) fn type_in(&mut self, room: RoomId, lane: u64, on: bool) {
         let now = Instant::now();
         let directory = self.node.directory();
         if !directory.can(self.me, Action::Write, room) {
             return;
         }
-        match self.people.typed.get(&room) {
+        match self.people.typed.get(&(room, lane)) {
             Some(last) if on && *last + TYPING_PAUSE > now => return,
             None if !on => return,
             _ => {}
         }
         self.people.typed.retain(|_, last| *last + TYPING_PAUSE > now);
         if on {
-            self.people.typed.insert(room, now);
+            self.people.typed.insert((room, lane), now);
         } else {
-            self.people.typed.remove(&room);
+            self.people.typed.remove(&(room, lane));
         }
         let Ok(head) = self.node.state.read(|state| state.room_head(room)) else { return };
         let ttl_ms = if on { TYPING_MS } else { 0 };
-        let typing = Signal::Typing { room, account: self.me, seq: head.seq, ttl_ms };
+        let typing = Signal::Typing { room, lane, account: self.me, seq: head.seq, ttl_ms };
         self.node.broker.signals().send(typing);
     }
 

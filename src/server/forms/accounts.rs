@@ -1,11 +1,12 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
 use super::{Fields, again, done_cookie, field, me};
-use crate::protocol::{AccountId, bounds};
+use crate::protocol::{AccountId, Quiet, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
 use crate::server::auth;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
+use crate::server::unread;
 use axum::Json;
 use axum::extract::{ConnectInfo, Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -184,6 +185,41 @@ pub async fn set_status(
         Ok(()) => Redirect::to("/account").into_response(),
         Err(fault) => again("/account", &fields, format!("Status: {fault}")),
     })
+}
+
+/// Sets the quiet hours: `on` (`1` or empty), `from` and `to` (as `22:00`).
+pub async fn set_quiet(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Result<Response, Response> {
+    let me = me(&node, &headers).await?;
+    let refuse = |why: String| again("/account", &fields, format!("Quiet hours: {why}"));
+    let (Some(from), Some(to)) = (minute(field(&fields, "from")), minute(field(&fields, "to"))) else {
+        return Ok(refuse("write both times as 22:00.".into()));
+    };
+    let Some(quiet) = Quiet::new(!field(&fields, "on").is_empty(), from, to) else {
+        return Ok(refuse("they end when they begin. Choose two times.".into()));
+    };
+    Ok(match unread::set_quiet(&node, me, quiet).await {
+        Ok(()) => {
+            let done = done_cookie(&node.config, "quiet", "/account");
+            ([(header::SET_COOKIE, done)], Redirect::to("/account")).into_response()
+        }
+        Err(fault) => refuse(fault.to_string()),
+    })
+}
+
+/// Minutes since midnight, of a time as browsers write it; none of any other text.
+fn minute(time: &str) -> Option<u32> {
+    let (hours, rest) = time.trim().split_once(':')?;
+    // Some give seconds too.
+    let minutes = rest.split(':').next()?;
+    let part = |text: &str, below: u32| {
+        let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|n| digits && *n < below)
+    };
+    Some(part(hours, 24)? * 60 + part(minutes, 60)?)
 }
 
 /// Changes the own password; the other logins of the account end.

@@ -25,13 +25,15 @@ pub struct Inbox {
     pub until: HashMap<RoomId, u64>,
     /// The login is to be looked up again.
     pub check_login: bool,
+    /// A setting of the account may have changed.
+    pub settings: bool,
     /// Rooms in which others type than before.
     pub typing: HashSet<RoomId>,
     /// Somebody whom the connection looks at has changed.
     pub people: bool,
     /// Nothing more may be delivered before that.
     pub held: bool,
-    /// The login and the badges of all rooms are to be looked up again.
+    /// The login, the settings and the badges of all rooms are to be looked up again.
     pub check_all: bool,
     /// The log was rewritten: the client is to come back and compare its positions.
     pub rewritten: bool,

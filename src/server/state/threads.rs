@@ -3,6 +3,8 @@
 use super::{ReadError, Reader, RoomHead, number};
 use crate::protocol::{AccountId, Row, bounds};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An account follows a thread: because it takes part, or because it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,24 @@ impl Following {
             head: number(row, 3)?,
             newest: number(row, 4)?,
         })
+    }
+}
+
+/// A thread of which an account has not read all.
+#[derive(Debug, Clone, Copy)]
+pub struct Above {
+    pub lane: u64,
+    /// How far it has read.
+    pub read: u64,
+    /// The seq of the newest answer.
+    pub newest: u64,
+}
+
+impl Above {
+    /// For a statement: one for all of them, there may be hundreds.
+    fn json(above: &[Above]) -> Result<String, ReadError> {
+        let read: BTreeMap<_, _> = above.iter().map(|above| (above.lane, above.read)).collect();
+        Ok(serde_json::to_string(&read)?)
     }
 }
 
@@ -78,19 +98,17 @@ impl Reader<'_> {
     }
 
     /// What others wrote in threads of a room and is not deleted, and what of it names an account or everybody; both
-    /// exact to 99. Of each lane above an ordinal.
+    /// exact to 99.
     pub fn unread_above(
         &self,
         room: &RoomHead,
         me: AccountId,
-        lanes: &[(u64, u64)],
+        above: &[Above],
     ) -> Result<(u32, u32), ReadError> {
-        if lanes.is_empty() {
+        if above.is_empty() {
             return Ok((0, 0));
         }
-        // One statement for all: there may be hundreds.
-        let read: std::collections::BTreeMap<_, _> = lanes.iter().copied().collect();
-        let read = serde_json::to_string(&read)?;
+        let read = Above::json(above)?;
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
                      ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
@@ -104,5 +122,34 @@ impl Reader<'_> {
         let of = params![room.n, read, me.as_str(), limit, bounds::ROOM_HANDLE];
         let mentions: i64 = self.db.prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
         Ok((u32::try_from(unread).unwrap_or(0), u32::try_from(mentions).unwrap_or(0)))
+    }
+
+    /// What others wrote there and is not deleted, after a seq of the room: the newest ones, oldest first.
+    pub fn answers_above(
+        &self,
+        room: &RoomHead,
+        me: AccountId,
+        above: &[Above],
+        after: u64,
+    ) -> Result<Vec<Arc<Row>>, ReadError> {
+        if above.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql =
+            "SELECT r.row FROM events e CROSS JOIN json_each(?2) read ON CAST(read.key AS INTEGER) = e.lane
+                   CROSS JOIN rows r ON r.room = e.room AND r.lane = e.lane AND r.ordinal = e.ordinal
+                   WHERE e.room = ?1 AND e.seq > ?3 AND e.lane > 0 AND e.ordinal > read.value
+                     AND r.author <> ?4 AND r.deleted = 0 ORDER BY e.seq DESC LIMIT ?5";
+        let after = after.max(room.seq.saturating_sub(bounds::ANSWERS_WITHIN));
+        let of = params![room.n, Above::json(above)?, after as i64, me.as_str(), bounds::ANSWERS as i64];
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query(of)?;
+        let mut answers = Vec::new();
+        while let Some(row) = rows.next()? {
+            let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            answers.push(Arc::new(serde_json::from_str(json)?));
+        }
+        answers.reverse();
+        Ok(answers)
     }
 }

@@ -65,6 +65,7 @@ impl Reader<'_> {
             wanted: Wanted::default(),
             threads: 0,
             thread_mentions: 0,
+            newest_answer: 0,
         })
     }
 

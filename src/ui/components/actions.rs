@@ -88,7 +88,7 @@ pub fn Over(session: Signal<Session>, lane: Lane) -> Element {
     let store = use_store();
     let open = store.acting.read().open;
     let spot = match open {
-        Some(Open::Menu(spot) | Open::Confirm(spot) | Open::Picker(spot)) => Some(spot),
+        Some(Open::Menu(spot) | Open::Confirm(spot) | Open::Picker(spot) | Open::Why(spot)) => Some(spot),
         None => None,
     };
     let lane = Lane { lane: spot.map_or(0, |(of, _)| of), ..lane };
@@ -99,6 +99,7 @@ pub fn Over(session: Signal<Session>, lane: Lane) -> Element {
         (Some(Open::Menu(_)), Some(row)) => rsx! { Menu { session, lane, row: SharedRow(row) } },
         (Some(Open::Confirm(_)), Some(row)) => rsx! { Confirm { session, lane, row: SharedRow(row) } },
         (Some(Open::Picker(_)), Some(row)) => rsx! { super::Picker { session, lane, row: SharedRow(row) } },
+        (Some(Open::Why(_)), Some(row)) => super::why(&session.read(), lane, &row),
         _ => rsx! {},
     }
 }
@@ -113,11 +114,14 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let room = lane.room;
     let acts = !state.is_archived(room);
     let in_room = lane.lane == 0;
+    let told = state.thread.as_ref().filter(|open| open.at == lane).and_then(|open| open.told.as_ref());
     let may_delete = acts && (own || state.me.role == Role::Owner);
     let pinned = row.pinned.is_some();
     let spot = spot_of(&row, lane);
     let (of, at) = spot;
     let ordinal = row.ordinal;
+    // The root is read with the room, and what is not followed is not read.
+    let may_mark = !own && (in_room || at > 0 && told.is_some_and(|told| told.follows));
     let link = Route::row(room, row.lane, ordinal).to_string();
     let id = row.id;
     let (intents, pin, unread) = (store.intents.clone(), store.intents.clone(), store.intents.clone());
@@ -192,15 +196,23 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
                     acting.write().open = None;
                 },
             }
-            if !own && in_room {
+            if may_mark {
                 MenuItem {
                     shape: icon("mail-open", 16),
                     words: "Mark unread from here",
                     key_of: "U",
                     chosen: move |()| {
-                        unread.send(Input::MarkUnread(ordinal));
+                        unread.send(Input::MarkUnread(of, at));
                         acting.write().open = None;
                     },
+                }
+            }
+            if !own {
+                MenuItem {
+                    shape: icon("bell", 16),
+                    words: "Was I notified?",
+                    key_of: "",
+                    chosen: move |()| acting.write().open = Some(Open::Why(spot)),
                 }
             }
             if may_delete {

@@ -60,7 +60,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
     let intents = store.intents.clone();
     let send = move |event: FormEvent| {
         event.prevent_default();
-        let text = match bounds::message_text(&dom::composer_text()) {
+        let text = match bounds::message_text(&dom::composer_text(&event)) {
             Ok(text) => text,
             Err(bounds::Unfit::Empty) => return,
             Err(unfit) => {
@@ -176,12 +176,10 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
                     } else if let Some(not_done) = not_done {
                         "{not_done}"
                     } else if only_here {
-                        "This browser keeps nothing: what waits is kept only in this tab."
+                        {dom::NOT_KEPT}
                     }
                 }
-                if of == 0 {
-                    Typers { session, room }
-                }
+                Typers { session, lane }
                 // The script writes here.
                 span { class: "said", role: "status" }
                 span { class: "audience", role: "status",

@@ -23,7 +23,7 @@ pub fn EditBox(lane: Lane, row: ClientId, text: String) -> Element {
     let intents = store.intents.clone();
     let save = move |event: FormEvent| {
         event.prevent_default();
-        match bounds::message_text(&dom::edit_text()) {
+        match bounds::message_text(&dom::edit_text(&event)) {
             Ok(new) => {
                 if new != text {
                     intents.send(act(lane.room, row, Slot::Text, ActValue::Text(new)));

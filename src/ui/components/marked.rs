@@ -18,7 +18,8 @@ pub fn MarkedBar(session: Signal<Session>) -> Element {
             (MarkedAs::Read, Some(name)) => format!("{name} is marked as read."),
             (MarkedAs::Read, None) => format!("{} rooms are marked as read.", marked.before.len()),
             (MarkedAs::Unread, name) => {
-                format!("{} stays unread until you come back to it.", name.unwrap_or_default())
+                let name = name.unwrap_or_else(|| "The thread".to_owned());
+                format!("{name} stays unread until you come back to it.")
             }
         }
     });

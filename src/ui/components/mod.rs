@@ -25,6 +25,7 @@ mod text;
 mod thread;
 mod timeline;
 mod unsent;
+mod why;
 
 pub use actions::{Actions, Over};
 pub use archive::{ArchiveForm, ArchivedNote};
@@ -47,6 +48,7 @@ pub use switcher::Switcher;
 pub use text::MessageText;
 pub use thread::{ThreadPanel, Threads};
 pub use timeline::TimelineList;
+pub use why::why;
 
 use dioxus::prelude::*;
 

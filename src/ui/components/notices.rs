@@ -1,6 +1,6 @@
 //! Notifications: the offer of them, and what one wants to hear of.
 
-use super::icon;
+use super::{clock, icon};
 use crate::client::{Input, Permission, Session, Status};
 use crate::protocol::{Level, RoomId, Wanted};
 use crate::ui::dom;
@@ -16,7 +16,7 @@ pub fn OfferNotices(session: Signal<Session>) -> Element {
         div { class: "offer", role: "status",
             if offers {
                 {icon("bell", 16)}
-                p { "Somebody mentioned you. Shall this browser tell you when that happens?" }
+                p { "Somebody mentioned you. Shall this {dom::HERE} tell you when that happens?" }
                 button { class: "link", r#type: "button", onclick: move |_| dom::ask_to_notify(), "Turn on" }
                 button { class: "link plain", r#type: "button", onclick: move |_| store.intents.send(Input::NeverAsk), "Not now" }
             }
@@ -24,24 +24,64 @@ pub fn OfferNotices(session: Signal<Session>) -> Element {
     }
 }
 
-/// Whether this browser notifies, and the way to change it.
+/// When one is told nothing, and whether this browser notifies. The hours are a plain form; the sound is the browser's
+/// alone: assets/device.js keeps it.
 #[component]
 pub fn NoticeSettings(session: Signal<Session>) -> Element {
-    let permission = session.read().notices.permission;
+    let (permission, quiet) = (session.read().notices.permission, session.read().notices.quiet);
+    let time = |minutes| clock(i64::from(minutes) * 60_000, 0);
+    // What was typed and not taken.
+    let notice = use_store().boot.notice.clone().filter(|notice| notice.fields.contains_key("from"));
+    let (on, from, to) = match notice {
+        Some(notice) => (!notice.field("on").is_empty(), notice.field("from"), notice.field("to")),
+        None => (quiet.on, time(quiet.from), time(quiet.to)),
+    };
     rsx! {
+        section { class: "new-room", "aria-labelledby": "quiet-head",
+            h2 { id: "quiet-head", "Quiet hours" }
+            form { class: "form", method: "post", action: "/account/quiet", "aria-describedby": "quiet-hint",
+                label { class: "own-busy",
+                    input { r#type: "checkbox", name: "on", value: "1", checked: on }
+                    "No notifications in these hours"
+                }
+                div { class: "pair times",
+                    div { class: "field-group",
+                        label { r#for: "quiet-from", "From" }
+                        input { class: "field", id: "quiet-from", name: "from", r#type: "time", required: true, value: "{from}" }
+                    }
+                    div { class: "field-group",
+                        label { r#for: "quiet-to", "To" }
+                        input { class: "field", id: "quiet-to", name: "to", r#type: "time", required: true, value: "{to}" }
+                    }
+                }
+                p { class: "note", id: "quiet-hint", "Every day, on all your devices, by the clock of each of them. What comes meanwhile waits as unread." }
+                button { class: "button", r#type: "submit", "Save" }
+            }
+        }
         section { class: "new-room", "aria-labelledby": "notices-head",
             h2 { id: "notices-head", "Notifications" }
             p { class: "note", "aria-live": "polite",
-                match permission {
-                    Permission::Granted => "This browser tells you when somebody mentions you. What you hear of a room is set in its menu.",
-                    Permission::Denied => "This browser forbids notifications of this site. You can allow them in its settings for this site.",
-                    Permission::Ask => "This browser can tell you when somebody mentions you.",
-                    Permission::Unsupported => "Notifications are off in this browser.",
+                if permission == Permission::Granted {
+                    "This {dom::HERE} tells you when somebody mentions you. What you hear of a room is set in its menu."
+                } else {
+                    match permission {
+                        Permission::Denied => "This browser forbids notifications of this site. You can allow them in its settings for this site.",
+                        Permission::Ask => "This browser can tell you when somebody mentions you.",
+                        _ => "Notifications are off in this browser.",
+                    }
                 }
             }
             if permission != Permission::Granted && permission != Permission::Denied {
                 p { class: "actions-row",
                     button { class: "button plain script-only", r#type: "button", onclick: move |_| dom::ask_to_notify(), "Turn on notifications" }
+                }
+            }
+            if permission == Permission::Granted {
+                p { class: "sound script-only",
+                    span { class: "sound-on", "With a sound, on this device." }
+                    span { class: "sound-off", "Without a sound, on this device." }
+                    button { class: "button plain small sound-on", r#type: "button", "Turn the sound off" }
+                    button { class: "button plain small sound-off", r#type: "button", "Turn the sound on" }
                 }
             }
         }

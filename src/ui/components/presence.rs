@@ -1,7 +1,7 @@
 //! Who is there: dots, the people of a room, who is typing, what one says of oneself.
 
-use super::{Avatar, icon};
-use crate::client::{Input, Session};
+use super::{Avatar, clock, icon};
+use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Person;
 use crate::protocol::{Presence, RoomId, Seen, bounds};
 use crate::ui::store::use_store;
@@ -77,9 +77,9 @@ fn PersonLine(person: Person, seen: Option<Seen>) -> Element {
 
 /// Who is typing, in the line under the composer: nothing moves by it, and it is not read out.
 #[component]
-pub fn Typers(session: Signal<Session>, room: RoomId) -> Element {
+pub fn Typers(session: Signal<Session>, lane: Lane) -> Element {
     let state = session.read();
-    let names = state.typers(room);
+    let names = state.typers(lane);
     let words = match names.as_slice() {
         [] => String::new(),
         [one] => format!("{one} is typing"),
@@ -127,10 +127,11 @@ pub fn own_words(session: &Session) -> (&'static str, String) {
     let seen = session.seen(session.me.id);
     let text = seen.map(|seen| seen.status.text.clone()).unwrap_or_default();
     let busy = seen.is_some_and(|seen| seen.is == Presence::DoNotDisturb);
-    let words = match (text.is_empty(), busy) {
+    let words = match (text.is_empty(), session.quiet_until()) {
         (false, _) => text,
-        (true, true) => "Do not disturb".to_owned(),
-        (true, false) => "Online".to_owned(),
+        (true, _) if busy => "Do not disturb".to_owned(),
+        (true, Some(to)) => format!("Quiet until {}", clock(i64::from(to) * 60_000, 0)),
+        (true, None) => "Online".to_owned(),
     };
     (if busy { "own-state online busy" } else { "own-state online" }, words)
 }

@@ -34,8 +34,11 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
     let mut theme = use_signal(|| store.boot.theme.clone());
     let waiting = match state.waiting() {
         0 => None,
-        1 => Some("1 message is not sent. It stays".to_owned()),
-        n => Some(format!("{n} messages are not sent. They stay")),
+        n if !dom::KEPT_SIGNED_OUT => Some(format!("Not sent yet: {n}. Signing out deletes it here.")),
+        1 => Some("1 message is not sent. It stays in this browser until you sign in here again.".to_owned()),
+        n => Some(format!(
+            "{n} messages are not sent. They stay in this browser until you sign in here again."
+        )),
     };
     rsx! {
         if current.is_some_and(|room| state.room(room).is_some_and(|room| room.joined)) {
@@ -114,7 +117,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         "Account"
                     }
                     if let Some(waiting) = waiting {
-                        p { class: "menu-warning", "{waiting} in this browser until you sign in here again." }
+                        p { class: "menu-warning", "{waiting}" }
                     }
                     form { method: "post", action: "/sign-out",
                         button { class: "menu-item", r#type: "submit",

@@ -1,4 +1,5 @@
-//! The seam to assets/dom.js, page.js and acts.js. Where there is no browser (rendering on the server) nothing happens.
+//! The seam to assets/dom.js, page.js and acts.js: called directly in a browser, by evaluation in the desktop's window.
+//! None of it is called while a server renders.
 
 #[cfg(target_arch = "wasm32")]
 mod console;
@@ -11,6 +12,7 @@ pub use web::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod said;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::*;
 

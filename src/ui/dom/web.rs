@@ -1,12 +1,18 @@
 //! Calls window.beck, and hands its events to the engine.
 
 use super::Used;
-use crate::client::Input;
+use super::said::{gesture_of, input_of};
 use crate::client::engine::Intents;
-use crate::ui::acting::{Dialog, Gesture, Spot};
+use crate::ui::acting::{Gesture, Spot};
+use dioxus::prelude::FormEvent;
 use futures::channel::mpsc::UnboundedSender;
 use wasm_bindgen::prelude::*;
 
+/// What the client runs in, in words.
+pub const HERE: &str = "browser";
+pub const NOT_KEPT: &str = "This browser keeps nothing: what waits is kept only in this tab.";
+/// Signing out leaves what waits where it is.
+pub const KEPT_SIGNED_OUT: bool = true;
 /// Lines that stay in the live region.
 const ANNOUNCED_LINES: u32 = 20;
 
@@ -82,61 +88,8 @@ pub fn attach(intents: Intents, gestures: UnboundedSender<Gesture>) {
     callback.forget();
 }
 
-/// "lane ordinal".
-fn spot(text: &str) -> Option<Spot> {
-    let (lane, ordinal) = text.split_once(' ')?;
-    Some((lane.parse().ok()?, ordinal.parse().ok()?))
-}
-
-fn gesture_of(kind: &str, text: &str) -> Option<Gesture> {
-    let spot = spot(text);
-    Some(match kind {
-        "active" => Gesture::Active(spot),
-        "menu" => Gesture::Menu(spot?),
-        "pick" => Gesture::Pick(spot?),
-        "reply" => Gesture::Reply(spot?),
-        "thread" => Gesture::Thread(spot?),
-        "edit" => Gesture::Edit(spot?),
-        "delete" => Gesture::Delete(spot?),
-        "edit-last" => Gesture::EditLast(text.parse().ok()?),
-        "close" => Gesture::Close,
-        "dialog" => Gesture::Dialog(match text {
-            "switcher" => Some(Dialog::Switcher),
-            "keys" => Some(Dialog::Keys),
-            _ => None,
-        }),
-        "read" => Gesture::Read,
-        "read-all" => Gesture::ReadAll,
-        _ => return None,
-    })
-}
-
-fn input_of(kind: &str, text: &str) -> Option<Input> {
-    Some(match kind {
-        "older" => Input::Older(text.parse().ok()?),
-        "newer" => Input::Newer(text.parse().ok()?),
-        "wake" => Input::Wake,
-        "pinned" => Input::Pinned(text.parse().ok()?, true),
-        "unpinned" => Input::Pinned(text.parse().ok()?, false),
-        "attending" => Input::Attending(!text.is_empty()),
-        "new-above" => Input::NewLine { above: true },
-        "new-seen" => Input::NewLine { above: false },
-        "mark-unread" => Input::MarkUnread(text.parse().ok()?),
-        "visible" => spot(text).map(|(lane, ordinal)| Input::Seen(lane, ordinal))?,
-        "signed-in" => Input::SignedIn,
-        "status" => {
-            let (minutes, rest) = text.split_once('\n')?;
-            let (busy, text) = rest.split_once('\n')?;
-            let for_ms = minutes.parse::<u32>().ok().map(|minutes| u64::from(minutes) * 60_000);
-            Input::Say { text: text.to_owned(), do_not_disturb: !busy.is_empty(), for_ms }
-        }
-        "input" => {
-            let (lane, text) = text.split_once('\n')?;
-            Input::Typed(lane.parse().ok()?, text.to_owned())
-        }
-        _ => return None,
-    })
-}
+/// Links and forms lead by themselves.
+pub fn use_led() {}
 
 pub fn live() {
     script::live();
@@ -147,7 +100,7 @@ pub fn address(path: &str) {
     script::address(path);
 }
 
-pub fn composer_text() -> String {
+pub fn composer_text(_: &FormEvent) -> String {
     script::composer_text().unwrap_or_default()
 }
 
@@ -211,7 +164,7 @@ pub fn edit_begin(text: &str) {
     script::edit_begin(text);
 }
 
-pub fn edit_text() -> String {
+pub fn edit_text(_: &FormEvent) -> String {
     script::edit_text()
 }
 

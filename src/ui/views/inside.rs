@@ -24,12 +24,13 @@ pub fn Inside(
     let opened = use_memo(move || session.read().notices.opened);
     let seen = use_hook(|| (*opened.peek()).map(|(.., count)| count));
     use_effect(move || {
-        if let Some((room, ordinal, count)) = opened()
+        if let Some((at, ordinal, count)) = opened()
             && seen != Some(count)
         {
-            navigator().push(Route::row(room, 0, ordinal));
+            navigator().push(Route::row(at.room, at.lane, ordinal));
         }
     });
+    dom::use_led();
     let acting = use_store().acting;
     let dialog = use_memo(move || acting.read().dialog);
     rsx! {

@@ -35,6 +35,11 @@ async fn until_typing(client: &mut TestClient, people: &[AccountId]) {
     assert_eq!(frame["people"], json!(people));
 }
 
+async fn until_answering(client: &mut TestClient, people: Value, threads: Value) {
+    let frame = until(client, "typing", |frame| frame["t"] == "typing").await;
+    assert_eq!((&frame["people"], &frame["threads"]), (&people, &threads));
+}
+
 impl Two {
     /// From now on signals are lost, and counted; or no more.
     fn lose(&self, lost: bool) {
@@ -171,7 +176,8 @@ async fn typing_ends_with_the_message_or_by_itself_and_is_never_stored() {
     until_typing(&mut reads, &[wanda]).await;
     assert_eq!(read_all(here.nodes[0].broker.as_ref()).await.len(), entries, "nothing is stored");
     assert_eq!(here.store.command(&["DBSIZE"]), keys);
-    types.post(&general.to_string(), &ClientId::random().to_string(), "said").await;
+    let said = ClientId::random();
+    types.post(&general.to_string(), &said.to_string(), "said").await;
     until_typing(&mut reads, &[]).await;
     let frame = until(&mut types, "an answer", |frame| frame["t"] == "ack" || frame["t"] == "typing").await;
     assert_eq!(frame["t"], "ack");
@@ -187,6 +193,20 @@ async fn typing_ends_with_the_message_or_by_itself_and_is_never_stored() {
     until_typing(&mut reads, &[wanda]).await;
     types.send(typing(false)).await;
     until_typing(&mut reads, &[]).await;
+
+    // In one lane at a time: an answer is told of with its thread, until it is there.
+    types.send(json!({ "t": "typing", "room": general, "lane": seq, "on": true })).await;
+    until_answering(&mut reads, json!([]), json!([[seq, wanda]])).await;
+    types.send(typing(true)).await;
+    until_answering(&mut reads, json!([wanda]), json!(null)).await;
+    here.say(&format!("third typing {wanda} {general} {seq} 6000 {seq}")).await;
+    until_answering(&mut reads, json!([]), json!([[seq, wanda]])).await;
+    let thread = json!({ "to": said });
+    let id = ClientId::random();
+    types
+        .send(json!({ "t": "post", "id": id, "room": general, "text": "an answer", "thread": thread }))
+        .await;
+    until_answering(&mut reads, json!([]), json!(null)).await;
 
     // Not by those who are not in the room, nor to them.
     let leave = beck::server::rooms::leave(&here.nodes[0], xenia, general).await;

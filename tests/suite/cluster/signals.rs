@@ -3,13 +3,13 @@
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::{config, set_up_on};
-use beck::protocol::{AccountId, ClientId, RoomId};
+use beck::protocol::{AccountId, ClientId, Quiet, RoomId};
 use beck::server::accounts::NewAccount;
 use beck::server::broker::redis::{Redis, RedisSettings};
 use beck::server::broker::{Broker, Signal};
 use beck::server::connection::{TIMEOUTS, Timeouts};
 use beck::server::node::{Node, Readiness};
-use beck::server::{accounts, router, serve};
+use beck::server::{accounts, router, serve, unread};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +127,31 @@ async fn a_read_pointer_arrives_on_the_other_server_without_signals() {
         }
     }
     assert!(here.refused() > 0, "signals were not lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_hours_arrive_on_the_other_server_with_signals_and_without() {
+    let mut lost = 0;
+    for channels in ["allchannels", "resetchannels"] {
+        let here = Two::start(channels).await;
+        let cookie = here.owners_cookie().await;
+        let mut clients = Vec::new();
+        for host in &here.hosts {
+            clients.push(TestClient::connect_at(host, &cookie).await);
+        }
+        // There and back: the last one counts, whichever server took it.
+        for from in 1..5_u32 {
+            let node = &here.nodes[from as usize % 2];
+            let quiet = Quiet::new(true, from, 0).unwrap();
+            unread::set_quiet(node, here.owner, quiet).await.unwrap();
+            for client in &mut clients {
+                let arrives = async { while client.until("quiet").await["from"] != from {} };
+                tokio::time::timeout(Duration::from_secs(20), arrives).await.expect("it never arrives");
+            }
+        }
+        lost += here.refused();
+    }
+    assert!(lost > 0, "signals were not lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]

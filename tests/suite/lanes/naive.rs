@@ -98,6 +98,7 @@ pub struct Counts {
     pub read: Pointer,
     pub threads: u32,
     pub thread_mentions: u32,
+    pub newest_answer: u64,
 }
 
 impl Naive {
@@ -294,7 +295,7 @@ impl Naive {
     }
 
     /// What others wrote in a lane above a pointer, and what of it names me or everybody.
-    fn unread(&self, me: AccountId, lane: u64, read: u64) -> (u32, u32) {
+    pub fn unread(&self, me: AccountId, lane: u64, read: u64) -> (u32, u32) {
         let handle = self.handle(me);
         let above: Vec<_> = self
             .lines
@@ -320,6 +321,26 @@ impl Naive {
         threads.into_iter().map(|(_, thread)| thread).collect()
     }
 
+    /// Seqs of the answers of a lane, whoever wrote them.
+    fn seqs(&self, lane: u64) -> impl Iterator<Item = u64> {
+        self.lines.iter().filter(move |line| line.at(lane).is_some()).map(|line| line.seq)
+    }
+
+    /// Unread answers of the threads that an account follows, after a seq.
+    pub fn answers(&self, me: AccountId, after: u64) -> Vec<String> {
+        let threads = self.threads(me);
+        let unread = |line: &&Line| {
+            let (lane, ordinal) = line.places[0];
+            let followed = threads.iter().find(|(of, ..)| *of == lane);
+            followed.is_some_and(|(.., read)| ordinal > read.ordinal)
+                && line.seq > after
+                && line.by != me.to_string()
+                && !line.deleted
+        };
+        let mut all: Vec<_> = self.lines.iter().filter(unread).map(|line| line.id.clone()).collect();
+        all.split_off(all.len().saturating_sub(50))
+    }
+
     /// `None` for who is not in the room.
     pub fn counts(&self, me: AccountId) -> Option<Counts> {
         let (_, read) = *self.members.get(&me.to_string())?;
@@ -332,6 +353,12 @@ impl Naive {
             read,
             threads: sum(|thread| thread.1),
             thread_mentions: sum(|thread| thread.2),
+            newest_answer: threads
+                .iter()
+                .filter(|(lane, .., read)| read.ordinal < self.head(*lane))
+                .filter_map(|(lane, ..)| self.seqs(*lane).max())
+                .max()
+                .unwrap_or(0),
         })
     }
 

@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tempfile::tempdir;
 
-fn line_of(row: &Row) -> (u64, Line) {
+pub fn line_of(row: &Row) -> (u64, Line) {
     let mut places = vec![(row.lane, row.ordinal)];
     places.extend(row.also.map(|also| (also.lane, also.ordinal)));
     places.sort_unstable();
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    async fn compare(&mut self, found: &mut [u32; 4]) {
+    async fn compare(&mut self, found: &mut [u32; 5]) {
         self.keep_log().await;
         let naive = Naive::read(&self.log, &self.said, self.here.general, &self.people);
         let lanes: BTreeSet<u64> =
@@ -294,7 +294,7 @@ impl World {
         }
     }
 
-    async fn compare_badges(&self, naive: &Naive, me: AccountId, handle: &str, found: &mut [u32; 4]) {
+    async fn compare_badges(&self, naive: &Naive, me: AccountId, handle: &str, found: &mut [u32; 5]) {
         let (node, room) = (&self.here.node, self.here.general);
         let badge = unread::badges(node, me, [room]).await.unwrap().remove(&room).map(|badge| Counts {
             unread: badge.unread,
@@ -302,12 +302,20 @@ impl World {
             read: badge.pointer(),
             threads: badge.threads,
             thread_mentions: badge.thread_mentions,
+            newest_answer: badge.newest_answer,
         });
         assert_eq!(badge, naive.counts(me), "{handle}");
         let told = threads::threads(node, me, room).await;
         if badge.is_none() {
-            assert!(told.is_err());
+            assert!(told.is_err() && threads::answers(node, me, room, 0).await.is_err());
             return;
+        }
+        let newest = badge.map_or(0, |badge| badge.newest_answer);
+        for after in [0, newest.saturating_sub(20), newest] {
+            let answers = threads::answers(node, me, room, after).await.unwrap();
+            let ids: Vec<_> = answers.iter().map(|row| row.id.to_string()).collect();
+            assert_eq!(ids, naive.answers(me, after), "{handle} after {after}");
+            found[4] += ids.len() as u32;
         }
         let told: Vec<_> = told
             .unwrap()
@@ -343,7 +351,7 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn threads_are_what_a_naive_reading_of_the_log_gives_in_pages_live_and_in_badges() {
     let mut done: HashMap<&'static str, u32> = HashMap::new();
-    let mut found = [0; 4];
+    let mut found = [0; 5];
     for seed in 0..4 {
         let folder = tempdir().unwrap();
         let mut world = World::new(set_up(folder.path()).await, seed).await;
@@ -365,7 +373,7 @@ async fn threads_are_what_a_naive_reading_of_the_log_gives_in_pages_live_and_in_
         drop(reopen(folder.path()).await);
         assert_eq!(dump(folder.path()), before, "seed {seed}");
     }
-    println!("{done:?}\nlanes, with unread, with mentions, listed: {found:?}");
+    println!("{done:?}\nlanes, with unread, with mentions, listed, answers: {found:?}");
     for what in [
         "written",
         "answered",

@@ -32,6 +32,19 @@ impl Running {
         said == lines && self.child.wait().unwrap().code().is_none()
     }
 
+    pub fn first_line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    /// Closes its output, sends it SIGTERM, and gives its exit code; none if a signal ended it.
+    pub fn stop_unheard(self) -> Option<i32> {
+        let Running { mut child, lines } = self;
+        drop((lines, child.stderr.take()));
+        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        child.wait().unwrap().code()
+    }
+
     /// Whether it went well, and all that it said.
     pub fn end(mut self) -> (bool, String) {
         let mut said: Vec<_> = self.lines.map_while(Result::ok).collect();

@@ -222,6 +222,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         mentions: None,
         found: None,
         people: Vec::new(),
+        quiet: 0,
         zone: 0,
         theme: "system".into(),
         client_id: ClientId::random(),

@@ -5,7 +5,7 @@ use super::server::Server;
 use super::{KeptHere, NativeDevice};
 use crate::api::Boot;
 use crate::client::engine::{self, Intents};
-use crate::client::session::{Effect, Input, Session};
+use crate::client::session::{Effect, Input, Session, Status};
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,8 +42,9 @@ impl Shared {
 /// A running engine. Its drop stops it, once everything is in the file.
 pub struct Running {
     pub intents: Intents,
+    boot: Boot,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Running {
@@ -63,6 +64,7 @@ impl Running {
         let intents = Intents(send);
         let shared = Arc::new(Shared { session: Mutex::new(session), changes: watch::Sender::new(0) });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let asks = server.clone();
         let device = NativeDevice {
             url: server.socket_url(),
             headers: vec![("authorization", server.bearer())],
@@ -74,14 +76,29 @@ impl Running {
             }),
         };
         let (here, boot) = (shared.clone(), Boot { page: None, ..boot });
-        let run = move || runtime.block_on(drive(device, here, disk, boot, receive));
+        let first = boot.clone();
+        let run = move || runtime.block_on(drive(device, here, disk, asks, boot, receive));
         let thread = std::thread::Builder::new().name("engine".into()).spawn(run)?;
-        Ok(Running { intents, shared, thread: Some(thread) })
+        Ok(Running { intents, boot: first, shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// What there is to see now. The engine waits while it is held.
     pub fn session(&self) -> MutexGuard<'_, Session> {
         self.shared.session()
+    }
+
+    /// What it began with, without a page.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
+    /// Ends it; what it knows is in the file when this returns.
+    pub fn stop(&self) {
+        self.intents.0.close_channel();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 
     /// Tells that the session has changed; several changes may be one.
@@ -92,10 +109,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.intents.0.close_channel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }
 
@@ -103,6 +117,7 @@ async fn drive(
     device: NativeDevice,
     shared: Arc<Shared>,
     disk: Arc<Disk>,
+    server: Server,
     boot: Boot,
     intents: UnboundedReceiver<Input>,
 ) {
@@ -123,9 +138,26 @@ async fn drive(
             tokio::time::sleep(WRITE_PAUSE).await;
         }
     };
+    // A page is loaded anew once in a while, and then has the rooms that one is not in; nobody tells a device of them that
+    // was away.
+    let refreshing = async {
+        let (mut changes, mut was_live) = (shared.changes.subscribe(), false);
+        while changes.changed().await.is_ok() {
+            let live = shared.session().status == Status::Live;
+            if live
+                && !was_live
+                && let Ok(boot) = server.boot().await
+            {
+                shared.session().list_others(boot.rooms);
+                shared.changes.send_modify(|count| *count += 1);
+            }
+            was_live = live;
+        }
+    };
     tokio::select! {
         () = engine::run(device, change, intents) => {}
         () = keeping => {}
+        () = refreshing => {}
     }
     let _ = keep()();
 }

@@ -2,7 +2,7 @@
 
 use crate::api::{Boot, BootJson};
 use crate::client::session::Probe;
-use reqwest::header::{ACCEPT, ORIGIN, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, StatusCode, redirect::Policy};
 use std::time::Duration;
 
@@ -16,6 +16,14 @@ pub struct Server {
     base: String,
     token: String,
     http: Client,
+}
+
+/// What a server answered to a request that was passed on.
+pub struct Passed {
+    pub status: u16,
+    pub kind: Option<String>,
+    pub location: Option<String>,
+    pub body: Vec<u8>,
 }
 
 /// Why there is no answer to go on with, in words for a person.
@@ -46,10 +54,13 @@ impl Server {
 
     /// Signs in; the server's refusal is given in its own words.
     pub async fn sign_in(base: &str, handle: &str, password: &str) -> Result<Server, Fault> {
+        Server::enter(base, "/sign-in", &[("handle", handle), ("password", password)]).await
+    }
+
+    async fn enter(base: &str, path: &str, fields: &[(&str, &str)]) -> Result<Server, Fault> {
         let server = Server::new(base, "")?;
-        let fields = [("handle", handle), ("password", password)];
-        let post = server.http.post(format!("{}/sign-in", server.base)).header(ORIGIN, &server.base);
-        let post = post.header(ACCEPT, "application/json").form(&fields);
+        let post = server.http.post(format!("{}{path}", server.base)).header(ORIGIN, &server.base);
+        let post = post.header(ACCEPT, "application/json").form(fields);
         let answer = post.send().await.map_err(|fault| unreachable(&fault))?;
         let mut cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         // Under one name on http and another one on https.
@@ -57,7 +68,7 @@ impl Server {
             .find_map(|cookie| Some(cookie.split_once("beck_login=")?.1.split(';').next()?.to_owned()));
         let status = answer.status();
         match token {
-            Some(token) if status.is_success() => Ok(Server { token, ..server }),
+            Some(token) if status.is_success() || status.is_redirection() => Ok(Server { token, ..server }),
             _ => Err(fault(status, &answer.text().await.unwrap_or_default())),
         }
     }
@@ -95,6 +106,33 @@ impl Server {
             Some(_) => Ok(boot),
             None => Err(Fault::SignedOut("This login has ended. Sign in again.".into())),
         }
+    }
+
+    /// Passes a request of the page on; gives the answer's status, type, address that it leads to, and body.
+    pub async fn pass(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        headers: [Option<&str>; 2],
+        body: Vec<u8>,
+    ) -> Result<Passed, Fault> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        for (name, value) in [ACCEPT, CONTENT_TYPE].into_iter().zip(headers) {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let answer = request.body(body).send().await.map_err(|fault| unreachable(&fault))?;
+        let text = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (kind, location) = (text(CONTENT_TYPE), text(LOCATION));
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(|fault| unreachable(&fault))?.to_vec();
+        Ok(Passed { status, kind, location, body })
+    }
+
+    /// Signs somebody up by an invitation.
+    pub async fn join(base: &str, invitation: &str, fields: &[(&str, &str)]) -> Result<Server, Fault> {
+        Server::enter(base, &format!("/join/{invitation}"), fields).await
     }
 
     /// Ends the login.

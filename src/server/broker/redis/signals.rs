@@ -22,8 +22,8 @@ fn text(me: &str, signal: &Signal) -> Option<String> {
     match signal {
         Signal::Register { account, key } => Some(format!("{me} register {account} {key}")),
         Signal::Logins { account } => Some(format!("{me} logins {account}")),
-        Signal::Typing { room, account, seq, ttl_ms } => {
-            Some(format!("{me} typing {account} {room} {seq} {ttl_ms}"))
+        Signal::Typing { room, lane, account, seq, ttl_ms } => {
+            Some(format!("{me} typing {account} {room} {seq} {ttl_ms} {lane}"))
         }
         Signal::Presence(Told { round, total, ttl_ms, people, .. }) => {
             let total = total.map_or("-".to_owned(), |total| total.to_string());
@@ -72,7 +72,10 @@ fn parse(me: &str, text: &str) -> Option<Signal> {
     match kind {
         "typing" => {
             let (room, seq) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            Some(Signal::Typing { room, account, seq, ttl_ms: words.next()?.parse().ok()? })
+            let ttl_ms = words.next()?.parse().ok()?;
+            // Servers before threads name no lane.
+            let lane = words.next().unwrap_or("0").parse().ok()?;
+            Some(Signal::Typing { room, lane, account, seq, ttl_ms })
         }
         "register" => Some(Signal::Register { account, key: words.next()?.to_owned() }),
         "logins" => Some(Signal::Logins { account }),

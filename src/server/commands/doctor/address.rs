@@ -217,7 +217,7 @@ impl Look<'_> {
     }
 
     async fn idle<S: super::client::Stream>(&mut self, socket: &mut WebSocketStream<S>, idle: Duration) {
-        println!("Leaving a socket without a word for {} s.", idle.as_secs());
+        say!("Leaving a socket without a word for {} s.", idle.as_secs());
         let began = std::time::Instant::now();
         let cut = tokio::time::timeout(idle, socket.next()).await.is_ok();
         let silent = began.elapsed().as_secs();

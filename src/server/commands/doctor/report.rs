@@ -9,7 +9,7 @@ pub struct Report {
 
 impl Report {
     fn say(&self, level: &str, name: &str, text: &str) {
-        println!("{level:<8} {name:<11} {text}.");
+        say!("{level:<8} {name:<11} {text}.");
     }
 
     pub fn ok(&mut self, name: &str, text: impl AsRef<str>) {
@@ -30,7 +30,7 @@ impl Report {
 
     /// Whether there is no fault.
     pub fn end(self) -> bool {
-        println!("Faults: {}, warnings: {}.", self.faults, self.warnings);
+        say!("Faults: {}, warnings: {}.", self.faults, self.warnings);
         self.faults == 0
     }
 }

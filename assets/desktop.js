@@ -1,0 +1,51 @@
+// The desktop's page has an address of its own: links and forms of the server's paths go by way of the app.
+(() => {
+  "use strict";
+  const doc = document, beck = window.beck;
+
+  doc.addEventListener("click", e => {
+    const link = e.target instanceof Element && e.target.closest('a[href^="/"]');
+    if (!link || e.defaultPrevented || e.button) return;
+    e.preventDefault(); beck.emit("go", link.getAttribute("href"));
+  });
+
+  // What a form led to, where the page of a browser would say it.
+  const tell = (form, text, done) => {
+    form.querySelector(":scope > .said-here")?.remove();
+    if (!text) return;
+    const line = doc.createElement("p");
+    line.className = `${done ? "done" : "error"} boxed said-here`; line.role = done ? "status" : "alert"; line.textContent = text;
+    form.append(line);
+  };
+  doc.addEventListener("submit", async e => {
+    const form = e.target;
+    if (e.defaultPrevented || !form.matches("form[method=post]") || !form.getAttribute("action")?.startsWith("/")) return;
+    e.preventDefault();
+    tell(form, "");
+    try {
+      const body = new URLSearchParams(new FormData(form, e.submitter)).toString();
+      const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" };
+      const answer = await (await fetch(form.getAttribute("action"), { method: "POST", body, headers })).json();
+      if (answer.message) { tell(form, answer.message); return; }
+      form.reset();
+      for (const pop of doc.querySelectorAll("details.pop[open]")) pop.open = false;
+      if (form.matches(".form")) tell(form, "Done.", true);
+      if (answer.location) beck.emit("go", answer.location);
+    } catch { tell(form, "The server does not answer. Try again in a moment."); }
+  });
+
+  addEventListener("keydown", e => {
+    if (e.key.toLowerCase() !== "q" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
+    e.preventDefault(); fetch("/quit");
+  });
+
+  Object.assign(beck, {
+    announce(text) {
+      const region = doc.querySelector(".live-region"), line = doc.createElement("p");
+      if (!region) return;
+      line.textContent = text; region.append(line);
+      while (region.childElementCount > 20) region.firstElementChild.remove();
+    },
+    copy_link(path) { beck.copy(beck.server + path); },
+  });
+})();
