@@ -85,17 +85,12 @@ fn Desktop() -> Element {
     let counts = use_wishes(shown);
     #[cfg(unix)]
     use_hook(|| drop(tokio::spawn(end_with(desk.wishes.clone()))));
-    // Minutes east of UTC, which only the page knows.
-    let zone = use_resource(|| async {
-        document::eval("return -new Date().getTimezoneOffset();").join::<i32>().await.unwrap_or(0)
-    });
-    let Some(zone) = zone() else { return rsx! {} };
     rsx! {
         div { class: "root", "data-theme": dom::theme(),
             Servers { shown, counts }
             match shown() {
                 Shown::Login { key, n, path } => rsx! {
-                    inside::Login { key: "{key} {n}", login: key, zone, path }
+                    inside::Login { key: "{key} {n}", login: key, path }
                 },
                 Shown::Door => rsx! { door::Door { shown } },
             }

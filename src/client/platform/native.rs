@@ -11,6 +11,7 @@ use super::Device;
 use crate::client::engine::Intents;
 use crate::client::session::{Effect, Input, Permission};
 use disk::Disk;
+use rusqlite::Connection;
 use server::Server;
 use socket::NativeSocket;
 use std::sync::Arc;
@@ -53,6 +54,17 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
+/// The system's zone now, in minutes east of UTC: SQLite knows it.
+pub fn zone() -> i32 {
+    thread_local!(static CLOCK: Option<Connection> = Connection::open_in_memory().ok());
+    let minutes = "SELECT (strftime('%s', 'now', 'localtime') - strftime('%s', 'now')) / 60";
+    let asked = CLOCK.with(|clock| {
+        let mut ask = clock.as_ref()?.prepare_cached(minutes).ok()?;
+        ask.query_row([], |row| row.get(0)).ok()
+    });
+    asked.unwrap_or(0)
+}
+
 impl Device for NativeDevice {
     type Socket = NativeSocket;
 
@@ -60,12 +72,8 @@ impl Device for NativeDevice {
         now_ms()
     }
 
-    /// SQLite knows the system's own zone.
     fn zone(&self) -> i32 {
-        thread_local!(static CLOCK: Option<rusqlite::Connection> = rusqlite::Connection::open_in_memory().ok());
-        let minutes = "SELECT (strftime('%s', 'now', 'localtime') - strftime('%s', 'now')) / 60";
-        let asked = CLOCK.with(|clock| clock.as_ref()?.query_row(minutes, [], |row| row.get(0)).ok());
-        asked.unwrap_or(0)
+        zone()
     }
 
     fn chance(&self) -> f64 {

@@ -158,14 +158,22 @@ impl Fold {
         else {
             return refuse(Refusal::Malformed);
         };
-        self.db
-            .prepare_cached("UPDATE accounts SET name = ?2 WHERE id = ?1")
-            .or_fault()?
-            .execute([target.as_str(), &name])
-            .or_fault()?;
-        let account = Account { name, ..(*account).clone() };
-        Arc::make_mut(&mut self.directory).accounts.insert(target, Arc::new(account));
+        let sql = "UPDATE accounts SET name = ?2 WHERE id = ?1";
+        self.put_account(sql, &name, Account { name: name.clone(), ..(*account).clone() })?;
         Ok(Accepted::outside_rooms())
+    }
+
+    /// Keeps an account of which one column is another now.
+    fn put_account(
+        &mut self,
+        sql: &str,
+        value: &str,
+        account: Account,
+    ) -> Result<(), Result<Refusal, ReadError>> {
+        let id = account.id;
+        self.db.prepare_cached(sql).or_fault()?.execute([id.as_str(), value]).or_fault()?;
+        Arc::make_mut(&mut self.directory).accounts.insert(id, Arc::new(account));
+        Ok(())
     }
 
     /// No person writes it: a server does for its administrator, in the name of the account.
@@ -175,15 +183,9 @@ impl Fold {
         }
         let role = Role::Owner;
         let json = serde_json::to_string(&role).or_fault()?;
-        self.db
-            .prepare_cached("UPDATE accounts SET role = ?2 WHERE id = ?1")
-            .or_fault()?
-            .execute([account.id.as_str(), &json])
-            .or_fault()?;
-        let id = account.id;
-        let account = Account { role, ..account.clone() };
-        Arc::make_mut(&mut self.directory).accounts.insert(id, Arc::new(account));
-        Ok(Accepted { changed_account: Some(id), ..Accepted::outside_rooms() })
+        let sql = "UPDATE accounts SET role = ?2 WHERE id = ?1";
+        self.put_account(sql, &json, Account { role, ..account.clone() })?;
+        Ok(Accepted { changed_account: Some(account.id), ..Accepted::outside_rooms() })
     }
 
     /// An erased one says nothing.
@@ -194,15 +196,9 @@ impl Fold {
         };
         let Some(status) = status else { return refuse(Refusal::Malformed) };
         let json = serde_json::to_string(&status).or_fault()?;
-        self.db
-            .prepare_cached("UPDATE accounts SET status = ?2 WHERE id = ?1")
-            .or_fault()?
-            .execute([account.id.as_str(), &json])
-            .or_fault()?;
-        let id = account.id;
-        let account = Account { status, ..account.clone() };
-        Arc::make_mut(&mut self.directory).accounts.insert(id, Arc::new(account));
-        Ok(Accepted { changed_account: Some(id), ..Accepted::outside_rooms() })
+        let sql = "UPDATE accounts SET status = ?2 WHERE id = ?1";
+        self.put_account(sql, &json, Account { status, ..account.clone() })?;
+        Ok(Accepted { changed_account: Some(account.id), ..Accepted::outside_rooms() })
     }
 
     /// Which logins have ended stands in the secrets; here stands that they have.

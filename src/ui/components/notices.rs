@@ -61,14 +61,11 @@ pub fn NoticeSettings(session: Signal<Session>) -> Element {
         section { class: "new-room", "aria-labelledby": "notices-head",
             h2 { id: "notices-head", "Notifications" }
             p { class: "note", "aria-live": "polite",
-                if permission == Permission::Granted {
-                    "This {dom::HERE} tells you when somebody mentions you. What you hear of a room is set in its menu."
-                } else {
-                    match permission {
-                        Permission::Denied => "This browser forbids notifications of this site. You can allow them in its settings for this site.",
-                        Permission::Ask => "This browser can tell you when somebody mentions you.",
-                        _ => "Notifications are off in this browser.",
-                    }
+                match permission {
+                    Permission::Granted => rsx! { "This {dom::HERE} tells you when somebody mentions you. What you hear of a room is set in its menu." },
+                    Permission::Denied => rsx! { "This browser forbids notifications of this site. You can allow them in its settings for this site." },
+                    Permission::Ask => rsx! { "This browser can tell you when somebody mentions you." },
+                    Permission::Unsupported => rsx! { "Notifications are off in this browser." },
                 }
             }
             if permission != Permission::Granted && permission != Permission::Denied {

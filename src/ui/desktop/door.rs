@@ -5,16 +5,9 @@ use super::desk::Desk;
 use crate::client::platform::native::address::{self, Found};
 use crate::client::platform::native::server::Server;
 use crate::ui::components::Mark;
-use dioxus::html::FormValue;
+use crate::ui::dom;
 use dioxus::prelude::*;
 use std::sync::Arc;
-
-fn field(event: &FormEvent, name: &str) -> String {
-    match event.get_first(name) {
-        Some(FormValue::Text(text)) => text,
-        _ => String::new(),
-    }
-}
 
 #[component]
 pub fn Door(shown: Signal<Shown>) -> Element {
@@ -24,7 +17,7 @@ pub fn Door(shown: Signal<Shown>) -> Element {
     let mut busy = use_signal(|| false);
     let check = move |event: FormEvent| {
         event.prevent_default();
-        let typed = field(&event, "address");
+        let typed = dom::field(&event, "address");
         spawn(async move {
             busy.set(true);
             fault.set(None);
@@ -44,7 +37,7 @@ pub fn Door(shown: Signal<Shown>) -> Element {
     let enter = move |event: FormEvent| {
         event.prevent_default();
         let Some(server) = found() else { return };
-        let said = ["name", "handle", "password"].map(|name| field(&event, name));
+        let said = ["name", "handle", "password"].map(|name| dom::field(&event, name));
         let desk = desk.clone();
         spawn(async move {
             busy.set(true);

@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Engine};
 use crate::api::Boot;
+use crate::client::platform::native;
 use crate::client::{Effect, Session};
 use crate::ui::route::Route;
 use crate::ui::{dom, store};
@@ -13,10 +14,10 @@ use std::rc::Rc;
 use std::sync::{Arc, PoisonError};
 
 #[component]
-pub fn Login(login: String, zone: i32, path: Option<String>) -> Element {
+pub fn Login(login: String, path: Option<String>) -> Element {
     let desk = use_context::<Arc<Desk>>();
     match use_hook(|| desk.engine(&login)) {
-        Ok(engine) => rsx! { Inside { engine: Same(engine), zone, path } },
+        Ok(engine) => rsx! { Inside { engine: Same(engine), path } },
         Err(why) => rsx! {
             div { class: "app door",
                 main { class: "page narrow",
@@ -47,7 +48,7 @@ fn first_path(session: &Session) -> String {
 }
 
 #[component]
-fn Inside(engine: Same, zone: i32, path: Option<String>) -> Element {
+fn Inside(engine: Same, path: Option<String>) -> Element {
     let engine = engine.0;
     use_context_provider(|| engine.clone());
     use_context_provider(|| engine.running.clone());
@@ -55,7 +56,8 @@ fn Inside(engine: Same, zone: i32, path: Option<String>) -> Element {
         let path = path.unwrap_or_else(|| first_path(&engine.running.session()));
         Rc::new(MemoryHistory::with_initial_path(path)) as Rc<dyn History>
     });
-    let boot = use_hook(|| Boot { zone, theme: dom::theme(), ..engine.running.boot().clone() });
+    let boot =
+        use_hook(|| Boot { zone: native::zone(), theme: dom::theme(), ..engine.running.boot().clone() });
     store::provide(&boot);
     let here = engine.clone();
     use_future(move || {

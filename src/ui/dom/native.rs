@@ -79,8 +79,9 @@ fn call(name: &str, arguments: Value) {
     document::eval(&format!("window.beck.{name}(...{arguments});"));
 }
 
-fn field(event: &FormEvent) -> String {
-    match event.get_first("text") {
+/// What was typed into a field of a form.
+pub fn field(event: &FormEvent, name: &str) -> String {
+    match event.get_first(name) {
         Some(FormValue::Text(text)) => text,
         _ => String::new(),
     }
@@ -116,7 +117,7 @@ pub fn edit_begin(text: &str) {
     call("edit_begin", json!([text]));
 }
 pub fn edit_text(event: &FormEvent) -> String {
-    field(event)
+    field(event, "text")
 }
 pub fn composer_focus(lane: u64) {
     call("composer_focus", json!([lane]));
@@ -146,7 +147,7 @@ pub fn live() {
 }
 pub fn address(_: &str) {}
 pub fn composer_text(event: &FormEvent) -> String {
-    field(event)
+    field(event, "text")
 }
 pub fn composer_set(text: &str) {
     call("composer_set", json!([text, true]));

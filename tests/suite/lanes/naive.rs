@@ -1,6 +1,6 @@
 //! A naive interpreter of a room's log that knows threads. It shares no code with the fold.
 
-use beck::protocol::{AccountId, ClientId, Kind, Pointer, RoomId};
+use beck::protocol::{AccountId, Badge, ClientId, Kind, Pointer, RoomId};
 use beck::server::broker::Entry;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +99,19 @@ pub struct Counts {
     pub threads: u32,
     pub thread_mentions: u32,
     pub newest_answer: u64,
+}
+
+impl From<Badge> for Counts {
+    fn from(badge: Badge) -> Counts {
+        Counts {
+            unread: badge.unread,
+            mentions: badge.mentions,
+            read: badge.pointer(),
+            threads: badge.threads,
+            thread_mentions: badge.thread_mentions,
+            newest_answer: badge.newest_answer,
+        }
+    }
 }
 
 impl Naive {

@@ -296,14 +296,7 @@ impl World {
 
     async fn compare_badges(&self, naive: &Naive, me: AccountId, handle: &str, found: &mut [u32; 5]) {
         let (node, room) = (&self.here.node, self.here.general);
-        let badge = unread::badges(node, me, [room]).await.unwrap().remove(&room).map(|badge| Counts {
-            unread: badge.unread,
-            mentions: badge.mentions,
-            read: badge.pointer(),
-            threads: badge.threads,
-            thread_mentions: badge.thread_mentions,
-            newest_answer: badge.newest_answer,
-        });
+        let badge = unread::badges(node, me, [room]).await.unwrap().remove(&room).map(Counts::from);
         assert_eq!(badge, naive.counts(me), "{handle}");
         let told = threads::threads(node, me, room).await;
         if badge.is_none() {

@@ -9,7 +9,7 @@ use crate::server::broker::{Entry, Head, Pointer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -175,6 +175,7 @@ impl LiveLog for LiveFolder {
         accounts: &'a [AccountId],
     ) -> BoxFuture<'a, Moved<BTreeMap<(AccountId, String), Pointer>>> {
         async move {
+            let accounts: HashSet<_> = accounts.iter().collect();
             let all = self.0.with(file::read_beside)?.pointers.into_iter();
             let theirs = all.filter_map(|((account, key), pointer)| {
                 let account = account.parse().ok().filter(|account| accounts.contains(account))?;
@@ -187,6 +188,7 @@ impl LiveLog for LiveFolder {
 
     fn secrets<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Moved<BTreeMap<String, KeptSecret>>> {
         async move {
+            let names: HashSet<_> = names.iter().collect();
             let mut all = self.0.with(file::read_beside)?.secrets;
             all.retain(|name, secret| secret.expires.is_none() && names.contains(name));
             Ok(all)
