@@ -14,7 +14,8 @@
     }
   };
 
-  // The chosen line of the switcher.
+  // The chosen line of the switcher, and what was typed when it was chosen.
+  let typed;
   const lines = () => [...doc.querySelectorAll(".switcher-line")];
   const chosen = () => lines().findIndex(line => line.getAttribute("aria-selected") === "true");
   const choose = n => {
@@ -22,22 +23,40 @@
     for (const line of all) line.setAttribute("aria-selected", String(line === to));
     to?.scrollIntoView({ block: "nearest" });
     if (to) field.setAttribute("aria-activedescendant", to.id); else field?.removeAttribute("aria-activedescendant");
+    typed = doc.querySelector(".switcher-list")?.dataset.query;
   };
+  // Enter may come before the list of what was typed is drawn.
+  const go = (frames = 60) => {
+    const list = doc.querySelector(".switcher-list"), query = doc.querySelector(".switcher-field")?.value;
+    if (!list) return;
+    if (list.dataset.query !== query) { if (frames) requestAnimationFrame(() => go(frames - 1)); return; }
+    if (typed !== query) choose(0);
+    lines()[chosen()]?.click();
+  };
+
+  // What is typed between Ctrl K and the switcher being drawn is meant for it.
+  let ahead = null;
 
   addEventListener("keydown", e => {
     if (e.isComposing || e.keyCode === 229) return;
     const el = e.target instanceof Element ? e.target : doc.body, dialog = shown();
+    if (ahead !== null && !dialog && !e.ctrlKey && !e.metaKey && !e.altKey && (e.key.length === 1 || e.key === "Enter")) {
+      ahead += e.key === "Enter" ? "\n" : e.key; e.preventDefault(); e.stopImmediatePropagation();
+      return;
+    }
     const command = (mac ? e.metaKey : e.ctrlKey) && !e.altKey && !e.shiftKey, typing = el.matches("input, textarea, select, [contenteditable]");
     if (command && e.key.toLowerCase() === "k") {
       e.preventDefault();
-      if (!dialog) beck.emit("dialog", "switcher"); else dialog.close();
+      if (dialog) { dialog.close(); return; }
+      ahead = ""; setTimeout(() => (ahead = null), 1000);
+      beck.emit("dialog", "switcher");
     } else if (!dialog && ((command && e.key === "/") || (e.key === "?" && !typing && !e.ctrlKey && !e.metaKey && !e.altKey))) {
       e.preventDefault(); beck.emit("dialog", "keys");
     } else if (dialog) {
       const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
       if (e.key === "Escape") { e.preventDefault(); e.stopImmediatePropagation(); dialog.close(); }
       else if (by && el.matches(".switcher-field")) { e.preventDefault(); choose(chosen() + by); }
-      else if (e.key === "Enter" && el.matches(".switcher-field")) { e.preventDefault(); lines()[chosen()]?.click(); }
+      else if (e.key === "Enter" && el.matches(".switcher-field")) { e.preventDefault(); go(); }
     } else if (e.altKey && !e.ctrlKey && !e.metaKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
       e.preventDefault(); step(e.key === "ArrowUp" ? -1 : 1, e.shiftKey);
     }
@@ -71,7 +90,14 @@
     dialog(open) { // what was drawn is shown, or is other than before
       const el = doc.querySelector("dialog");
       if (open && el && !el.open) { el.showModal(); (el.querySelector("[autofocus]") ?? el).focus(); } else if (!open) shown()?.close();
-      if (el?.matches(".switcher")) choose(0);
+      if (!el?.matches(".switcher")) return;
+      choose(0);
+      if (ahead) {
+        const field = el.querySelector(".switcher-field"), [text, ...enter] = ahead.split("\n");
+        field.value = text; field.dispatchEvent(new Event("input", { bubbles: true }));
+        if (enter.length) go();
+      }
+      ahead = null;
     },
     insert(text) {
       shown()?.close();

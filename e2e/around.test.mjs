@@ -74,6 +74,29 @@ test("the switcher: rooms looked at last come first, slips are forgiven, the foc
   assert.equal(await box(page).inputValue(), "half a thought, and the rest");
 }, TIMEOUT);
 
+test("the switcher: keys that come before it is drawn, or before its list is, mean what they would mean after", async t => {
+  const { page } = await scene(t, "desktop", ["Deploys", "Incidents"]);
+  await box(page).focus();
+  await page.evaluate(() => {
+    const press = (key, more) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+    press("k", { ctrlKey: true });
+    for (const key of [..."incid", "Enter"]) if (press(key)) throw new Error(`${key} was let through to the message`);
+  });
+  await at(page, "Incidents");
+  await closed(page);
+  assert.equal(await box(page).inputValue(), "");
+
+  await open(page);
+  assert.equal((await lines(page))[0], "General");
+  await page.locator(".switcher-field").evaluate(field => {
+    field.value = "deplo";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+  });
+  await at(page, "Deploys");
+  await closed(page);
+}, TIMEOUT);
+
 test("the switcher: a person is named where one writes, which can be undone, and commands are carried out", async t => {
   const { page, post } = await scene(t, "desktop", []);
   await post("General", "Hello");

@@ -198,7 +198,7 @@ pub fn Switcher(session: Signal<Session>) -> Element {
                 }
                 button { class: "icon-button", r#type: "button", "aria-label": "Close", "data-closes": "1", {icon("x", 18)} }
             }
-            ul { class: "switcher-list", id: "go-list", role: "listbox", "aria-label": "What fits",
+            ul { class: "switcher-list", id: "go-list", role: "listbox", "data-query": "{query}", "aria-label": "What fits",
                 for (index , choice) in found.into_iter().enumerate() {
                     li {
                         key: "{choice.key()}",
