@@ -3,6 +3,17 @@
   "use strict";
   const doc = document, beck = window.beck;
 
+  const fault = text => fetch("/fault", { method: "POST", body: text }).catch(() => {});
+  addEventListener("error", e => fault(`${e.message} (${e.filename}:${e.lineno})`));
+  addEventListener("unhandledrejection", e => fault(String(e.reason)));
+  doc.addEventListener("securitypolicyviolation", e => fault(`refused ${e.violatedDirective}: ${e.blockedURI} (${e.sourceFile}:${e.lineNumber})`));
+  // Dioxus writes its loader into the page. From then on nothing that is written into it runs.
+  doc.addEventListener("DOMContentLoaded", () => {
+    const policy = doc.createElement("meta");
+    policy.httpEquiv = "Content-Security-Policy"; policy.content = "script-src 'self' 'unsafe-eval'";
+    doc.head.append(policy);
+  });
+
   doc.addEventListener("click", e => {
     const link = e.target instanceof Element && e.target.closest('a[href^="/"]');
     if (!link || e.defaultPrevented || e.button) return;

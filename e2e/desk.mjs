@@ -9,6 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { target, temporaryFolder, until } from "./support.mjs";
 
+/** The zone of the person at the desk: not the server's, nor the browser's. */
+export const ZONE = "Asia/Tokyo";
 const SCREEN = "1280x800x24";
 const LONG = 60_000;
 const PICTURES = join(target, "look", "desktop");
@@ -20,6 +22,19 @@ function stop(child) {
   return new Promise(done => child.once("exit", done));
 }
 
+/** A bus that starts nothing by itself: what is on it was started here. */
+async function bus(t, home) {
+  const config = join(home, "bus.conf");
+  writeFileSync(config, `<busconfig><type>session</type><listen>unix:path=${home}/bus</listen><auth>EXTERNAL</auth><policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`);
+  const child = spawn("dbus-daemon", [`--config-file=${config}`, "--nofork", "--print-address"], { stdio: ["ignore", "pipe", "ignore"] });
+  t.defer(() => stop(child));
+  return new Promise((done, fail) => {
+    child.stdout.once("data", text => done(String(text).trim()));
+    child.once("exit", () => fail(new Error("dbus-daemon does not run")));
+  });
+}
+
 /** A screen. The programs on it end with the test. */
 export async function desk(t) {
   const home = temporaryFolder();
@@ -29,48 +44,56 @@ export async function desk(t) {
     screen.stdio[3].once("data", text => done(String(text).trim()));
     screen.once("exit", () => fail(new Error("Xvfb does not run")));
   });
-  const { PATH, DBUS_SESSION_BUS_ADDRESS, LANG = "C.UTF-8" } = process.env;
-  assert(DBUS_SESSION_BUS_ADDRESS, "run this within dbus-run-session");
+  const { PATH, LANG = "C.UTF-8" } = process.env;
   const opened = join(home, "opened"), browser = join(home, "browser");
   writeFileSync(browser, `#!/bin/sh\necho "$1" >>${opened}\n`);
   chmodSync(browser, 0o755);
   const env = {
-    PATH, DBUS_SESSION_BUS_ADDRESS, LANG, HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: `:${number}`, BROWSER: browser, TZ: "UTC",
+    PATH, LANG, HOME: home, DBUS_SESSION_BUS_ADDRESS: await bus(t, home), XDG_RUNTIME_DIR: home, DISPLAY: `:${number}`, BROWSER: browser, TZ: ZONE,
     GTK_THEME: "Adwaita", WEBKIT_DISABLE_DMABUF_RENDERER: "1", LIBGL_ALWAYS_SOFTWARE: "1", NO_AT_BRIDGE: "1",
   };
   // A notification stands until somebody closes it.
   const rules = join(home, "dunstrc");
   writeFileSync(rules, "[global]\nfollow = none\n[urgency_normal]\ntimeout = 0\n");
   const start = (program, ...words) => {
-    const child = spawn(program, words, { env, stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn(program, words, { env, stdio: ["pipe", "ignore", "inherit"] });
     t.defer(() => stop(child));
     return child;
   };
   start("openbox");
-  // The browser makes the bus look for notifications before there is a screen; while that fails the name is not free.
-  let notes = start("dunst", "-conf", rules);
-  await until(async () => {
-    if (notes.exitCode !== null || notes.signalCode !== null) notes = start("dunst", "-conf", rules);
-    return run("dunstctl", ["count", "displayed"], { env }).then(() => true, () => false);
-  }, "notifications are shown", LONG);
+  start("dunst", "-conf", rules);
+  const answers = (program, ...words) => run(program, words, { env }).then(({ stdout }) => stdout || true, () => false);
+  await until(() => answers("dunstctl", "count", "displayed"), "notifications are shown", LONG);
   return {
     env, home,
     /** Addresses that the system's browser was given. */
     opened: () => (existsSync(opened) ? readFileSync(opened, "utf8").trim().split("\n") : []),
     async x(...words) { return (await run("xdotool", words.map(String), { env })).stdout.trim(); },
     async notes(...words) { return (await run("dunstctl", words, { env })).stdout.trim(); },
+    /** A keyring that is open; gives what looks a secret of the app up in it. */
+    async keyring() {
+      start("gnome-keyring-daemon", "--foreground", "--components=secrets", "--unlock").stdin.end("of a test");
+      const find = () => answers("secret-tool", "search", "--all", "service", "chat.beck.Beck");
+      await until(() => answers("secret-tool", "search", "--all", "service", "nobody"), "the keyring answers", LONG);
+      return async () => /^secret = (.*)$/m.exec(await find())?.[1];
+    },
   };
 }
 
 /** The app on a desk. What it keeps lies in a folder of its own, which outlives it. */
 export class App {
   constructor(t, on, program) {
-    Object.assign(this, { on, program, folder: join(on.home, ".local/share/beck") });
+    Object.assign(this, { on, program, folder: join(on.home, ".local/share/beck"), said: "" });
+    t.defer(() => assert.doesNotMatch(this.said, /^Beck: /m, "the app has nothing to complain about"));
     t.defer(() => this.child && stop(this.child));
   }
 
   spawn() {
-    const child = spawn(this.program, [], { env: this.on.env, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(this.program, [], { env: this.on.env, stdio: ["ignore", "inherit", "pipe"] });
+    child.stderr.on("data", text => {
+      this.said += text;
+      process.stderr.write(text);
+    });
     child.ended = new Promise(done => child.once("exit", (code, signal) => done(signal ?? code)));
     return child;
   }
@@ -126,6 +149,7 @@ export class App {
     await this.focus();
     await this.blank();
     await this.key("ctrl+a", "ctrl+c");
+    await this.blank();
     const { stdout } = await run("xclip", ["-o", "-selection", "clipboard", "-t", "UTF8_STRING"], { env: this.on.env }).catch(() => ({ stdout: "" }));
     return stdout;
   }
@@ -145,9 +169,16 @@ export class App {
     return files.some(file => readFileSync(join(file.parentPath, file.name)).includes(text));
   }
 
+  /** How light the window is on the whole, from 0 to 1. */
+  async light() {
+    const { stdout } = await run("import", ["-window", this.window, "-colorspace", "Gray", "-resize", "1x1!", "-format", "%[fx:mean]", "info:"], { env: this.on.env });
+    return Number(stdout);
+  }
+
   /** A picture of the whole screen, to be looked at. */
   async picture(name) {
     mkdirSync(PICTURES, { recursive: true });
+    await sleep(200); // what was just done is drawn
     await run("import", ["-window", "root", join(PICTURES, `${name}.png`)], { env: this.on.env });
   }
 }

@@ -1,17 +1,18 @@
-// node e2e/desktop.mjs PROGRAM [word …]: the journeys of the desktop app, within dbus-run-session. They leave pictures in
-// target/look/desktop.
+// node e2e/desktop.mjs PROGRAM [word …]: the journeys of the desktop app. They leave pictures in target/look/desktop.
 
 import assert from "node:assert/strict";
+import { appendFileSync, cpSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { App, desk } from "./desk.mjs";
+import { App, ZONE, desk } from "./desk.mjs";
 import { NO_SERVER, online, say, settled, storedOnce } from "./room.mjs";
-import { freePort, runTests, test, testsOf, until } from "./support.mjs";
+import { freePort, runTests, temporaryFolder, test, testsOf, until } from "./support.mjs";
 
 const [program, ...words] = process.argv.slice(2);
 const BO = { handle: "bo", password: "battery staple" };
 // Places in the window.
-const COMPOSER = -46, PLUS = [123, 17], LAST = [420, -92];
+const COMPOSER = -46, PLUS = [123, 17], LAST = [420, -92], OWN = [90, -28], SIGN_OUT = [90, -76];
 testsOf("desktop");
 
 /** A journey leaves a picture of where it ended badly. */
@@ -31,13 +32,14 @@ function journey(name, body) {
 async function scene(t, journey) {
   const server = await t.server();
   const login = await server.setUp();
-  await server.join(await server.joinPath(login));
+  const invitation = await server.joinPath(login);
+  await server.join(invitation);
   const way = await t.proxy(server);
   const ada = await t.page(server, "/", { login });
   await settled(ada);
   const on = await desk(t);
   const app = (journey.app = new App(t, on, program));
-  return { server, way, ada, on, app };
+  return { server, way, ada, on, app, invitation };
 }
 
 /** The first field of a form at the door, filled and sent. */
@@ -87,8 +89,12 @@ journey("a first start finds the server, says what is wrong, signs in, and talks
     await app.picture(`2-${why.replace(/ /g, "-").toLowerCase()}`);
   }
   await signIn(app, way.url);
+  const clock = () => new Date().toLocaleTimeString("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" });
+  const before = clock();
   await say(ada, "Hello from the browser");
   await app.shows("Hello from the browser");
+  const shown = await app.text();
+  assert([before, clock()].some(time => shown.includes(time)), "its time is that of the desk's zone");
   await write(app, "Hello from the app");
   await storedOnce(ada, "Hello from the app");
   await app.picture("3-talking");
@@ -171,6 +177,73 @@ journey("there is one app at a time: another start shows the first", async (t, j
   const other = app.spawn();
   assert.equal(await Promise.race([other.ended, sleep(15_000, "never", { ref: false })]), 0);
   await until(async () => (await on.x("getactivewindow").catch(() => "")) === app.window, "the window comes forward");
+});
+
+journey("one joins by an invitation; the login lies in the keyring, the theme stays, and signing out takes all away", async (t, journey) => {
+  const { server, way, ada, app, on, invitation } = await scene(t, journey);
+  const secret = await on.keyring();
+  const logins = () => readFileSync(join(app.folder, "logins.json"), "utf8");
+  await app.start();
+  await app.shows("Address");
+  await fill(app, way.url + invitation);
+  await app.shows("Your name");
+  await fill(app, "Cy Moss\tcy\tshort");
+  await app.shows("10 characters");
+  await app.picture("9-joining");
+  await fill(app, "Cy Moss\tcy\tcorrect horse battery");
+  await say(ada, "Hello from the browser");
+  await app.shows("Hello from the browser");
+  const token = await secret();
+  assert(token && logins().includes("base") && !logins().includes(token), "the keyring has the token, and no file");
+  const headers = { authorization: `Bearer ${token}` };
+  const knows = async () => (await fetch(`${server.url}/api/v1/login`, { headers })).status;
+  assert.equal(await knows(), 204);
+  assert(await app.light() > 0.7);
+  await app.key("ctrl+k");
+  await app.enter("dark");
+  await until(async () => await app.light() < 0.3, "it is dark");
+  await app.quit();
+  await app.start();
+  await app.shows("Hello from the browser");
+  assert(await app.light() < 0.3, "and stays dark");
+  await write(app, "Still signed in");
+  await storedOnce(ada, "Still signed in");
+  await app.click(...OWN);
+  await app.picture("10-own-menu");
+  await app.click(...SIGN_OUT);
+  await app.shows("Address");
+  await app.picture("11-signed-out");
+  assert.equal(await knows(), 401);
+  assert.equal(await secret(), undefined);
+  assert(!app.keeps("Hello from the browser") && !logins().includes("base"), "nothing is left on the disk");
+});
+
+journey("what is written into its page does not run, and the page asks nobody but the app", async (t, journey) => {
+  let asked = 0;
+  const stranger = createServer((_, answer) => answer.end(String((asked += 1))));
+  await new Promise(done => stranger.listen(0, "127.0.0.1", done));
+  t.defer(() => stranger.close());
+  const address = `http://127.0.0.1:${stranger.address().port}`;
+  // The app as it is, but for one of its scripts.
+  const copy = temporaryFolder(), from = dirname(dirname(program));
+  for (const part of ["bin/beck", "lib/Beck"]) cpSync(join(from, part), join(copy, part), { recursive: true });
+  const assets = join(copy, "lib/Beck/assets");
+  const script = readdirSync(assets).find(name => /^desktop-.*\.js$/.test(name));
+  appendFileSync(join(assets, script), `addEventListener("load", () => {
+    const tell = "fetch('/fault', { method: 'POST', body: 'it ran' })", box = document.createElement("div"), inline = document.createElement("script");
+    box.innerHTML = '<img src="${address}/picture" onerror="' + tell + '"><iframe src="${address}/frame"></iframe>';
+    inline.textContent = tell;
+    document.body.append(box, inline);
+    fetch("${address.replace("127.0.0.1", "localhost")}/fetched").catch(() => {});
+  });`);
+  const app = (journey.app = new App(t, await desk(t), join(copy, "bin/beck")));
+  await app.start();
+  await app.shows("Address");
+  const refused = () => new Set(app.said.match(/refused [a-z-]+/g));
+  await until(() => refused().size >= 5, "picture, frame, both scripts and request are refused", 30_000);
+  assert.deepEqual([...refused()].sort(), ["refused connect-src", "refused frame-src", "refused img-src", "refused script-src-attr", "refused script-src-elem"]);
+  assert(!app.said.includes("it ran") && !asked);
+  app.said = "";
 });
 
 journey("two servers stand side by side", async (t, journey) => {

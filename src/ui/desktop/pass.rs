@@ -48,6 +48,12 @@ pub fn use_requests(current: Memo<Option<String>>, shown: Signal<Shown>) {
         answer(responder, 200, "text/plain", Vec::new());
         ending.quit();
     });
+    // What a browser would write on its console.
+    use_asset_handler("fault", |request, responder| {
+        let said: String = String::from_utf8_lossy(request.body()).chars().take(500).collect();
+        eprintln!("Beck: the page found a fault: {}", said.escape_debug());
+        answer(responder, 200, "text/plain", Vec::new());
+    });
     for first in ["api", "r", "rooms", "account", "unread", "sign-in", "sign-out", "sign-out-everywhere"] {
         let desk = desk.clone();
         use_asset_handler(first, move |request, responder| {

@@ -17,6 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 const STYLE: Asset = asset!("/assets/css/desktop.css");
 const SCRIPT: Asset = asset!("/assets/desktop.js");
 const ICON: &[u8] = include_bytes!("../../../icons/128.png");
+/// The page has what the app brings, and the socket that Dioxus draws through, on whichever port. Its loader is written
+/// into the page, and evaluates what Rust wants done; desktop.js forbids the former once that has run.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'; \
+    font-src 'self'; img-src 'self'; connect-src 'self' ws://127.0.0.1:*; form-action 'none'; base-uri 'none'";
 /// --bg of the two themes, until the page has drawn it.
 const LIGHT: (u8, u8, u8, u8) = (247, 247, 246, 255);
 const DARK: (u8, u8, u8, u8) = (24, 26, 27, 255);
@@ -98,7 +102,8 @@ fn end(place: &Place, folder: &Path, desk: &Desk) {
 }
 
 fn head() -> String {
-    let mut head = String::from("<title>Beck</title><meta name=\"color-scheme\" content=\"light dark\">");
+    let mut head = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">");
+    head += "<title>Beck</title><meta name=\"color-scheme\" content=\"light dark\">";
     for style in STYLES.iter().chain([&STYLE]) {
         head += &format!("<link rel=\"stylesheet\" href=\"{style}\">");
     }
