@@ -3,11 +3,13 @@
 use crate::conformance::workspace;
 use crate::support::{assert_linked, read_all, room_proposal, set_up, set_up_on};
 use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt};
-use beck::server::broker::embedded::{Embedded, Fault, OpenError};
+use beck::server::broker::embedded::{Embedded, Fault, OpenError, lock_folder};
 use beck::server::broker::{Broker, BrokerError, Proposal};
 use beck::server::rooms;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tempfile::tempdir;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +33,31 @@ async fn a_folder_has_one_process() {
     assert!(matches!(Embedded::open(folder.path()), Err(OpenError::Locked(_))));
     drop(first);
     Embedded::open(folder.path()).unwrap();
+}
+
+/// A process that is being started has for a moment what is open here.
+#[test]
+fn a_folder_is_free_once_its_lock_is_dropped_whatever_processes_are_started_meanwhile() {
+    let folder = tempdir().unwrap();
+    let (over, started) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut opened = Vec::new();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) && Command::new("true").status().is_ok() {
+                    started.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let enough = |opened: usize| opened >= 300 && started.load(Ordering::Relaxed) >= 100;
+        while !enough(opened.len()) && opened.len() < 100_000 {
+            opened.push(lock_folder(folder.path()).map(drop));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(started.load(Ordering::Relaxed) >= 100);
+    let locked = opened.iter().filter(|opened| opened.is_err()).count();
+    assert_eq!(locked, 0, "of {}, beside {started:?} processes", opened.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,9 @@ use crate::embedded::first_version;
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{TestNode, read_all, set_up};
 use beck::protocol::frame::{Answer, Draft};
-use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, MessageBody, Outcome, PageAt, Refusal};
+use beck::protocol::{
+    AccountId, ActDraft, ActValue, ClientId, Kind, MessageBody, Outcome, PageAt, Pointer, Raise, Refusal,
+};
 use beck::server::broker::Proposal;
 use beck::server::{rooms, threads, unread};
 use serde_json::{Value, json};
@@ -86,6 +88,34 @@ async fn lanes_do_not_nest_and_a_deleted_root_keeps_its_thread() {
     assert!(threads::follow(&here.node, stranger, lane, true).await.is_err());
     assert!(threads::follow(&here.node, here.owner, (here.general, 9_999), true).await.is_err());
     assert!(threads::thread(&here.node, here.owner, (here.general, u64::MAX)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_says_of_following_goes_before_all_that_came_until_then() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let ann = here.member("ann").await;
+    let root = ClientId::random();
+    here.post(here.owner, root, "a question").await;
+    // The newest entry names her; then she says that she does not follow.
+    answer(&here, here.owner, root, false, "@ann one").await;
+    let lane = threads::threads(&here.node, ann, here.general).await.unwrap()[0].lane;
+    let at = (here.general, lane);
+    let told = async || threads::thread(&here.node, ann, at).await.unwrap();
+    threads::follow(&here.node, ann, at, false).await.unwrap();
+    assert!(!told().await.follows);
+    answer(&here, here.owner, root, false, "@ann two").await;
+    assert!(told().await.follows, "named anew");
+    // Who follows again has read what is there, also where she had marked it.
+    let pointer = Pointer { generation: 1, ordinal: 0 };
+    unread::raise(&here.node, ann, vec![Raise { room: here.general, lane, pointer }]).await.unwrap();
+    assert_eq!(told().await.badge.unread, 2);
+    threads::follow(&here.node, ann, at, false).await.unwrap();
+    answer(&here, here.owner, root, false, "three").await;
+    threads::follow(&here.node, ann, at, true).await.unwrap();
+    let now = told().await;
+    let read = Pointer { generation: 1, ordinal: 3 };
+    assert_eq!((now.follows, now.badge.unread, now.badge.pointer()), (true, 0, read));
 }
 
 /// The slot was of no meaning to version 0.1.0: what it stored so stays where that version put it.

@@ -2,6 +2,7 @@
 //! nothing that is taken for whole.
 
 use crate::servers::refusal;
+use crate::support::awaited::awaited;
 use crate::support::command::{Running, refused};
 use crate::support::furnished::{Furnished, furnish, unlocked};
 use crate::support::redis::{RedisServer, Store};
@@ -186,12 +187,12 @@ async fn what_cannot_be_moved_is_left_alone_with_one_sentence() {
     let (done, said) = Running::start(&there, &set).end();
     assert!(done, "{said}");
     let fields = [("handle", "olive"), ("password", "a long password")];
-    let mut tries = 0;
-    while server.form("/sign-in", "", &fields).await.0 != 303 {
-        tries += 1;
-        assert!(tries < 9, "the server that waited serves what was moved");
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    }
+    let served = async {
+        while server.form("/sign-in", "", &fields).await.0 != 303 {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+    };
+    awaited("the server that waited serves what was moved", served).await;
 }
 
 /// What docs/architecture.md says that a user of the store needs, line by line.

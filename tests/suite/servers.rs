@@ -1,5 +1,6 @@
 //! Many servers on one store: what happens through one is seen through the others, and what the store does to them.
 
+use crate::support::awaited::HANG;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::store_line::StoreLine;
@@ -71,7 +72,7 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        let waited = tokio::time::timeout(HANG, wait).await;
         match waited {
             Ok(text) => text,
             Err(_) => panic!("/readyz stays {:?}, not {status} {words}", self.readiness(n).await),

@@ -1,5 +1,6 @@
 //! A node whose fold cannot go on: it says so at once, stores nothing, and goes on when it can.
 
+use crate::support::awaited::until;
 use crate::support::pass_on::pass_on;
 use crate::support::{config, set_up};
 use beck::protocol::frame::Draft;
@@ -12,7 +13,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use tempfile::tempdir;
 
 /// A log that can be written, and not be followed while `broken`.
@@ -46,16 +46,6 @@ impl Broker for Deaf {
         }
         self.log.head()
     }
-}
-
-/// Waits for `what`; the minute ends a hang, no more.
-async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let waiting = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -261,7 +261,7 @@ impl Session {
     /// An event of the room, for the thread beside it.
     pub(super) fn answer(&mut self, room: RoomId, event: &Arc<Event>, out: &mut Vec<Effect>) {
         let Some(open) = self.thread.as_mut().filter(|open| open.at.room == room) else { return };
-        let at = open.at;
+        let (at, mut asks) = (open.at, false);
         if let Some(told) = &mut open.told {
             let target = event.header.target.as_ref().and_then(|target| target.as_str().parse().ok());
             if event.header.kind == Kind::Act && target == Some(told.root.id) {
@@ -270,10 +270,14 @@ impl Session {
                 }
             } else if event.answers().is_some_and(|place| place.lane == at.lane) {
                 Arc::make_mut(&mut told.root).answered(event);
-                // Whoever answers follows.
-                told.follows |= event.header.author == self.me.id;
+                // Whoever answers follows, but for who said that he does not: the server knows.
+                asks = !told.follows && event.header.author == self.me.id;
             }
         }
+        if asks {
+            self.ask_thread(out);
+        }
+        let Some(open) = &mut self.thread else { return };
         let scrolled_up = open.viewport.unpinned_at.is_some();
         let Some(timeline) = &mut open.timeline else { return };
         match timeline.apply(event) {

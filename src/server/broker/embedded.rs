@@ -11,7 +11,7 @@ mod moving;
 mod writer;
 
 pub use copy::{COPY_FILE, CopyError, LogCopy};
-pub use folder::{OpenError, check_moves, lock_folder};
+pub use folder::{FolderLock, OpenError, check_moves, lock_folder};
 pub use moving::{FolderSource, FolderTarget, LiveFolder};
 
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
@@ -21,7 +21,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -58,7 +57,7 @@ pub struct Embedded {
     writer: Option<std::thread::JoinHandle<()>>,
     head: watch::Receiver<Option<Head>>,
     signals: Signals,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Embedded {

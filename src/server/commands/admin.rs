@@ -3,12 +3,11 @@
 use super::Ended;
 use crate::server::admin::{Answer, Ask, carry_out};
 use crate::server::broker::SharedBroker;
-use crate::server::broker::embedded::{Embedded, LOG_FILE, OpenError, lock_folder};
+use crate::server::broker::embedded::{Embedded, FolderLock, LOG_FILE, OpenError, lock_folder};
 use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
 use crate::server::node::Node;
 use futures::FutureExt;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ pub fn run(config: Config, ask: Ask) -> Ended {
 }
 
 /// The log, unless a server is at work on the folder.
-async fn open(config: &Config) -> Result<Option<(SharedBroker, Option<File>)>, String> {
+async fn open(config: &Config) -> Result<Option<(SharedBroker, Option<FolderLock>)>, String> {
     let folder = &config.data_dir;
     if let Some(settings) = &config.redis {
         return match lock_folder(folder) {

@@ -2,6 +2,7 @@
 //! and what was lost is offered to its author again.
 
 use crate::servers::Cluster;
+use crate::support::awaited::until;
 use crate::support::checker::WholeRoom;
 use crate::support::engine::Engine;
 use crate::support::redis::{RedisServer, Store};
@@ -13,17 +14,7 @@ use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, Proposal};
 use beck::timeline::{EchoState, MarkKind};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::tempdir;
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let wait = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(40), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 async fn stored(engine: &Engine, ids: &[ClientId]) {
     let is_stored = |id: &ClientId| engine.session().outbox.get(*id).is_some_and(|kept| kept.is_stored());
@@ -101,8 +92,7 @@ async fn a_lost_tail_resets_who_stayed_and_its_drafts_are_offered_to_their_autho
     // Who stayed is told, and holds what the log holds now.
     let now = ["kept 1", "kept 2", "kept 3", "new 1", "new 2", "new 3"];
     for (who, engine) in [("the reader", &reader), ("who stays", &stays)] {
-        let there = tokio::time::timeout(Duration::from_secs(20), until("", || texts(engine) == now)).await;
-        assert!(there.is_ok(), "{who} holds {:?}", texts(engine));
+        until(&format!("{who} holds what the log holds"), || texts(engine) == now).await;
         assert!(was_reset(engine, room), "{who} was not told");
     }
     // What was lost is offered, to each author his own, wherever he looks.

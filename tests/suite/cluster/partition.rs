@@ -1,12 +1,12 @@
 //! A server that cannot read on: it does not know what others have written, and does not say that it is not there.
 
 use crate::servers::Cluster;
+use crate::support::awaited::awaited;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::store_line::Way;
 use beck::protocol::ClientId;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// The frames until the server closes; it says that it goes, and nothing of rooms.
 async fn assert_sent_elsewhere(client: &mut TestClient) {
@@ -19,7 +19,7 @@ async fn assert_sent_elsewhere(client: &mut TestClient) {
         }
         assert_eq!((moving, client.closed), (1, Some(1012)));
     };
-    tokio::time::timeout(Duration::from_secs(40), wait).await.expect("it is neither served nor sent away");
+    awaited("served, or sent away", wait).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

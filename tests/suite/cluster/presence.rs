@@ -1,6 +1,7 @@
 //! Who is there and who is typing, told between two servers by signals of which some are lost.
 
 use super::signals::Two;
+use crate::support::awaited::awaited;
 use crate::support::read_all;
 use crate::support::server::TestClient;
 use beck::protocol::{AccountId, ClientId};
@@ -17,7 +18,7 @@ async fn until(client: &mut TestClient, what: &str, is: impl Fn(&Value) -> bool)
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("never {what}"))
+    awaited(what, wait).await
 }
 
 /// Reads until a diff names somebody; gives what it says of him.
@@ -129,7 +130,7 @@ async fn the_people_of_a_server_that_says_nothing_more_are_gone() {
     let mut looks = TestClient::connect_at(&here.hosts[0], &here.owners_cookie().await).await;
     looks.send(json!({ "t": "watch", "people": [wanda] })).await;
     for round in 1..=3 {
-        here.say(&format!("third presence 400 {round} 1 o{wanda}")).await;
+        here.say(&format!("third presence 1500 {round} 1 o{wanda}")).await;
         told_of(&mut looks, wanda, "online").await;
         // Killed: it never says that she is gone.
         told_of(&mut looks, wanda, "offline").await;

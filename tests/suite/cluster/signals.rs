@@ -1,5 +1,6 @@
 //! What servers tell each other beside the log may be lost: within a heartbeat everything is as if it had arrived.
 
+use crate::support::awaited::awaited;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::{config, set_up_on};
@@ -98,7 +99,7 @@ async fn badge_of(client: &mut TestClient, unread: u64) -> Value {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the badge never comes")
+    awaited("the badge", wait).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +147,7 @@ async fn quiet_hours_arrive_on_the_other_server_with_signals_and_without() {
             unread::set_quiet(node, here.owner, quiet).await.unwrap();
             for client in &mut clients {
                 let arrives = async { while client.until("quiet").await["from"] != from {} };
-                tokio::time::timeout(Duration::from_secs(20), arrives).await.expect("it never arrives");
+                awaited("quiet hours", arrives).await;
             }
         }
         lost += here.refused();
@@ -167,8 +168,8 @@ async fn a_login_that_was_ended_elsewhere_ends_without_signals() {
         } else {
             here.nodes[at].sign_out_everywhere(here.owner).await.unwrap();
         }
-        let ended = tokio::time::timeout(Duration::from_secs(20), socket.close_code()).await;
-        assert_eq!(ended.expect("the socket goes on"), Some(4001), "round {round}");
+        let ended = awaited("the end of the socket", socket.close_code()).await;
+        assert_eq!(ended, Some(4001), "round {round}");
     }
     assert!(here.refused() > 0, "signals were not lost");
 }
@@ -260,7 +261,7 @@ async fn two_workspaces_on_one_store_never_hear_each_other() {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("nobody hears it");
+        awaited("somebody hears it", wait).await;
     }
     // ... and by nobody else, when all speak at once.
     let mut own_heard = 0;
@@ -273,11 +274,7 @@ async fn two_workspaces_on_one_store_never_hear_each_other() {
         let last = Signal::Register { account: *account, key: "last".into() };
         log.signals().send(last.clone());
         loop {
-            match tokio::time::timeout(Duration::from_secs(20), heard.recv())
-                .await
-                .expect("the last one")
-                .unwrap()
-            {
+            match awaited("the last one", heard.recv()).await.unwrap() {
                 signal if signal == last => break,
                 Signal::Logins { account: of } => {
                     assert_eq!(of, *account, "another workspace was heard");

@@ -1,5 +1,6 @@
 //! A store that dies with what it was told to carry out, and cannot be asked again.
 
+use crate::support::awaited::until;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::set_up_on;
 use beck::protocol::{ClientId, Kind, MessageBody, Outcome};
@@ -7,17 +8,7 @@ use beck::server::broker::Proposal;
 use beck::server::broker::redis::Redis;
 use beck::server::node::{ProposeError, Readiness};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::tempdir;
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let wait = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_be_stored_is_never_called_not_stored() {

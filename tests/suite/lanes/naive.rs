@@ -320,6 +320,11 @@ impl Naive {
         (above.len() as u32, named.count() as u32)
     }
 
+    /// How far an account has read in a thread.
+    pub fn pointer(&self, me: AccountId, lane: u64) -> Pointer {
+        self.parts.get(&(me.to_string(), lane)).map_or_else(Pointer::default, Part::pointer)
+    }
+
     /// Threads that an account follows, with the newest answer first: lane, unread, mentions, read.
     pub fn threads(&self, me: AccountId) -> Vec<(u64, u32, u32, Pointer)> {
         let mut threads = Vec::new();

@@ -4,6 +4,7 @@
 use super::naive::Naive;
 use super::world::line_of;
 use crate::servers::Cluster;
+use crate::support::awaited::until;
 use crate::support::checker::{calm, check_frames};
 use crate::support::engine::Engine;
 use crate::support::proxy::CuttingProxy;
@@ -11,6 +12,7 @@ use crate::support::redis::{RedisServer, Store};
 use crate::support::room_log::Counts as Done;
 use crate::support::server::TestClient;
 use crate::support::{Place, furnish_on, read_all, seed};
+use beck::client::outbox::Proposed;
 use beck::client::{Input, Lane};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{ActDraft, ActValue, ClientId, Row};
@@ -23,16 +25,6 @@ use tempfile::tempdir;
 
 const PEOPLE: usize = 4;
 const ROUNDS: usize = 80;
-
-/// Waits for `done`; the minute ends a hang, no more.
-async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let waiting = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
-}
 
 fn some_row(engine: &Engine, of_thread: bool, own: bool, dice: &mut StdRng) -> Option<Arc<Row>> {
     let session = engine.session();
@@ -150,6 +142,20 @@ async fn answers_and_acts_over_two_servers_and_cut_lines_are_the_same_for_all_an
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
     front.mend();
+    // An edit that comes too late is kept for its author, who says nothing more of it: nobody waits for that.
+    let late = ClientId::random();
+    engines[0].write(late, place.general, "deleted, then edited".into());
+    until("it is there", || engines[0].session().current().unwrap().row(late).is_some()).await;
+    for (slot, value) in [("deleted", ActValue::On(true)), ("text", ActValue::Text("too late".into()))] {
+        let id = ClientId::random();
+        engines[0].intend(Input::Act(ActDraft {
+            id,
+            room: place.general,
+            target: late,
+            slot: slot.into(),
+            value,
+        }));
+    }
     let mut reader = TestClient::connect(&cluster.servers[0], &place.people[0].1).await;
     calm(&mut reader, place.general, &engines, &[]).await;
 
@@ -157,6 +163,15 @@ async fn answers_and_acts_over_two_servers_and_cut_lines_are_the_same_for_all_an
     let people: Vec<_> = place.people.iter().map(|(account, _)| *account).collect();
     let naive = Naive::read(&entries, &[], place.general, &people);
     let room = place.general;
+    for engine in &engines {
+        let session = engine.session();
+        for kept in session.outbox.in_room(room).filter(|kept| !kept.is_stored()) {
+            let text = matches!(&kept.draft, Proposed::Act(act) if act.slot == "text");
+            let changed = naive.lines.iter().find(|line| line.id == kept.message().to_string());
+            assert!(text && changed.is_some_and(|line| line.deleted), "{kept:?} of {changed:?}");
+            done.count(if kept.message() == late { "kept for its author" } else { "kept by chance" });
+        }
+    }
     let mut lanes: Vec<_> = naive.lines.iter().filter(|line| line.answers > 0).map(|line| line.seq).collect();
     lanes.push(0);
     // As it came, in the room and in the thread that happens to be open.
@@ -219,5 +234,6 @@ async fn answers_and_acts_over_two_servers_and_cut_lines_are_the_same_for_all_an
         "compared the room",
         "compared an open thread",
         "with unread answers",
+        "kept for its author",
     ]);
 }

@@ -68,15 +68,16 @@ impl WholeRoom {
     }
 }
 
-/// Waits until everyone has sent what he had to say and stands where the room ends.
+/// Waits until everyone has sent what goes without its author and stands where the room ends.
 pub async fn calm(reader: &mut TestClient, room: RoomId, engines: &[Engine], plains: &[Plain]) {
+    let mut head = Value::Null;
     for _ in 0..900 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         reader.send(json!({ "t": "page", "req": 9, "room": room, "at": "newest", "limit": 1 })).await;
-        let head = reader.until("page").await["page"]["as_of"].take();
+        head = reader.until("page").await["page"]["as_of"].take();
         let engines_there = engines.iter().all(|engine| {
-            let (seq, chain, waiting) = engine.place();
-            waiting == 0 && head["seq"] == seq && head["chain"] == chain
+            let (seq, chain, _) = engine.place();
+            engine.has_sent() && head["seq"] == seq && head["chain"] == chain
         });
         let plains_there = plains.iter().all(|plain| {
             let told = plain.told();
@@ -86,6 +87,10 @@ pub async fn calm(reader: &mut TestClient, room: RoomId, engines: &[Engine], pla
             return;
         }
     }
+    let engines: Vec<_> = engines.iter().map(|engine| (engine.has_sent(), engine.place())).collect();
+    let plains: Vec<_> =
+        plains.iter().map(|plain| (plain.told().unsent.len(), plain.told().position.clone())).collect();
+    panic!("it never is calm: the room ends at {head}; {engines:?}; {plains:?}");
 }
 
 /// The engine stands at the end, live, with rows that are the room's, and nothing was ever loaded again.

@@ -43,6 +43,18 @@ impl Engine {
         self.session.lock().unwrap()
     }
 
+    /// Nothing of what was written here is under way or goes out next: a draft without an outcome waits for its author, or
+    /// stands behind one that does.
+    pub fn has_sent(&self) -> bool {
+        let session = self.session();
+        // No draft is old at that time.
+        let (next, _) = session.outbox.clone().next(0);
+        next.is_empty()
+            && session.rooms.iter().all(|room| {
+                session.outbox.in_room(room.id).all(|kept| !session.outbox.is_under_way(kept.id()))
+            })
+    }
+
     /// Where it stands, and how many of its drafts have no outcome.
     pub fn place(&self) -> (u64, String, usize) {
         let session = self.session();

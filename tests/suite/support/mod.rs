@@ -1,5 +1,6 @@
 //! What tests share: nodes in process, real servers, clients with verbs, and second implementations.
 
+pub mod awaited;
 pub mod backend;
 pub mod checker;
 pub mod command;

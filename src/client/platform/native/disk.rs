@@ -36,7 +36,16 @@ pub enum DiskFault {
 pub struct Disk {
     inner: Mutex<Inner>,
     /// Held as long as the file is open.
-    _lock: File,
+    _lock: Lock,
+}
+
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close it is not enough: a process that is being started has a copy of it for a moment.
+        let _ = self.0.unlock();
+    }
 }
 
 struct Inner {
@@ -136,8 +145,8 @@ impl Disk {
         let unusable = |why: String| DiskFault::Unusable { path: path.clone(), why };
         let not_made = |fault: std::io::Error| unusable(fault.to_string());
         private_folder(folder).map_err(not_made)?;
-        let lock = private_file(&folder.join("lock")).map_err(not_made)?;
-        match lock.try_lock() {
+        let lock = Lock(private_file(&folder.join("lock")).map_err(not_made)?);
+        match lock.0.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DiskFault::InUse(path)),
             Err(TryLockError::Error(fault)) => return Err(not_made(fault)),

@@ -43,8 +43,18 @@ pub fn check_moves(folder: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes a data folder if it is missing and locks it for this process, until the file is dropped.
-pub fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+/// A data folder is this process's own until the drop.
+pub struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // To close it is not enough: a process that is being started has a copy of it for a moment.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes a data folder if it is missing and locks it.
+pub fn lock_folder(folder: &Path) -> Result<FolderLock, OpenError> {
     let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
     make_private_folder(folder).map_err(in_folder)?;
     let lock = File::options()
@@ -54,7 +64,7 @@ pub fn lock_folder(folder: &Path) -> Result<File, OpenError> {
         .open(folder.join("lock"))
         .map_err(in_folder)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(FolderLock(lock)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(in_folder(source)),
     }

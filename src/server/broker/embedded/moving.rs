@@ -1,7 +1,7 @@
 //! A data folder as a side of a move.
 
 use super::file;
-use super::folder::{MOVED_FILE, UNFINISHED_FILE, check_moves, lock_folder};
+use super::folder::{FolderLock, MOVED_FILE, UNFINISHED_FILE, check_moves, lock_folder};
 use super::{LOG_FILE, lock};
 use crate::protocol::AccountId;
 use crate::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side, Source, Target};
@@ -20,11 +20,11 @@ struct LogFile {
     /// Closed before the log is begun, and once it is committed.
     connection: Mutex<Option<Connection>>,
     /// None where others may write meanwhile.
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
 }
 
 impl LogFile {
-    fn new(folder: &Path, lock: Option<File>) -> LogFile {
+    fn new(folder: &Path, lock: Option<FolderLock>) -> LogFile {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         LogFile { folder, connection: Mutex::new(None), _lock: lock }
     }

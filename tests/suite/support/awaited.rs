@@ -1,0 +1,21 @@
+//! Waiting for what must come, however slow the machine is.
+
+use std::time::Duration;
+
+/// Ends a hang, and says nothing about time.
+pub const HANG: Duration = Duration::from_secs(120);
+
+/// Waits for it; what never comes ends the test, with its name.
+pub async fn awaited<T>(what: &str, it: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, it).await.unwrap_or_else(|_| panic!("never: {what}"))
+}
+
+/// As [`awaited`], for what is so at some time.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    awaited(what, wait).await;
+}
