@@ -2,7 +2,7 @@
 // folder that becomes the root of the processes, with the rights and the read-only files that the image has.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { FIRST, Server, freePort, root, temporaryFolder, test, until } from "./support.mjs";
 
@@ -39,10 +39,18 @@ test("the linter finds nothing in the Dockerfile", async () => {
   must("hadolint", run("hadolint", ["Dockerfile"], { cwd: root, env: { ...process.env, PATH: path } }));
 });
 
+test("the builder gets what the bundle is made from, by name, and nothing else", async () => {
+  const [all, ...names] = readFileSync(join(root, ".dockerignore"), "utf8").split("\n").filter(line => line && !line.startsWith("#"));
+  assert.equal(all, "*");
+  const [, listed] = readFileSync(join(root, "script/bundle"), "utf8").match(/for path in (.+); do/);
+  const made = listed.split(" ").filter(name => existsSync(join(root, name))).map(name => name.replace(/^script\/.*/, "script"));
+  assert.deepEqual(names, made.map(name => `!${name}`).sort());
+});
+
 test("the layer of the tools needs no file but those that are copied before it", async () => {
   const at = build.steps.findIndex(step => step.word === "RUN");
-  assert.equal(build.steps[at].text, "script/setup serve");
-  const folder = temporaryFolder();
+  const layer = build.steps[at].text.replaceAll("/tools/bin", join(tools, "bin"));
+  const [folder, home] = [temporaryFolder(), temporaryFolder()];
   for (const { word, text } of build.steps.slice(0, at).filter(step => step.word === "COPY" && !step.text.startsWith("/"))) {
     const [...names] = text.split(/\s+/);
     const to = names.pop();
@@ -50,8 +58,17 @@ test("the layer of the tools needs no file but those that are copied before it",
     assert.equal(word, "COPY");
   }
   // Nothing is missing here, so that it has nothing to fetch; what it reads, it reads from that folder.
-  const said = must("script/setup", run(join(folder, "script/setup"), ["serve"], { cwd: folder, env: { ...process.env, BECK_TOOLS: tools } }));
-  assert.match(said, /nothing is missing/);
+  const { CARGO_HOME = join(process.env.HOME, ".cargo"), RUSTUP_HOME = join(process.env.HOME, ".rustup") } = process.env;
+  const env = { ...process.env, CARGO_HOME, RUSTUP_HOME, HOME: home, BECK_TOOLS: tools };
+  for (let times = 0; times < 2; times++) assert.match(must(layer, run("bash", ["-c", layer], { cwd: folder, env })), /nothing is missing/);
+  // The next such layer, which begins with no tools, does not build again what still fits.
+  const [before] = readdirSync(join(home, ".cache/beck"));
+  assert(/^tools-/.test(before) && existsSync(join(home, ".cache/beck", before, "bin/dx")), before);
+  const next = temporaryFolder();
+  for (const name of ["bin", "binaryen"]) cpSync(join(tools, name), join(next, name), { recursive: true, filter: from => !from.endsWith("/bin/dx") });
+  const said = must("script/setup", run(join(folder, "script/setup"), ["serve"], { cwd: folder, env: { ...env, BECK_TOOLS: next } }));
+  assert(said.includes(`taking a copy of ${home}/.cache/beck/tools-`), said);
+  assert(existsSync(join(next, "bin/dx")));
 });
 
 /** The image's root below a folder, what its processes get, and how they are run. */
@@ -131,8 +148,24 @@ test(
     assert.equal(statSync(join(image.root, "data")).uid, user);
 
     const port = await freePort();
-    const env = { IP: "127.0.0.1", PORT: String(port) };
+    const env = { PORT: String(port), LOG: "trace" };
     const inside = words => run("bwrap", image.command(words, env));
+    /** Whom a folder or file of the volume must belong to, as each of these commands has to say when it does not. */
+    const foreign = (path, mode, commands) => {
+      const { uid, gid, mode: before } = statSync(path);
+      chownSync(path, 0, 0);
+      chmodSync(path, mode);
+      for (const words of commands) {
+        const { status, text } = inside([...image.entry, ...words]);
+        assert.equal(status === 0, false, words);
+        assert.match(text, new RegExp(`It must belong to user ${user}, as whom Beck runs: chown -R ${user}:`), `${words}: ${text}`);
+      }
+      chownSync(path, uid, gid);
+      chmodSync(path, before);
+    };
+    const data = join(image.root, "data");
+    foreign(data, 0o700, [["serve"], ["doctor"], ["admin", "list"]]);
+    foreign(data, 0o755, [["serve"], ["doctor"], ["demo"]]);
     assert.notEqual(inside(["sh", "-c", "touch /opt/beck/there"]).status, 0, "the files of the image can be written");
     assert.notEqual(inside(["sh", "-c", "touch /there"]).status, 0, "the root of the image can be written");
     must("touch", inside(["sh", "-c", "touch /data/there && rm /data/there"]));
@@ -148,16 +181,18 @@ test(
       const ended = new Promise(done => child.once("close", done));
       await until(() => said.includes("Beck is ready") || child.exitCode !== null, "the image is ready");
       assert(said.includes("Beck is ready"), said);
+      assert(!said.includes("reach it here"), "it says an address of the container, which nobody outside reaches");
       const stop = async () => {
         process.kill(JSON.parse(status.split("\n")[0])["child-pid"], "SIGTERM");
         assert.equal(await ended, 0, said);
+        assert(!said.includes("\x1b"), "colours among the lines that a container keeps");
       };
       return { said: () => said, stop };
     };
     let beck = await start();
     const server = Object.assign(new Server({ data: join(image.root, "data") }), { port });
     t.defer(() => server.close());
-    await server.setUp();
+    await server.setUp({ code: beck.said().match(/one-time code: (\w+)/)[1] });
     const page = await server.request("/sign-in");
     const assets = [...page.text.matchAll(/"(?:\/\.)?(\/assets\/[^"]+)"/g)].map(([, name]) => name);
     assert(assets.length > 5, page.text);
@@ -165,6 +200,9 @@ test(
     must("health", inside(image.health));
     must("backup", inside([...image.entry, "backup", "/data/one.jsonl"]));
     await beck.stop();
+    assert.match(beck.said(), /TRACE/);
+    foreign(join(data, "lock"), 0o600, [["serve"], ["doctor"]]);
+    foreign(join(data, "one.jsonl"), 0o600, [["restore", "/data/one.jsonl"]]);
 
     assert.deepEqual(readdirSync(join(image.root, "opt/beck")).sort(), ["assets.txt", "beck", "public"]);
     beck = await start();

@@ -54,9 +54,10 @@ pub fn qr_code(address: &str) -> Option<String> {
     Some(drawn)
 }
 
-/// What the start says of the addresses, a line each; nothing if the server does not listen on all of them.
+/// What the start says of the addresses, a line each; nothing if the server does not listen on all of them, or was told to
+/// say none: a container has an address that nobody outside can use.
 pub fn start_lines(config: &Config, listening: SocketAddr, terminal: bool) -> Vec<String> {
-    if !listening.ip().is_unspecified() {
+    if !listening.ip().is_unspecified() || config.qr == Some(false) {
         return Vec::new();
     }
     let mut lines = Vec::new();

@@ -3,6 +3,7 @@
 
 use super::broker::redis::RedisSettings;
 use super::proxies::Network;
+use super::remedy::with_remedy;
 use crate::protocol::bounds;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ pub struct Config {
     pub allowed_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
-    /// Whether the start prints a QR code; without a word, in a terminal.
+    /// Whether the start prints a QR code; without a word, in a terminal. With `false` it prints no addresses either.
     pub qr: Option<bool>,
     pub log_filter: String,
     pub log_json: bool,
@@ -82,6 +83,13 @@ impl Config {
             Err(dotenvy::Error::LineParse(line, _)) => {
                 let number = line_number(&line);
                 Some((".env".to_owned(), format!("has a line that cannot be read{number}: write NAME=value")))
+            }
+            // Also where the working folder itself may not be looked into: a data folder of another user, in a container.
+            Err(dotenvy::Error::Io(fault)) if fault.kind() != std::io::ErrorKind::InvalidData => {
+                let folder = std::env::current_dir().unwrap_or_default();
+                let what =
+                    format!("of the folder {} cannot be read: {}", folder.display(), with_remedy(&fault));
+                Some((".env".to_owned(), what))
             }
             Err(_) => Some((".env".to_owned(), "cannot be read: check that it is a text file".to_owned())),
         };

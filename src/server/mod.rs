@@ -22,6 +22,7 @@ pub mod passwords;
 pub mod presence;
 pub mod probe;
 pub mod proxies;
+pub mod remedy;
 pub mod rooms;
 pub mod router;
 pub mod serve;

@@ -97,6 +97,10 @@ fn the_start_tells_others_only_what_they_can_use() {
         assert!(said.contains(&format!("  http://{ip}:8080")), "{ip} is missing in {said:?}");
     }
     assert!(!said.iter().any(|line| line.contains("127.0.0.1")));
+    assert!(
+        lines(&[("QR", "no")], "0.0.0.0:8080", true).is_empty(),
+        "as in a container, whose address is its own"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::line::{AnyBegin, Begin, EntryLine, Kind, LINE_BYTES, Line, Manifest, 
 use crate::protocol::Hash;
 use crate::server::broker::moving::{Beside, KeptSecret, Moved, Side};
 use crate::server::broker::{Entry, Head, Pointer};
+use crate::server::remedy::with_remedy;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
@@ -100,7 +101,7 @@ impl Archive {
     /// Reads all of it: each line, number, link and text, and what they come to.
     pub fn open(path: &Path, kind: Kind) -> Moved<Archive> {
         let shown = path.display().to_string();
-        let cannot = |fault: std::io::Error| format!("{shown} cannot be read: {fault}");
+        let cannot = |fault: std::io::Error| format!("{shown} cannot be read: {}", with_remedy(&fault));
         if path.is_dir() {
             return Err(format!("{shown} is a folder: name the file in it"));
         }

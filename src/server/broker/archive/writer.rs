@@ -5,6 +5,7 @@ use super::line::{Begin, EntryLine, Kind, Line, Manifest, PointerLine, SecretLin
 use crate::protocol::{AccountId, Hash, WorkspaceId};
 use crate::server::broker::moving::{KeptSecret, Moved};
 use crate::server::broker::{Entry, Pointer};
+use crate::server::remedy::with_remedy;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
@@ -27,7 +28,7 @@ pub struct ArchiveWriter {
 }
 
 fn cannot(path: &Path, fault: &std::io::Error) -> String {
-    format!("{} cannot be written: {fault}. See whether its disk is full", path.display())
+    format!("{} cannot be written: {}", path.display(), with_remedy(fault))
 }
 
 impl ArchiveWriter {

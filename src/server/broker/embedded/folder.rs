@@ -1,5 +1,6 @@
 //! The data folder: one process at a time.
 
+use crate::server::remedy::with_remedy;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ pub enum OpenError {
         "the data folder {0} is in use by another Beck. Stop that one, or set DATA_DIR to another folder"
     )]
     Locked(PathBuf),
-    #[error("the data folder {path} cannot be used: {source}")]
+    #[error("the data folder {path} cannot be used: {}", with_remedy(source))]
     Folder { path: PathBuf, source: std::io::Error },
     #[error("the log {path} cannot be opened: {source}")]
     Log { path: PathBuf, source: rusqlite::Error },

@@ -4,8 +4,9 @@ use super::report::Report;
 use crate::server::broker::embedded::check_moves;
 use crate::server::commands::serve::public_folder;
 use crate::server::config::Config;
+use crate::server::remedy::with_remedy;
 use std::fs::{File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// Below so many bytes there is trouble soon; below so many there is trouble now.
@@ -38,12 +39,7 @@ pub fn look(config: &Config, report: &mut Report) -> bool {
         return false;
     }
     if let Err(fault) = write_and_flush(folder) {
-        report.fault(
-            "folder",
-            format!(
-                "{shown} cannot be written ({fault}): give it to the user that Beck runs as, or set DATA_DIR"
-            ),
-        );
+        report.fault("folder", format!("{shown} cannot be written: {}", with_remedy(&fault)));
         return false;
     }
     look_at_rights(folder, &shown, report);
@@ -68,7 +64,11 @@ pub fn look(config: &Config, report: &mut Report) -> bool {
         Ok(true) => report.ok("lock", "a Beck is at work on it"),
         Ok(false) => report.ok("lock", "no Beck is at work on it"),
         Err(fault) => {
-            report.fault("lock", format!("{shown} has a file lock that cannot be locked ({fault}): set DATA_DIR to a file system with locks"));
+            let fault = match fault.kind() {
+                ErrorKind::PermissionDenied => with_remedy(fault),
+                _ => format!("{fault}. Set DATA_DIR to a file system with locks"),
+            };
+            report.fault("lock", format!("the file lock in {shown} cannot be locked: {fault}"));
         }
     }
     locked.unwrap_or(false)
