@@ -85,11 +85,11 @@
     place(); select(same);
   };
   const pick = () => { const { el, from, to, items, at } = open; close(); insert(el, from, to, items[at].text); };
-  /** What stands before the caret and may be completed: a sign and a letter at least, two for emoji. */
+  /** What stands before the caret and may be completed: a sign and a letter at least, two for emoji; a command from its sign on. */
   const tokenOf = el => {
     if (el.selectionStart !== el.selectionEnd) return null;
     const to = el.selectionStart, before = el.value.slice(0, to);
-    const found = before.match(/^(\/)([a-z]+)$/) ?? before.slice(-48).match(/(?:^|[\s([{*_~"'\u2014\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])([@#:])([\p{L}\p{N}][\p{L}\p{N}_+.-]*)$/u);
+    const found = before.match(/^(\/)([a-z]*)$/) ?? before.slice(-48).match(/(?:^|[\s([{*_~"'\u2014\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])([@#:])([\p{L}\p{N}][\p{L}\p{N}_+.-]*)$/u);
     if (!found || (found[1] === ":" && found[2].length < 2) || inCode(before)) return null;
     return { sign: found[1], word: found[2].toLowerCase(), from: to - found[2].length - 1, to };
   };
@@ -280,10 +280,10 @@
     ["Text", [["**strong**  _emphasis_  ~~struck~~", `Ctrl B, Ctrl I, Ctrl Shift X`], ["`code`", "Ctrl E; lines between ``` and ``` are code, too"], ["[text](https://…)", "Ctrl K with something selected"],
       ["> quote", "a quote"], ["- item   1. item   - [ ] task", "lists"], ["# heading", "a heading"], ["| a | b |", "a table; under its head |---|---|"], ["@name  #room  :emoji:", "a list opens as you type"], ["\\*", "a sign as it is"]]],
     ["Commands", [...COMMANDS, ["//", "a text that begins with /"]]],
-    ["Keys", [["Enter", "sends; Shift Enter breaks the line"], ["\u2191", "in an empty box: edit your last message"], ["Ctrl K", "jump to a room"]]],
+    ["Keys", [["Enter", "sends; Shift Enter breaks the line"], ["\u2191", "in an empty box: edit your last message"], ["Ctrl K", "go to a room"]]],
   ];
   const help = () => {
-    const dialog = make("dialog", "help"), back = doc.activeElement, shut = make("button", "button small", "Close");
+    const dialog = make("dialog", "help"), back = doc.activeElement, shut = make("button", "button plain small", "Close");
     const title = make("h2", "", "What one can type"), head = make("div", "help-head");
     title.id = "help-title"; dialog.setAttribute("aria-labelledby", "help-title");
     head.append(title, shut);

@@ -43,7 +43,7 @@ const STATES = [
   { name: "offer", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await page.addInitScript(() => { globalThis.Notification = class { static permission = "default"; }; }); await page.reload(); await live(page); await page.locator(".own-state.online").waitFor({ state: "attached" }); await post({ ...at, room: at.unread }, "@lena, this one is for you"); await page.locator(".offer p").waitFor(); } },
   { name: "settings", server: "demo", login: true, path: "/account" },
   { name: "settings-notices", server: "demo", login: true, path: "/account", act: async page => { await page.addInitScript(() => { globalThis.Notification = class { static permission = "granted"; }; }); await page.reload(); await live(page); await page.locator("#notices-head").evaluate(el => el.scrollIntoView({ block: "end" })); await page.getByText("This browser tells you").scrollIntoViewIfNeeded(); } },
-  { name: "checked", server: "demo", login: true, path: at => at.bigRoom, act: async page => { await page.locator(".chip").click(); await page.getByText("Check from #1").click(); await page.getByText("links agree").waitFor(); } },
+  { name: "checked", server: "demo", login: true, path: at => at.bigRoom, act: async page => { await page.locator(".own-state.online").waitFor({ state: "attached" }); await page.locator(".chip").click(); await page.getByText("Check from #1").click(); await page.getByText("links agree").waitFor(); } },
   { name: "room-menu", server: "demo", login: true, path: at => at.room, act: page => page.locator(".room-menu summary").click() },
   { name: "actions", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], act: async page => { await page.locator(".row[data-ordinal] .text").last().hover(); await page.locator(".actions").waitFor(); } },
   { name: "message-menu", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "menu"); await page.locator(".menu.floating").waitFor(); } },
@@ -62,9 +62,43 @@ const STATES = [
   { name: "thread", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator(".thread-link:not(.also-link)").last().click(); await page.locator(".thread .row").nth(2).waitFor(); await page.waitForTimeout(300); } },
   { name: "thread-writing", server: "demo", login: true, path: at => at.room, act: async page => { await gesture(page, "thread"); await page.locator(".thread .composer textarea").fill("I would rather wait until Monday"); await page.locator(".thread .also input").check(); } },
   { name: "threads", server: "demo", login: true, path: at => at.room, act: async page => { await page.getByLabel(/^Threads/).click(); await page.locator(".threads[open] li").first().waitFor(); } },
+  { name: "texts", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await open(page, at, await hard(at)); await page.locator(".first-unread").waitFor({ state: "detached", timeout: 2000 }).catch(() => {}); } },
+  { name: "narrow", server: "demo", login: true, path: at => at.room, sizes: ["phone"], viewport: { width: 320, height: 640 }, act: async (page, at) => { await open(page, at, await hard(at)); await page.locator(".room-menu summary").click(); } },
+  { name: "narrow-unread", server: "demo", login: true, path: at => at.room, sizes: ["phone"], viewport: { width: 320, height: 640 }, act: async (page, at) => { await hard(at); await page.goto(`${at.server.url}/unread`); await page.locator(".mention-line").first().waitFor(); } },
+  { name: "people", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator(".people summary").click(); await page.locator(".person").nth(2).waitFor(); } },
+  { name: "own-menu", server: "demo", login: true, path: "/account", sizes: ["desktop"], act: page => page.locator("details.own summary").click() },
+  { name: "completions", server: "demo", login: true, path: at => at.room, act: async page => { await page.locator(".composer textarea").pressSequentially("/"); await page.locator(".completions").waitFor(); } },
+  { name: "no-script", server: "demo", login: true, path: at => at.room, script: false, act: page => page.locator(".room-menu summary").click() },
+  { name: "no-script-menu", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], script: false, act: page => page.locator("details.own summary").click() },
+  { name: "forced-colors", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], forcedColors: "active", act: async page => { await gesture(page, "menu"); await page.locator(".menu.floating").waitFor(); } },
+  // As printed; a script would take the whole list for what is scrolled to.
+  { name: "paper", server: "demo", login: true, path: at => at.room, sizes: ["desktop"], script: false, act: page => page.emulateMedia({ media: "print" }) },
   { name: "permalink", server: "demo", login: true, path: at => `${at.room}/450` },
   { name: "not-found", server: "demo", login: true, path: "/no/such/page", allow: /status of 404/ },
 ];
+/** What is hard to draw, once. */
+const HARD = [
+  "# A heading\n\nSome **bold**, *slanted*, ~~struck~~ and `code`, https://example.org/a/very/long/path/that/never/ends/and/goes/on/without/any/place/to/break?with=this&and=that\n\n- one\n- two\n  - two and a half\n- [ ] to do\n- [x] done\n\n1. first\n2. second\n\n> a quote of someone\n> over two lines",
+  "| Name | Count | What it is |\n|:--|--:|:-:|\n| stream | 12 | a line that is rather long and says a lot about what it is |\n| lane | 1,204 | short |",
+  "```rust\nfn main() {\n    let answer = compute(42, \"a long string that goes far past the right edge of anything that one would call narrow, or wide\"); // comment\n}\n```",
+  "مرحبا بالجميع، هذه رسالة طويلة مع `code` ورابط https://example.org/path ثم المزيد من النص حتى يلتف السطر.\n\n- أول\n- ثان\n\n> اقتباس من شخص ما",
+  "日本語の長い文章です。句読点が行頭に来ないか、`コード` と **太字** がどう見えるかを確かめます。",
+  "🎉",
+  `@lena ${"Supercalifragilisticexpialidocious".repeat(6)}\n${"A line of many.\n".repeat(12)}`,
+  "👍🏽 👏",
+];
+async function hard(at) {
+  if (at.hard) return at.hard;
+  const made = await at.server.request("/rooms", { cookie: at.login, fields: { name: "A room with the longest of names", topic: "A topic that goes on and on, as topics do when nobody looks at them for a year or more" } });
+  at.hard = new URL(made.location, at.server.url).pathname;
+  await at.server.request(`${at.hard}/join`, { cookie: at.other, fields: {} });
+  for (const text of HARD) await post({ ...at, room: at.hard }, text);
+  return at.hard;
+}
+async function open(page, at, room) {
+  await page.goto(at.server.url + room);
+  await live(page);
+}
 const THEMES = ["light", "dark"];
 
 /** As if a person asked for it at the last message but two. */
@@ -192,6 +226,9 @@ for (const { state, size, theme, name } of pictures) {
   const found = [];
   const page = await openPage(at.server, undefined, {
     ...SIZES[size],
+    ...(state.viewport && { viewport: state.viewport }),
+    ...(state.forcedColors && { forcedColors: state.forcedColors }),
+    javaScriptEnabled: state.script !== false,
     colorScheme: theme,
     reducedMotion: "reduce",
     login: state.login && at.login,
@@ -212,7 +249,7 @@ for (const { state, size, theme, name } of pictures) {
     }
     at.way = state.way && (await cuttingProxy(at.server));
     await page.goto((at.way?.url ?? at.server.url) + (typeof state.path === "function" ? state.path(at) : state.path));
-    await live(page);
+    if (state.script !== false) await live(page);
     await state.act?.(page, at);
     await page.evaluate(() => document.fonts.ready.then(() => {}));
     await page.waitForLoadState("networkidle", { timeout: 2000 }).catch(() => {});

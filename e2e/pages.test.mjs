@@ -2,6 +2,7 @@
 // nothing, and a page reached by a click is the page that the server renders.
 
 import assert from "node:assert/strict";
+import { clientId, settled } from "./room.mjs";
 import { FIRST, SIZES, live, test } from "./support.mjs";
 
 /** What of a page may not differ: its elements, attributes and texts, one a line; without what is new each time. */
@@ -270,3 +271,27 @@ test("a new password is said once, on the page that changed it", async t => {
   await change(plain, "another horse", "a fourth horse");
   await plain.getByRole("status").filter({ hasText: said }).waitFor();
 }, { timeout: 60_000 });
+
+test("a phone of 320 px shows all of a page, however long its names are", async t => {
+  const server = await t.server();
+  const login = await server.setUp();
+  const made = await server.request("/rooms", { cookie: login, fields: { name: "W".repeat(32), topic: "" } });
+  const room = new URL(made.location, server.url).pathname;
+  const bo = await server.join(await server.joinPath(login));
+  await server.request(`${room}/join`, { cookie: bo, fields: {} });
+  await server.request(`${room}/post`, { cookie: bo, fields: { text: `@ada ${"long".repeat(40)}\n${"a line\n".repeat(30)}`, client_id: clientId() } });
+  const page = await t.page(server, undefined, { login, viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true });
+  for (const path of [room, "/rooms", "/unread", "/account"]) {
+    await page.goto(server.url + path);
+    await settled(page);
+    const wide = () => page.evaluate(() => [...document.querySelectorAll("body *")].filter(el => el.checkVisibility({ visibilityProperty: true }) && !el.closest(".hidden, .hint, .skip, pre, svg")).filter(el => el.getBoundingClientRect().right > 320.5).map(el => el.className));
+    assert.deepEqual(await wide(), [], path);
+    if (path === room) {
+      await page.locator(".room-menu > summary").click();
+      await page.getByRole("button", { name: "Leave this room" }).waitFor();
+      assert.deepEqual(await wide(), [], "the menu of the room");
+    }
+    // A long text is cut, and the way to it stands above it.
+    if (path === "/unread") assert(await page.locator(".mention-line .text").evaluate(el => el.clientHeight < 200 && el.scrollHeight > 500), "it is cut");
+  }
+});

@@ -99,3 +99,26 @@ for (const [width, size] of [["desktop", SIZES.desktop], ["phone", SIZES.phone]]
     await row(ada, "As before").waitFor({ timeout: LONG });
   });
 }
+
+test("without the script one reads and sets one's own status, and what one wants to hear of a room", async t => {
+  const server = await t.server();
+  const login = await server.setUp();
+  const page = await t.page(server, "/", { login, javaScriptEnabled: false });
+  const room = page.url();
+  await page.locator(".own > summary").click();
+  await page.getByLabel("Status", { exact: true }).fill("At lunch");
+  await page.getByLabel("Do not disturb").check();
+  await page.getByRole("button", { name: "Set", exact: true }).click();
+  await page.goto(room);
+  await page.locator(".own > summary").click();
+  assert.equal(await page.getByLabel("Status", { exact: true }).inputValue(), "At lunch");
+  assert(await page.getByLabel("Do not disturb").isChecked(), "the box is ticked");
+  await page.goto(room);
+  await page.locator(".room-menu > summary").click();
+  await page.getByRole("button", { name: "Everything" }).click();
+  await page.goto(room);
+  await page.locator(".room-menu > summary").click();
+  await page.getByRole("button", { name: "Everything", pressed: true }).waitFor();
+  // What would load is not offered.
+  for (const name of ["Pinned messages", "Threads", "1 person"]) assert.equal(await page.getByLabel(name).isVisible(), false, name);
+});

@@ -222,3 +222,20 @@ test("code is copied as it is", async t => {
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), code);
   assert.deepEqual(await page.locator(".code .k").allTextContents(), ["fn", "let"]);
 }, TIMEOUT);
+
+test("a list and a quote have the direction of their words, and so their marks", async t => {
+  const server = await t.server();
+  const login = await server.setUp();
+  const page = await t.page(server, "/", { login });
+  await settled(page);
+  await box(page).fill("> اقتباس\n\n- أول\n- two\n\nمرحبا\nhello\n\n- one");
+  await box(page).press("Enter");
+  const text = page.locator(".timeline > .row[data-ordinal] .text");
+  await text.waitFor();
+  const of = (selector, what) => text.locator(selector).evaluateAll((all, what) => all.map(el => getComputedStyle(el)[what]), what);
+  assert.deepEqual(await of("blockquote, ul", "direction"), ["rtl", "rtl", "ltr"]);
+  assert.deepEqual(await of("blockquote", "borderRightWidth"), ["3px"]);
+  // Each line of a paragraph stands at the side where it begins.
+  const lines = await text.locator(":scope > p").evaluate(p => { const range = document.createRange(); range.selectNodeContents(p); const at = p.getBoundingClientRect(), sides = new Map(); for (const r of range.getClientRects()) if (r.width > 1) sides.set(Math.round(r.top), r.left - at.left < at.right - r.right ? "left" : "right"); return [...sides.values()]; });
+  assert.deepEqual(lines, ["right", "left"]);
+});

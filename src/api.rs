@@ -1,7 +1,7 @@
 //! Server functions: signatures in protocol types; the bodies are one line into `crate::server`.
 
 use crate::protocol::frame::{Person, RoomInfo};
-use crate::protocol::{ClientId, Mentions, Page, RoomId, Thread, json};
+use crate::protocol::{ClientId, Mentions, OwnStatus, Page, RoomId, Thread, json};
 use dioxus::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub struct Boot {
     pub people: Vec<Person>,
     /// The quiet hours, as [`Quiet::number`](crate::protocol::Quiet::number).
     pub quiet: u64,
+    /// What I say of myself.
+    #[serde(default)]
+    pub status: OwnStatus,
     /// Minutes east of UTC.
     pub zone: i32,
     /// `system`, `light` or `dark`.

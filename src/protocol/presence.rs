@@ -37,6 +37,12 @@ impl OwnStatus {
         self.do_not_disturb && self.until.is_none_or(|until| until > now)
     }
 
+    /// As others see somebody who is there.
+    pub fn of(self, id: AccountId) -> Seen {
+        let is = if self.do_not_disturb { Presence::DoNotDisturb } else { Presence::Online };
+        Seen { id, is, status: self }
+    }
+
     /// What is left of it at a moment.
     pub fn at(&self, now: i64) -> OwnStatus {
         if self.until.is_some_and(|until| until <= now) { OwnStatus::default() } else { self.clone() }

@@ -3,10 +3,10 @@
 use super::directory::{Action, Directory};
 use super::node::Node;
 use super::rooms::RoomError;
-use super::{accounts, auth, forms, rooms, threads, unread};
+use super::{accounts, auth, forms, now_ms, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
-use crate::protocol::{AccountId, ClientId, PageAt, RoomId, Row, bounds};
+use crate::protocol::{AccountId, ClientId, OwnStatus, PageAt, RoomId, Row, bounds};
 use crate::text::mentions;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use dioxus::prelude::HttpError;
@@ -105,6 +105,7 @@ async fn boot(
         found: None,
         people: Vec::new(),
         quiet: 0,
+        status: OwnStatus::default(),
         zone: zone.unwrap_or(0),
         theme: theme.to_owned(),
         client_id: ClientId::random(),
@@ -119,6 +120,7 @@ async fn boot(
         let joined = boot.rooms.iter().filter(|r| r.joined).map(|r| r.id);
         let (badges, quiet) = unread::badges_and_quiet(node, me, joined).await.unwrap_or_default();
         boot.quiet = quiet.number();
+        boot.status = directory.accounts.get(&me).map(|me| me.status.at(now_ms())).unwrap_or_default();
         for room in &mut boot.rooms {
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }

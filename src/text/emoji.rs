@@ -11,6 +11,9 @@ pub struct Emoji {
 /// What most reactions are.
 pub const USUAL: [&str; 6] = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
+/// More than these are no gesture: they are shown as text is.
+const ALONE_BYTES: usize = 64;
+
 /// A line each: emoji, name, other words. One text, since a table of pointers takes more of the client than the words.
 /// The composer fetches the same file.
 const TABLE: &str = include_str!("../../public/emoji.txt");
@@ -22,6 +25,14 @@ pub fn all() -> impl Iterator<Item = Emoji> {
         let (name, words) = rest.split_once(' ').unwrap_or((rest, ""));
         Some(Emoji { emoji, name, words })
     })
+}
+
+/// Whether a text is a few emoji and nothing else; such a text is shown larger.
+pub fn alone(text: &str) -> bool {
+    let signs = |sign: char| matches!(u32::from(sign), 0x2300..=0x23FF | 0x2600..=0x27BF | 0x2B00..=0x2BFF | 0x1F000..=0x1FAFF);
+    // What joins or colours a sign, a flag's letters, and what stands between.
+    let between = |sign: char| matches!(u32::from(sign), 0x20 | 0x200D | 0xFE0F | 0xE0020..=0xE007F);
+    text.len() <= ALONE_BYTES && text.contains(signs) && text.chars().all(|sign| signs(sign) || between(sign))
 }
 
 /// How an emoji is called; `None` for one that is not offered.

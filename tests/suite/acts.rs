@@ -8,7 +8,7 @@ use beck::protocol::{
     MessageBody, Outcome, Page, PageAt, Refusal, RoomId, Row, ServerFrame, Slot, Token,
 };
 use beck::server::rooms::{self, RoomError};
-use beck::text::emoji::{all, find};
+use beck::text::emoji::{all, alone, find};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -153,6 +153,19 @@ async fn a_reaction_is_one_emoji() {
     assert_eq!(find(":thumbs").iter().map(|emoji| emoji.emoji).collect::<Vec<_>>(), ["👍", "👎"]);
     assert_eq!(find("deploy").first().unwrap().emoji, "🚀");
     assert!(find("no such thing").is_empty());
+    for emoji in &offered {
+        assert!(alone(emoji.emoji), "{} alone", emoji.name);
+    }
+}
+
+#[test]
+fn only_a_few_emoji_and_nothing_else_are_shown_larger() {
+    for gesture in ["🎉", "👏 👏", "👍🏽👩‍👩‍👧‍👦🇯🇵", "❤️"] {
+        assert!(alone(gesture), "{gesture}");
+    }
+    for words in ["", " ", "ok 👍", "+1", "→", "明日", "👍\n👍", &"🎉".repeat(17)] {
+        assert!(!alone(words), "{words}");
+    }
 }
 
 /// A client and a server that answers by hand.

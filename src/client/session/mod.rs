@@ -201,6 +201,7 @@ impl Session {
             holds: false,
         };
         boot.people.iter().for_each(|person| session.know(person.clone()));
+        session.seen_came(vec![boot.status.clone().of(session.me.id)]);
         if let Some(page) = &boot.page {
             session.timelines.insert(page.room, Timeline::from_page(page));
             session.looking_at = Some(page.room);

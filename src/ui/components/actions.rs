@@ -6,6 +6,7 @@ use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Role;
 use crate::protocol::{ActValue, Row, Slot};
 use crate::text::emoji::{self, USUAL};
+use crate::timeline::quote_of;
 use crate::ui::acting::{Open, Spot, act, react, spot_of};
 use crate::ui::dom::{self, Used};
 use crate::ui::route::Route;
@@ -292,6 +293,7 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
             "aria-describedby": "sure-why",
             "data-for": "{of} {at}",
             h2 { id: "sure", "Delete the message of {name}?" }
+            p { class: "pin-text", {quote_of(&row).text.unwrap_or_default()} }
             p { id: "sure-why", "It goes for everybody, and cannot be brought back." }
             div { class: "actions-row",
                 button {

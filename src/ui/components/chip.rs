@@ -64,6 +64,9 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
     let store = use_store();
     let state = session.read();
     let (class, text, label) = state_of(&state, room);
+    // A phone has room for the first word; the line under the timeline says the rest there.
+    let words = matches!(class, "chip filling" | "chip offline");
+    let (brief, rest) = text.split_at(text.find([',', ' ']).filter(|_| words).unwrap_or(text.len()));
     let timeline = state.timelines.get(&room);
     let held = match timeline.and_then(Timeline::window) {
         Some((from, to)) => format!("{} to {}", counted(from), counted(to)),
@@ -96,12 +99,19 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
                     path { class: "whole", d: "M1 5c3.3-5 6.7-5 10 0s6.7 5 10 0" }
                     path { class: "broken", d: "M1 5c2.2-3.4 4.4-4.5 6.6-3.4M14 8.3c2.2 1 4.7 0 7-3.3" }
                 }
-                span { class: "chip-text", "{text}" }
+                span { class: "chip-text",
+                    "{brief}"
+                    span { class: "desk", "{rest}" }
+                }
             }
             div { class: "complete-panel",
                 dl { class: "facts",
                     div { dt { "You hold" } dd { "{held}, {unbroken}" } }
-                    div { dt { "Server" } dd { "event {seq}, chain " code { "{chain}" } ", {agrees}" } }
+                    div { dt { "Server" } dd {
+                            "event {seq}, chain "
+                            span { class: "unbroken", code { "{chain}" } "," }
+                            " {agrees}"
+                        } }
                     div { dt { "Acknowledged" } dd { "{acknowledged}" } }
                     div {
                         dt { "All links" }
@@ -110,7 +120,7 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
                         }
                     }
                 }
-                div { class: "actions-row",
+                div { class: "actions-row script-only",
                     button {
                         class: "button small",
                         r#type: "button",

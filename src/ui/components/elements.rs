@@ -45,23 +45,23 @@ macro_rules! element {
 
 fn template(tag: Tag) -> Template {
     match tag {
-        Tag::Paragraph => element!("p", "dir" = "auto"),
-        Tag::Heading(1) => element!("p", "class" = "heading h1", "dir" = "auto"),
-        Tag::Heading(2) => element!("p", "class" = "heading h2", "dir" = "auto"),
-        Tag::Heading(_) => element!("p", "class" = "heading", "dir" = "auto"),
+        Tag::Paragraph => element!("p"),
+        Tag::Heading(1) => element!("p", "class" = "heading h1"),
+        Tag::Heading(2) => element!("p", "class" = "heading h2"),
+        Tag::Heading(_) => element!("p", "class" = "heading"),
         Tag::Quote => element!("blockquote", "dir" = "auto"),
         Tag::Rule => Template { roots: const { &[node!("hr" [])] }, node_paths: &[], attr_paths: &[] },
         Tag::List => element!("ul", "dir" = "auto"),
         Tag::Ordered(_) => template!(node!("ol" [fixed("dir", "auto"), OPEN] INNER), [0, 0], [[0]]),
-        Tag::Item => element!("li", "dir" = "auto"),
+        Tag::Item => element!("li"),
         Tag::Task(false) => template!(
-            node!("li" [fixed("class", "task"), fixed("dir", "auto")]
+            node!("li" [fixed("class", "task")]
                 node!("span" [fixed("class", "tick"), fixed("role", "img"), fixed("aria-label", "To do:")]), INNER),
             [0, 1],
             []
         ),
         Tag::Task(true) => template!(
-            node!("li" [fixed("class", "task ticked"), fixed("dir", "auto")]
+            node!("li" [fixed("class", "task ticked")]
                 node!("span" [fixed("class", "tick"), fixed("role", "img"), fixed("aria-label", "Done:")]), INNER),
             [0, 1],
             []

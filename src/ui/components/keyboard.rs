@@ -13,7 +13,7 @@ const KEYS: [(&str, &[(&str, &str)]); 3] = [
             ("Alt Shift ↑, ↓", "The same, with something unread"),
             ("Alt ←", "Back to where you were"),
             ("Esc", "Close what is open, or mark the room as read"),
-            ("Shift Esc", "Mark everything as read"),
+            ("Shift Esc", "Mark all as read"),
             ("?, Ctrl /", "This list"),
         ],
     ),

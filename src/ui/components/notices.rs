@@ -55,7 +55,7 @@ pub fn NoticeSettings(session: Signal<Session>) -> Element {
                     }
                 }
                 p { class: "note", id: "quiet-hint", "Every day, on all your devices, by the clock of each of them. What comes meanwhile waits as unread." }
-                button { class: "button", r#type: "submit", "Save" }
+                button { class: "button plain", r#type: "submit", "Save" }
             }
         }
         section { class: "new-room", "aria-labelledby": "notices-head",

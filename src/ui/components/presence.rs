@@ -115,7 +115,7 @@ pub fn StatusForm(session: Signal<Session>) -> Element {
                 button { class: "button small", r#type: "submit", "Set" }
             }
             label { class: "own-busy",
-                input { r#type: "checkbox", name: "do_not_disturb", value: "1", initial_checked: busy }
+                input { r#type: "checkbox", name: "do_not_disturb", value: "1", checked: busy }
                 "Do not disturb"
             }
         }

@@ -90,8 +90,8 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                 }
                 div { class: "menu",
                     StatusForm { session }
-                    p { class: "menu-name", id: "look", "Look" }
-                    div { class: "choices", role: "group", "aria-labelledby": "look",
+                    p { class: "menu-name script-only", id: "look", "Look" }
+                    div { class: "choices script-only", role: "group", "aria-labelledby": "look",
                         for (name , label) in [("system", "System"), ("light", "Light"), ("dark", "Dark")] {
                             button {
                                 key: "{name}",
@@ -106,7 +106,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                         }
                     }
                     button {
-                        class: "menu-item script-only",
+                        class: "menu-item script-only keys-item",
                         r#type: "button",
                         onclick: move |_| acting.write().dialog = Some(Dialog::Keys),
                         {icon("keyboard", 16)}

@@ -36,7 +36,7 @@ enum Command {
 const COMMANDS: [(Command, &str); 8] = [
     (Command::Unread, "Unread and mentions"),
     (Command::Rooms, "All rooms, and make one"),
-    (Command::ReadAll, "Mark everything as read"),
+    (Command::ReadAll, "Mark all as read"),
     (Command::Keys, "Keyboard"),
     (Command::Account, "Account and password"),
     (Command::Light, "Look: light"),
@@ -216,7 +216,9 @@ pub fn Switcher(session: Signal<Session>) -> Element {
                 }
             }
             p { class: "switcher-none", role: "status",
-                if nothing { "Nothing is called that. Part of a name is enough." }
+                if nothing {
+                    if query.read().is_empty() { "There is no other room yet. Type what to do." } else { "Nothing is called that. Part of a name is enough." }
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::Named;
 use super::elements::{elements, ending};
 use crate::client::Input;
 use crate::protocol::ClientId;
-use crate::text::{Node, Tag, parse};
+use crate::text::{Node, Tag, emoji, parse};
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
@@ -34,7 +34,7 @@ pub fn MessageText(
         blocks.push(ending(Tag::Paragraph, last, &named, remarks));
     }
     rsx! {
-        div { class: "text", dir: "auto", {blocks.into_iter()} }
+        div { class: if emoji::alone(&text) { "text emoji" } else { "text" }, dir: "auto", {blocks.into_iter()} }
     }
 }
 

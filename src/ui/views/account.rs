@@ -33,14 +33,14 @@ fn Settings(session: Signal<Session>) -> Element {
                         input { class: "field", id: "new", name: "new", r#type: "password", autocomplete: "new-password", minlength: "10", maxlength: "256", required: true, "aria-describedby": "new-hint" }
                         p { class: "note", id: "new-hint", "10 characters at least. Your other devices are signed out." }
                     }
-                    button { class: "button", r#type: "submit", "Change the password" }
+                    button { class: "button plain", r#type: "submit", "Change the password" }
                 }
             }
             section { class: "new-room", "aria-labelledby": "logins-head",
                 h2 { id: "logins-head", "Logins" }
                 form { class: "form", method: "post", action: "/sign-out-everywhere",
                     p { class: "note", "If you signed in somewhere and left it open: this ends every login of yours, this one too." }
-                    button { class: "button", r#type: "submit", "Sign out everywhere" }
+                    button { class: "button plain", r#type: "submit", "Sign out everywhere" }
                 }
             }
             // Last: what it says depends on the browser, and nothing below it may move.

@@ -84,7 +84,7 @@ pub fn SetUp() -> Element {
                     legend { "You" }
                     div { class: "pair",
                         Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
-                        Field { name: "handle", label: "Handle", autocomplete: "username", note: "a to z, 0 to 9, dot, dash, underscore", minlength: 2, maxlength: 25 }
+                        Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
                     }
                 }
                 fieldset { class: "step",
@@ -125,7 +125,7 @@ pub fn Join(token: String) -> Element {
             form { class: "form", method: "post", action: "/join/{token}",
                 NoticeLine {}
                 Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
-                Field { name: "handle", label: "Handle", autocomplete: "username", note: "People write @handle to reach you.", minlength: 2, maxlength: 25 }
+                Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Join" }
                 p { class: "note",

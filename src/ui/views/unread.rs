@@ -151,7 +151,7 @@ fn UnreadRoom(room: RoomInfo) -> Element {
                     store.intents.send(Input::MarkRead(id));
                 },
                 input { r#type: "hidden", name: "{id}", value: "{badge.head}" }
-                button { class: "button plain small", r#type: "submit", "aria-label": "Mark read: {room.name}", "Mark read" }
+                button { class: "button plain small", r#type: "submit", "aria-label": "Mark as read: {room.name}", "Mark as read" }
             }
         }
     }

@@ -224,6 +224,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         found: None,
         people: Vec::new(),
         quiet: 0,
+        status: Default::default(),
         zone: 0,
         theme: "system".into(),
         client_id: ClientId::random(),
