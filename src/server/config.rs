@@ -163,7 +163,7 @@ impl Config {
             address: SocketAddr::new(ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.unwrap_or(8080)),
             data_dir: data_dir.unwrap_or_else(|| PathBuf::from("data")),
             public_url,
-            allowed_origins: allowed_origins.unwrap_or_default(),
+            allowed_origins: [allowed_origins.unwrap_or_default(), dev_server(settings)].concat(),
             trusted_proxies: trusted_proxies.unwrap_or_default(),
             qr: qr.flatten(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
@@ -172,6 +172,16 @@ impl Config {
             heartbeat: Duration::from_millis(bounds::HEARTBEAT_MS.into()),
         })
     }
+}
+
+/// Where pages come from under `dx serve`, whose own server stands before this one and names this one as the host.
+fn dev_server(settings: &HashMap<String, String>) -> Vec<Origin> {
+    let set = |name: &str| settings.get(name).filter(|_| cfg!(debug_assertions));
+    let (Some(ip), Some(port)) = (set("DIOXUS_DEVSERVER_IP"), set("DIOXUS_DEVSERVER_PORT")) else {
+        return Vec::new();
+    };
+    let hosts = [ip.as_str(), "127.0.0.1", "localhost"];
+    hosts.iter().filter_map(|host| Origin::parse(&format!("http://{host}:{port}"))).collect()
 }
 
 /// Every variable that Beck reads.

@@ -1,6 +1,7 @@
 //! Settings: every bad one is named at once, and no secret is repeated.
 
 use beck::server::config::Config;
+use beck::server::origin;
 use std::collections::HashMap;
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
@@ -15,6 +16,26 @@ fn nothing_set_is_a_server_on_loopback() {
     assert_eq!(config.address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir.to_str(), Some("data"));
     assert_eq!(read(&[("PORT", " "), ("IP", "")]).unwrap(), config, "empty is not set");
+}
+
+/// The server of `dx serve` stands before this one, whose host it names, and the pages come from it.
+#[test]
+fn under_dx_serve_forms_come_from_its_address() {
+    let from = |origin: &'static str| {
+        let headers = [("origin", origin), ("host", "127.0.0.1:43199")];
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    };
+    let dev = read(&[("DIOXUS_DEVSERVER_IP", "127.0.0.1"), ("DIOXUS_DEVSERVER_PORT", "8080")]).unwrap();
+    for (origin, by_dev, by_itself) in [
+        ("http://127.0.0.1:8080", true, false),
+        ("http://localhost:8080", true, false),
+        ("http://127.0.0.1:43199", true, true),
+        ("http://127.0.0.1:8081", false, false),
+        ("https://127.0.0.1:8080", false, false),
+    ] {
+        assert_eq!(origin::check(&dev, &from(origin), false).is_ok(), by_dev, "{origin}");
+        assert_eq!(origin::check(&read(&[]).unwrap(), &from(origin), false).is_ok(), by_itself, "{origin}");
+    }
 }
 
 #[test]
