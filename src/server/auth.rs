@@ -161,7 +161,7 @@ impl Node {
         let _ = self.broker.secret(SETUP_SECRET.into(), SecretOp::Delete).await;
     }
 
-    pub async fn is_join_token(&self, token: &str) -> bool {
-        is_token(token) && self.join_token().await.is_ok_and(|right| equal(&right, token))
+    pub async fn is_join_token(&self, token: &str) -> Result<bool, BrokerError> {
+        Ok(is_token(token) && equal(&self.join_token().await?, token))
     }
 }

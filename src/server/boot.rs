@@ -85,7 +85,7 @@ async fn boot(
     headers: &HeaderMap,
     notice: Option<Notice>,
 ) -> Result<Boot, HttpError> {
-    let me = node.signed_in(headers).await;
+    let me = node.signed_in(headers).await.map_err(|fault| unavailable(fault.into()))?;
     let asked = Asked::of(uri.path());
     let readable = match (me, asked) {
         (Some(me), Asked::Room { id, .. }) => node.can(me, Action::Read, id).await,

@@ -5,11 +5,14 @@ pub mod accounts;
 pub mod commands;
 pub mod rooms;
 
+use super::broker::BrokerError;
 use super::config::Config;
 use super::node::Node;
+use super::rooms::RoomError;
 use super::{auth, origin};
 use crate::api::Notice;
-use crate::protocol::AccountId;
+use crate::protocol::{AccountId, ErrorCode};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
@@ -29,15 +32,38 @@ pub struct ShowAgain {
     pub status: StatusCode,
 }
 
+/// Whether a script asks, and not a browser for its next page.
+pub fn wants_json(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    accepts.contains("application/json") && !accepts.contains("text/html")
+}
+
+/// What was sent cannot be done as it is.
 fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
+    show(path, fields, text, StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// It cannot be done now, and may be sent once more as it is.
+fn later(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
+    show(path, fields, text, StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// Why what a form asked of a room or of oneself was not done; `before` are the words before it.
+fn failed(path: &str, fields: &BTreeMap<String, String>, before: &str, fault: &RoomError) -> Response {
+    let passing = matches!(fault.code(), ErrorCode::Unavailable | ErrorCode::Unknown | ErrorCode::Behind);
+    let answer = if passing { later } else { again };
+    answer(path, fields, format!("{before}{fault}"))
+}
+
+fn show(path: &str, fields: &BTreeMap<String, String>, text: String, status: StatusCode) -> Response {
     let mut fields = fields.clone();
     fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
     let shown = ShowAgain {
         path: path.to_owned(),
         notice: Notice { text, done: false, path: path.to_owned(), fields },
-        status: StatusCode::UNPROCESSABLE_ENTITY,
+        status,
     };
-    let mut response = StatusCode::UNPROCESSABLE_ENTITY.into_response();
+    let mut response = status.into_response();
     response.extensions_mut().insert(Arc::new(shown));
     response
 }
@@ -63,9 +89,29 @@ fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {
     fields.get(name).map_or("", String::as_str)
 }
 
-/// The account of a form, or the way to sign in.
+/// The account of a form, or the way to sign in; where that cannot be told, why not.
 async fn me(node: &Node, headers: &HeaderMap) -> Result<AccountId, Response> {
-    node.signed_in(headers).await.ok_or_else(|| Redirect::to("/sign-in").into_response())
+    match node.signed_in(headers).await {
+        Ok(Some(me)) => Ok(me),
+        Ok(None) => Err(Redirect::to("/sign-in").into_response()),
+        Err(fault) => Err(unavailable(headers, &fault)),
+    }
+}
+
+/// What is said while the log cannot be asked.
+pub fn away(fault: &BrokerError) -> String {
+    format!("Beck cannot reach its log now: {fault}. Try again in a moment.")
+}
+
+/// Nothing was done, and no page can be shown again: whose it is cannot be told.
+fn unavailable(headers: &HeaderMap, fault: &BrokerError) -> Response {
+    let text = format!("Nothing was done. {}", away(fault));
+    let unstored = [(header::CACHE_CONTROL, "no-store")];
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    if wants_json(headers) {
+        return (status, unstored, Json(serde_json::json!({ "message": text }))).into_response();
+    }
+    (status, unstored, text).into_response()
 }
 
 /// Refuses what changes something and does not come from one of our pages.

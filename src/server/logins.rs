@@ -49,9 +49,12 @@ impl Node {
         self.login_of(token).await.ok().flatten()
     }
 
-    /// The account that a request is signed in as.
-    pub async fn signed_in(&self, headers: &HeaderMap) -> Option<AccountId> {
-        self.account_of(auth::token(headers, &self.config)?).await
+    /// The account that a request is signed in as. A fault says nothing about its login.
+    pub async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<AccountId>, BrokerError> {
+        match auth::token(headers, &self.config) {
+            Some(token) => self.login_of(token).await,
+            None => Ok(None),
+        }
     }
 
     /// Makes a login of an account; gives its token.
@@ -110,10 +113,7 @@ impl Node {
     }
 
     /// The login that an enter link is good for.
-    pub async fn enter(&self, token: &str) -> Option<Login> {
-        if !is_token(token) {
-            return None;
-        }
-        self.login("enter", token).await.ok().flatten()
+    pub async fn enter(&self, token: &str) -> Result<Option<Login>, BrokerError> {
+        if is_token(token) { self.login("enter", token).await } else { Ok(None) }
     }
 }

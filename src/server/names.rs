@@ -56,8 +56,9 @@ pub async fn names(
 ) -> Response {
     let unstored = [(header::CACHE_CONTROL, "no-store")];
     match node.signed_in(&headers).await {
-        Some(me) => (unstored, Json(found(&node.directory(), me, &asked))).into_response(),
-        None => (StatusCode::UNAUTHORIZED, unstored).into_response(),
+        Ok(Some(me)) => (unstored, Json(found(&node.directory(), me, &asked))).into_response(),
+        Ok(None) => (StatusCode::UNAUTHORIZED, unstored).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, unstored).into_response(),
     }
 }
 

@@ -178,17 +178,10 @@ async fn lead(
             Redirect::to("/setup").into_response()
         };
     }
-    let me = match auth::token(request.headers(), &node.config) {
-        Some(token) => node.login_of(token).await,
-        None => Ok(None),
-    };
-    let me = match me {
+    let me = match node.signed_in(request.headers()).await {
         Ok(me) => me,
         // The door would not open either, and whoever is signed in stays so.
-        Err(fault) => {
-            let text = format!("Beck cannot reach its log now: {fault}. Try again in a moment.");
-            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
-        }
+        Err(fault) => return (StatusCode::SERVICE_UNAVAILABLE, forms::away(&fault)).into_response(),
     };
     match me {
         None if is_inside || path == "/setup" => Redirect::to("/sign-in").into_response(),
@@ -212,8 +205,7 @@ async fn show_again(
     let headers = request.headers().clone();
     let response = next.run(request).await;
     let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
-    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    if accepts.contains("application/json") && !accepts.contains("text/html") {
+    if forms::wants_json(&headers) {
         let said = serde_json::json!({ "message": show.notice.text });
         return (show.status, [(header::CACHE_CONTROL, "no-store")], axum::Json(said)).into_response();
     }

@@ -100,7 +100,7 @@ async fn what_was_begun_before_a_new_password_is_good_for_nothing_after_it() {
     let here = set_up(folder.path()).await;
     let own = here.node.sign_in(here.owner).await.unwrap();
     let link = here.node.enter_token(here.owner).await.unwrap();
-    assert!(here.node.enter(&link).await.is_some());
+    assert!(here.node.enter(&link).await.unwrap().is_some());
     // Somebody with the old password stands in the door while it is changed.
     let checked = here.node.check_password("olive", OLD).await.unwrap().unwrap();
     let change = |current, new| here.node.change_password((here.owner, &own), current, new);
@@ -110,7 +110,7 @@ async fn what_was_begun_before_a_new_password_is_good_for_nothing_after_it() {
     assert_eq!(both, [Changed::Done, Changed::Overtaken], "one of two at once");
     let late = here.node.begin(checked).await.unwrap();
     assert_eq!(here.node.account_of(&late).await, None);
-    assert_eq!(here.node.enter(&link).await, None);
+    assert_eq!(here.node.enter(&link).await.unwrap(), None);
     let again = here.node.sign_in(here.owner).await.unwrap();
     assert_eq!(here.node.account_of(&again).await, Some(here.owner));
 }

@@ -24,6 +24,7 @@ mod export;
 mod first_run;
 mod kill;
 mod lanes;
+mod later;
 mod layering;
 mod leave;
 mod memory;

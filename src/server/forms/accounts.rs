@@ -1,9 +1,10 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
-use super::{Fields, again, done_cookie, field, me};
+use super::{Fields, again, away, done_cookie, failed, field, later, me, wants_json};
 use crate::protocol::{AccountId, Quiet, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
 use crate::server::auth;
+use crate::server::broker::BrokerError;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
 use crate::server::unread;
@@ -31,11 +32,16 @@ fn words(fault: &AccountError) -> String {
     }
 }
 
+fn refused(path: &str, fields: &BTreeMap<String, String>, fault: &AccountError) -> Response {
+    let answer = if matches!(fault, AccountError::Unavailable(_)) { later } else { again };
+    answer(path, fields, words(fault))
+}
+
 /// A fresh account's first login, and the way to a page.
 async fn signed_in_to(node: &Node, account: AccountId, path: &str) -> Response {
     match node.sign_in(account).await {
         Ok(token) => with_cookie(node, Some(&token), Redirect::to(path)),
-        Err(fault) => again("/sign-in", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => later("/sign-in", &BTreeMap::new(), away(&fault)),
     }
 }
 
@@ -59,7 +65,7 @@ pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Resp
         Ok(_) => {
             return again("/setup", &fields, "One-time code: that is not the one the server printed.".into());
         }
-        Err(fault) => return again("/setup", &fields, fault.to_string()),
+        Err(fault) => return later("/setup", &fields, away(&fault)),
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -71,7 +77,7 @@ pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Resp
             node.drop_setup_code().await;
             signed_in_to(&node, account, &format!("/r/{room}")).await
         }
-        Err(fault) => again("/setup", &fields, words(&fault)),
+        Err(fault) => refused("/setup", &fields, &fault),
     }
 }
 
@@ -83,8 +89,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let script = accepted.contains("application/json") && !accepted.contains("text/html");
+    let script = wants_json(&headers);
     let unstored = [(header::CACHE_CONTROL, "no-store")];
     match check_in(&node, from.ip(), field(&fields, "handle"), field(&fields, "password")).await {
         Ok(token) if script => with_cookie(&node, Some(&token), (StatusCode::NO_CONTENT, unstored)),
@@ -92,6 +97,7 @@ pub async fn sign_in(
         Err((status, message)) if script => {
             (status, unstored, Json(serde_json::json!({ "message": message }))).into_response()
         }
+        Err((StatusCode::SERVICE_UNAVAILABLE, message)) => later("/sign-in", &fields, message),
         Err((_, message)) => again("/sign-in", &fields, message),
     }
 }
@@ -112,7 +118,7 @@ async fn check_in(
         AccountError::Field { what, .. } => (StatusCode::UNAUTHORIZED, what),
         AccountError::Unavailable(why) => unavailable(why),
     })?;
-    node.begin(login).await.map_err(|fault| unavailable(fault.to_string()))
+    node.begin(login).await.map_err(|fault| unavailable(away(&fault)))
 }
 
 pub async fn join(
@@ -125,8 +131,12 @@ pub async fn join(
     if !node.auth.attempt(from.ip(), "", node.uptime_ms()) {
         return again(&path, &fields, TOO_MANY.into());
     }
-    if !node.is_join_token(&token).await {
-        return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
+    match node.is_join_token(&token).await {
+        Ok(true) => {}
+        Ok(false) => {
+            return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
+        }
+        Err(fault) => return later(&path, &fields, away(&fault)),
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -135,18 +145,21 @@ pub async fn join(
     };
     match accounts::sign_up(&node, new).await {
         Ok(account) => signed_in_to(&node, account, "/").await,
-        Err(fault) => again(&path, &fields, words(&fault)),
+        Err(fault) => refused(&path, &fields, &fault),
     }
 }
 
 /// A link that signs its holder in: made by `beck demo`, good for a day.
 pub async fn enter(State(node): State<Arc<Node>>, Path(token): Path<String>) -> Response {
-    match node.enter(&token).await {
-        Some(login) => match node.begin(login).await {
-            Ok(token) => with_cookie(&node, Some(&token), Redirect::to("/")),
-            Err(fault) => again("/sign-in", &BTreeMap::new(), fault.to_string()),
-        },
-        None => Redirect::to("/sign-in").into_response(),
+    let entered: Result<_, BrokerError> = async {
+        let Some(login) = node.enter(&token).await? else { return Ok(None) };
+        node.begin(login).await.map(Some)
+    }
+    .await;
+    match entered {
+        Ok(Some(token)) => with_cookie(&node, Some(&token), Redirect::to("/")),
+        Ok(None) => Redirect::to("/sign-in").into_response(),
+        Err(fault) => later("/sign-in", &BTreeMap::new(), away(&fault)),
     }
 }
 
@@ -167,7 +180,7 @@ pub async fn sign_out_everywhere(
     let me = me(&node, &headers).await?;
     Ok(match node.sign_out_everywhere(me).await {
         Ok(()) => with_cookie(&node, None, Redirect::to("/sign-in")),
-        Err(fault) => again("/account", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => later("/account", &BTreeMap::new(), away(&fault)),
     })
 }
 
@@ -183,7 +196,7 @@ pub async fn set_status(
     let said = accounts::set_status(&node, me, field(&fields, "text"), do_not_disturb, for_ms);
     Ok(match said.await {
         Ok(()) => Redirect::to("/account").into_response(),
-        Err(fault) => again("/account", &fields, format!("Status: {fault}")),
+        Err(fault) => failed("/account", &fields, "Status: ", &fault),
     })
 }
 
@@ -206,7 +219,7 @@ pub async fn set_quiet(
             let done = done_cookie(&node.config, "quiet", "/account");
             ([(header::SET_COOKIE, done)], Redirect::to("/account")).into_response()
         }
-        Err(fault) => refuse(fault.to_string()),
+        Err(fault) => later("/account", &fields, format!("Quiet hours: {fault}")),
     })
 }
 
@@ -247,6 +260,6 @@ pub async fn change_password(
         }
         Ok(Changed::Wrong) => refuse("Current password: that is not it.".into()),
         Ok(Changed::Overtaken) => Redirect::to("/sign-in").into_response(),
-        Err(fault) => refuse(format!("The password may not have been changed: {fault}")),
+        Err(fault) => later("/account", &fields, format!("The password may not have been changed: {fault}")),
     })
 }

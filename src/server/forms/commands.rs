@@ -1,21 +1,19 @@
 //! What is typed after a slash in the composer. A script is answered with `{"done","message"}`, always with 200: a
 //! browser writes any other status into the console, and it is no fault of the page if somebody has no such handle.
 
-use super::{Fields, again, field, me};
+use super::{Fields, again, field, me, wants_json};
 use crate::protocol::RoomId;
 use crate::server::node::Node;
 use crate::server::rooms::{self, RoomError};
 use axum::Json;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
 
 fn answer(headers: &HeaderMap, Form(fields): &Fields, room: &str, done: Result<String, String>) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let script = accepted.contains("application/json") && !accepted.contains("text/html");
     let path = format!("/r/{room}");
-    if script {
+    if wants_json(headers) {
         let (done, message) = match done {
             Ok(message) => (true, message),
             Err(message) => (false, message),

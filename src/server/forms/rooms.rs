@@ -1,6 +1,6 @@
 //! Forms of rooms: make, join, leave, write, read.
 
-use super::{Fields, again, field, me};
+use super::{Fields, again, failed, field, me};
 use crate::protocol::frame::{Answer, Draft};
 use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, RoomId, bounds};
 use crate::server::node::Node;
@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+const NOT_SENT: &str = "Not sent: ";
 
 fn no_room() -> Response {
     (StatusCode::NOT_FOUND, "There is no such room.").into_response()
@@ -29,7 +31,7 @@ pub async fn create_room(
     let me = me(&node, &headers).await?;
     Ok(match rooms::create(&node, me, field(&fields, "name"), field(&fields, "topic")).await {
         Ok(room) => Redirect::to(&format!("/r/{room}")).into_response(),
-        Err(fault) => again("/rooms", &fields, fault.to_string()),
+        Err(fault) => failed("/rooms", &fields, "", &fault),
     })
 }
 
@@ -41,7 +43,7 @@ pub async fn join_room(
     let (me, room) = me_in(&node, &headers, &room).await?;
     Ok(match rooms::join(&node, me, room).await {
         Ok(()) => Redirect::to(&format!("/r/{room}")).into_response(),
-        Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed("/rooms", &BTreeMap::new(), "", &fault),
     })
 }
 
@@ -53,7 +55,7 @@ pub async fn leave_room(
     let (me, room) = me_in(&node, &headers, &room).await?;
     Ok(match rooms::leave(&node, me, room).await {
         Ok(()) => Redirect::to("/rooms").into_response(),
-        Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed("/rooms", &BTreeMap::new(), "", &fault),
     })
 }
 
@@ -69,7 +71,7 @@ pub async fn archive_room(
     Ok(match rooms::archive(&node, me, room, !field(&fields, "archived").is_empty()).await {
         Ok(()) => Redirect::to(&path).into_response(),
         Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
-        Err(fault) => again(&path, &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed(&path, &BTreeMap::new(), "", &fault),
     })
 }
 
@@ -96,7 +98,7 @@ pub async fn want(
     };
     Ok(match done.await {
         Ok(()) => Redirect::to(&path).into_response(),
-        Err(fault) => again("/rooms", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed("/rooms", &BTreeMap::new(), "", &fault),
     })
 }
 
@@ -134,7 +136,7 @@ pub async fn read(
     };
     Ok(match raised {
         Ok(()) => Redirect::to("/unread").into_response(),
-        Err(fault) => again("/unread", &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed("/unread", &BTreeMap::new(), "", &fault),
     })
 }
 
@@ -159,13 +161,15 @@ pub async fn post(
                     (format!("/r/{room}/thread/{lane}"), Some(Answer { to, also }))
                 }
                 Err(fault) => {
-                    let why = match fault {
-                        RoomError::NotFound => "what you answer is not in this room.".to_owned(),
-                        fault => fault.to_string(),
-                    };
                     // There is no thread whose page could keep the text.
                     fields.remove("to");
-                    return Ok(again(&format!("/r/{room}"), &fields, format!("Not sent: {why}")));
+                    let path = format!("/r/{room}");
+                    return Ok(match fault {
+                        RoomError::NotFound => {
+                            again(&path, &fields, "Not sent: what you answer is not in this room.".into())
+                        }
+                        fault => failed(&path, &fields, NOT_SENT, &fault),
+                    });
                 }
             }
         }
@@ -183,7 +187,7 @@ pub async fn post(
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
         }
-        Err(fault) => again(&path, &fields, format!("Not sent: {fault}")),
+        Err(fault) => failed(&path, &fields, NOT_SENT, &fault),
     })
 }
 
@@ -199,6 +203,6 @@ pub async fn follow(
     Ok(match threads::follow(&node, me, (room, lane), field(&fields, "follow") == "1").await {
         Ok(()) => Redirect::to(&path).into_response(),
         Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
-        Err(fault) => again(&path, &BTreeMap::new(), fault.to_string()),
+        Err(fault) => failed(&path, &BTreeMap::new(), "", &fault),
     })
 }
