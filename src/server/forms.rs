@@ -38,6 +38,12 @@ pub fn wants_json(headers: &HeaderMap) -> bool {
     accepts.contains("application/json") && !accepts.contains("text/html")
 }
 
+/// What a script is told of a form that was not carried out.
+pub fn message(status: StatusCode, text: &str) -> Response {
+    let unstored = [(header::CACHE_CONTROL, "no-store")];
+    (status, unstored, Json(serde_json::json!({ "message": text }))).into_response()
+}
+
 /// What was sent cannot be done as it is.
 fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
     show(path, fields, text, StatusCode::UNPROCESSABLE_ENTITY)
@@ -106,12 +112,11 @@ pub fn away(fault: &BrokerError) -> String {
 /// Nothing was done, and no page can be shown again: whose it is cannot be told.
 fn unavailable(headers: &HeaderMap, fault: &BrokerError) -> Response {
     let text = format!("Nothing was done. {}", away(fault));
-    let unstored = [(header::CACHE_CONTROL, "no-store")];
     let status = StatusCode::SERVICE_UNAVAILABLE;
     if wants_json(headers) {
-        return (status, unstored, Json(serde_json::json!({ "message": text }))).into_response();
+        return message(status, &text);
     }
-    (status, unstored, text).into_response()
+    (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 /// Refuses what changes something and does not come from one of our pages.

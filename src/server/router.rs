@@ -206,8 +206,7 @@ async fn show_again(
     let response = next.run(request).await;
     let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
     if forms::wants_json(&headers) {
-        let said = serde_json::json!({ "message": show.notice.text });
-        return (show.status, [(header::CACHE_CONTROL, "no-store")], axum::Json(said)).into_response();
+        return forms::message(show.status, &show.notice.text);
     }
     let mut page = Request::get(&show.path).body(Body::empty()).unwrap_or_default();
     for name in [header::COOKIE, header::HOST, header::ACCEPT_LANGUAGE] {

@@ -1,6 +1,6 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
-use super::{Fields, again, away, done_cookie, failed, field, later, me, wants_json};
+use super::{Fields, again, away, done_cookie, failed, field, later, me, message, wants_json};
 use crate::protocol::{AccountId, Quiet, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
 use crate::server::auth;
@@ -8,7 +8,6 @@ use crate::server::broker::BrokerError;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
 use crate::server::unread;
-use axum::Json;
 use axum::extract::{ConnectInfo, Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -94,11 +93,9 @@ pub async fn sign_in(
     match check_in(&node, from.ip(), field(&fields, "handle"), field(&fields, "password")).await {
         Ok(token) if script => with_cookie(&node, Some(&token), (StatusCode::NO_CONTENT, unstored)),
         Ok(token) => with_cookie(&node, Some(&token), Redirect::to("/")),
-        Err((status, message)) if script => {
-            (status, unstored, Json(serde_json::json!({ "message": message }))).into_response()
-        }
-        Err((StatusCode::SERVICE_UNAVAILABLE, message)) => later("/sign-in", &fields, message),
-        Err((_, message)) => again("/sign-in", &fields, message),
+        Err((status, why)) if script => message(status, &why),
+        Err((StatusCode::SERVICE_UNAVAILABLE, why)) => later("/sign-in", &fields, why),
+        Err((_, why)) => again("/sign-in", &fields, why),
     }
 }
 
