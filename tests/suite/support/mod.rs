@@ -4,6 +4,7 @@ pub mod awaited;
 pub mod backend;
 pub mod checker;
 pub mod command;
+pub mod corpus;
 pub mod engine;
 pub mod furnished;
 pub mod native;
