@@ -29,7 +29,7 @@ async function signIn() {
   const headers = { origin: new URL(base).origin };
   const form = { method: "POST", redirect: "manual", headers, body: new URLSearchParams({ handle, password }) };
   const answer = await fetch(new URL("/sign-in", base), { ...form, signal: AbortSignal.timeout(10_000) });
-  const [, found] = /beck_login=([0-9a-f]{64})/.exec(answer.headers.getSetCookie().join()) ?? [];
+  const [, found] = /beck_login\w*=([0-9a-f]{64})/.exec(answer.headers.getSetCookie().join()) ?? [];
   if (answer.status === 303 && found) return found;
   throw new (answer.status < 500 ? Hopeless : Error)(`signing in: ${answer.status}`);
 }

@@ -38,6 +38,12 @@ pub struct Boot {
     pub join_link: Option<String>,
     /// Whether the first run asks for the one-time code.
     pub asks_code: bool,
+    /// The account that the sign-in link of this page is for.
+    #[serde(default)]
+    pub enters_as: Option<Person>,
+    /// Where signing in or joining leads; empty for the rooms.
+    #[serde(default)]
+    pub next: String,
     /// Where an acknowledged message is.
     pub acknowledged: String,
     /// What became of the form that led here.
@@ -84,8 +90,16 @@ impl Notice {
 #[get("/api/v1/boot",
     node: dioxus::fullstack::extract::Extension<std::sync::Arc<crate::server::node::Node>>,
     notice: Option<dioxus::fullstack::extract::Extension<crate::api::Notice>>,
+    peer: Option<dioxus::fullstack::extract::Extension<crate::server::proxies::Peer>>,
     uri: axum::http::Uri,
     headers: axum::http::HeaderMap)]
 pub async fn boot() -> Result<BootJson, HttpError> {
-    crate::server::boot::boot_json(&node, &uri, &headers, notice.map(|notice| notice.0)).await
+    crate::server::boot::boot_json(
+        &node,
+        &uri,
+        &headers,
+        notice.map(|notice| notice.0),
+        peer.map(|peer| peer.0),
+    )
+    .await
 }

@@ -20,8 +20,14 @@ pub const PAGE_ROWS: usize = 100;
 pub const FIRST_PAGE_ROWS: usize = 50;
 /// Missed events that a subscriber is sent; beyond that it loads a fresh window.
 pub const RESUME_EVENTS: u64 = 1_000;
+/// Events that one `events` frame carries at most.
+pub const FETCHED_AT_ONCE: u64 = 500;
 /// Headers that one `headers` frame carries at most.
 pub const HEADERS_AT_ONCE: u64 = 1_000;
+/// Events that any statement reads at most.
+pub const EVENTS_AT_ONCE: u32 = 1_000;
+/// Sockets that one account may have open at once on one server.
+pub const SOCKETS_PER_ACCOUNT: usize = 32;
 /// Rooms that one connection may have open at once.
 pub const OPEN_ROOMS: usize = 32;
 /// Both sides send something at least this often, in milliseconds.
@@ -30,6 +36,11 @@ pub const HEARTBEAT_MS: u32 = 25_000;
 pub const RAISE_AT_ONCE: usize = 500;
 /// Mentions of one page of them.
 pub const MENTIONS: usize = 30;
+/// Mentions that are looked through for one page of them, newest first: those of rooms and threads that the account
+/// does not follow are passed over.
+pub const MENTIONS_WITHIN: u32 = 10_000;
+/// Threads of a room, the newest ones, that are looked through for those which an account follows.
+pub const FOLLOWED_WITHIN: u32 = 50_000;
 /// Threads of a room that one list names.
 pub const THREADS: usize = 100;
 /// Unread answers of a room, given at once.
@@ -50,6 +61,14 @@ pub const TYPING_ANSWERS: usize = 20;
 pub const STATUS_CHARS: usize = 80;
 /// Texts of one message that its history shows.
 pub const VERSIONS: usize = 50;
+/// A deleted message can be restored for so long: milliseconds.
+pub const RESTORE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Different emoji that a message can have as reactions.
+pub const REACTIONS: usize = 20;
+/// Different emoji that one person can react with to a message.
+pub const REACTIONS_EACH: usize = 10;
+/// Acts on one message, the newest ones, that are looked through for its texts.
+pub const HISTORY_WITHIN: u32 = 10_000;
 /// Bytes of one reaction's emoji.
 pub const EMOJI_BYTES: usize = 32;
 

@@ -2,6 +2,7 @@
 
 use super::entry::{Header, Slot};
 use super::ids::{AccountId, ClientId, RoomId};
+use super::number::bounded;
 use super::position::{Hash, Position};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,11 +277,11 @@ pub enum PageAt {
     /// The newest rows.
     Newest,
     /// The rows just before an ordinal.
-    Before(u64),
+    Before(#[serde(deserialize_with = "bounded")] u64),
     /// The rows just after an ordinal.
-    After(u64),
+    After(#[serde(deserialize_with = "bounded")] u64),
     /// Half before, the row itself, half after.
-    Around(u64),
+    Around(#[serde(deserialize_with = "bounded")] u64),
 }
 
 /// Rows of one lane with the position they are as of. Never made by folding a slice of the log.

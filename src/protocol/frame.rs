@@ -4,6 +4,7 @@ use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
+use super::number::{bounded, bounded_if_any};
 use super::position::{Hash, Position};
 use super::presence::Seen;
 use super::unread::{Badge, Mentions, Raise, Thread, Wanted};
@@ -43,11 +44,13 @@ pub enum ClientFrame {
     },
     /// Ask for rows. Answered by `page` or `error` with the same `req`.
     Page {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "bounded")]
         lane: u64,
         at: PageAt,
+        #[serde(deserialize_with = "bounded")]
         limit: usize,
         /// The answer must be as of this position or later.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,26 +58,34 @@ pub enum ClientFrame {
     },
     /// Ask for events `after < seq <= to`, 500 at most. Answered by `events` or `error`.
     Fetch {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
+        #[serde(deserialize_with = "bounded")]
         after: u64,
+        #[serde(deserialize_with = "bounded")]
         to: u64,
     },
     /// Headers and chains of events `after < seq <= to`, 1,000 at most. Answered by `headers` or `error`.
     Headers {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
+        #[serde(deserialize_with = "bounded")]
         after: u64,
+        #[serde(deserialize_with = "bounded")]
         to: u64,
     },
     /// The texts that a message had. Answered by `history` or `error`.
     History {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
         target: ClientId,
     },
     /// The room's pinned messages. Answered by `pins` or `error`.
     Pins {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
     },
@@ -99,13 +110,16 @@ pub enum ClientFrame {
     /// I want to follow a thread, or do not. Answered by `threads`.
     Follow {
         room: RoomId,
+        #[serde(deserialize_with = "bounded")]
         lane: u64,
         follow: bool,
     },
     /// One thread, whether I follow it or not. Answered by `thread` or `error`.
     Thread {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
+        #[serde(deserialize_with = "bounded")]
         lane: u64,
     },
     /// The threads of a room that I follow, with the newest answer first. Answered by `threads`.
@@ -114,14 +128,17 @@ pub enum ClientFrame {
     },
     /// Unread answers in the threads of a room that I follow, after a seq of the room. Answered by `answers` or `error`.
     Answers {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
+        #[serde(deserialize_with = "bounded")]
         after: u64,
     },
     /// Messages that name me, newest first, before a number of the log. Answered by `mentions` or `error`.
     Mentions {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounded_if_any")]
         before: Option<u64>,
     },
     /// The people in view, 200 at most, instead of those before. Answered by `presence` with all of them, and by
@@ -136,7 +153,7 @@ pub enum ClientFrame {
     /// Text is being written in a lane of a room (again every few seconds), or no more. A message says so by itself.
     Typing {
         room: RoomId,
-        #[serde(default, skip_serializing_if = "super::event::is_zero")]
+        #[serde(default, skip_serializing_if = "super::event::is_zero", deserialize_with = "bounded")]
         lane: u64,
         on: bool,
     },
@@ -145,11 +162,12 @@ pub enum ClientFrame {
         text: String,
         #[serde(default)]
         do_not_disturb: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounded_if_any")]
         for_ms: Option<u64>,
     },
     /// Who is in a room. Answered by `members` or `error`.
     Members {
+        #[serde(deserialize_with = "bounded")]
         req: u64,
         room: RoomId,
     },

@@ -9,6 +9,7 @@ pub mod event;
 pub mod frame;
 pub mod ids;
 pub mod json;
+pub mod number;
 pub mod position;
 pub mod presence;
 pub mod quiet;

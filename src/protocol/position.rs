@@ -82,6 +82,7 @@ pub struct Position {
     /// The workspace; another one means another log.
     pub epoch: WorkspaceId,
     /// Events of the room so far; 0 is before the first.
+    #[serde(deserialize_with = "super::number::bounded")]
     pub seq: u64,
     pub chain: Hash,
 }

@@ -2,6 +2,7 @@
 
 use super::event::Row;
 use super::ids::RoomId;
+use super::number::bounded;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use std::sync::Arc;
 /// ordinal; marking as unread, and taking a mark back, begins a new generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Pointer {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded")]
     pub generation: u64,
+    #[serde(deserialize_with = "bounded")]
     pub ordinal: u64,
 }
 
@@ -18,7 +20,7 @@ pub struct Pointer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raise {
     pub room: RoomId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded")]
     pub lane: u64,
     #[serde(flatten)]
     pub pointer: Pointer,

@@ -2,6 +2,7 @@
 
 use super::broker::{BrokerError, Proposal};
 use super::fold::{AccountBody, LOG_FORMAT, SECOND_FORMAT, SettingBody, WorkspaceBody};
+use super::hashing::Whose;
 use super::logins::Login;
 use super::node::{Node, ProposeError, Readiness, StartError};
 use super::rooms::{self, RoomError};
@@ -25,7 +26,7 @@ fn field(field: &'static str) -> impl Fn(bounds::Unfit) -> AccountError {
 
 impl From<BrokerError> for AccountError {
     fn from(fault: BrokerError) -> Self {
-        AccountError::Unavailable(fault.to_string())
+        AccountError::Unavailable(fault.for_people())
     }
 }
 
@@ -37,7 +38,7 @@ impl From<ProposeError> for AccountError {
 
 impl From<StartError> for AccountError {
     fn from(fault: StartError) -> Self {
-        AccountError::Unavailable(fault.to_string())
+        AccountError::Unavailable(fault.unready().for_people())
     }
 }
 
@@ -50,7 +51,7 @@ pub struct NewAccount<'a> {
 
 /// Whether nobody owns this workspace yet.
 pub fn needs_setup(node: &Node) -> bool {
-    !node.directory().has_owner() && node.readiness() == Readiness::Ready
+    !node.directory().has_owner() && node.standstill() == Readiness::Ready
 }
 
 /// The first run: workspace, owner account, room General. Gives the owner and the room.
@@ -111,7 +112,7 @@ async fn make(
 ) -> Result<(), AccountError> {
     // Nothing is left beside a log that is away.
     if let Readiness::Unready(why) = node.readiness() {
-        return Err(AccountError::Unavailable(format!("The server is not ready: {why}.")));
+        return Err(AccountError::Unavailable(why.for_people()));
     }
     node.set_password(id, password).await?;
     let target = id.as_str().parse().map_err(|_| AccountError::Unavailable("Try again.".into()))?;
@@ -127,9 +128,9 @@ async fn make(
 }
 
 /// Signs in by handle and password; gives the login to begin.
-pub async fn sign_in(node: &Node, handle: &str, password: &str) -> Result<Login, AccountError> {
+pub async fn sign_in(node: &Node, whose: Whose, handle: &str, password: &str) -> Result<Login, AccountError> {
     let handle = bounds::handle(handle).unwrap_or_default();
-    let login = node.check_password(&handle, password).await?;
+    let login = node.check_password(whose, &handle, password).await?;
     login.ok_or(AccountError::Field {
         field: "password",
         what: "That handle and password do not belong together.".into(),
@@ -145,7 +146,7 @@ pub async fn set_status(
     for_ms: Option<u64>,
 ) -> Result<(), RoomError> {
     let text = bounds::status(text)?;
-    let until = for_ms.map(|ms| super::now_ms().saturating_add_unsigned(ms));
+    let until = for_ms.map(|ms| node.log_now_ms().saturating_add_unsigned(ms));
     let until = until.filter(|_| do_not_disturb || !text.is_empty());
     node.require_format(by, SECOND_FORMAT).await?;
     let body = SettingBody { value: serde_json::json!(OwnStatus { text, do_not_disturb, until }) };

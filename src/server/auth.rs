@@ -2,41 +2,104 @@
 
 use super::broker::{BrokerError, Secret, SecretOp};
 use super::config::Config;
+use super::hashing::Hashing;
 use super::node::Node;
-use super::throttle::{Rate, Throttle};
-use axum::http::{HeaderMap, header};
+use super::throttle::{AddressBlock, Rate, Throttle};
+use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
+use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
 
-/// A login ends after so long without a new sign-in, in milliseconds.
+/// A login ends when it was not used for so long, in milliseconds.
 pub(super) const LOGIN_MS: i64 = 90 * 24 * 60 * 60 * 1000;
-/// The secret that is there before there is a workspace.
-pub const SETUP_SECRET: &str = "setup";
-/// Passwords that are hashed at the same time: each takes 19 MiB and a core.
-const HASHES_AT_ONCE: usize = 2;
+/// Buckets that each throttle keeps at most.
+const BUCKETS: usize = 50_000;
+/// A sign-in to an account that many addresses try is delayed by no more than this.
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+
+/// There were too many tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany {
+    /// Until one more is allowed.
+    pub seconds: u64,
+}
+
+/// How often clients may try what a stranger could guess or fill up. None of these buckets is shared by everybody, so
+/// that nobody can use up the tries of others.
+struct Throttles {
+    /// Sign-ins from an address block, whatever the handle. A sign-in that succeeds does not count.
+    address: Mutex<Throttle>,
+    /// Sign-ins to one handle from one address block. A sign-in that succeeds does not count.
+    handle_and_address: Mutex<Throttle>,
+    /// Sign-ins to one handle from anywhere: beyond this they are delayed, never refused.
+    handle: Mutex<Throttle>,
+    /// Sign-ins with one browser that was signed in to the account before.
+    known_browser: Mutex<Throttle>,
+    /// Changes of the password of one account, by who is signed in.
+    own_password: Mutex<Throttle>,
+    /// Links to join that are wrong, and one-time codes of the first run, from an address block.
+    wrong_link: Mutex<Throttle>,
+    setup_code: Mutex<Throttle>,
+    /// Accounts made from an address block with the right link: a whole school may be behind one address.
+    join: Mutex<Throttle>,
+}
+
+impl Throttles {
+    fn new() -> Throttles {
+        let of = |burst, per_second| Mutex::new(Throttle::new(Rate { burst, per_second }, BUCKETS));
+        Throttles {
+            address: of(50.0, 0.2),
+            handle_and_address: of(10.0, 0.1),
+            handle: of(20.0, 0.2),
+            known_browser: of(10.0, 0.1),
+            own_password: of(10.0, 0.1),
+            wrong_link: of(20.0, 0.2),
+            setup_code: of(10.0, 1.0 / 30.0),
+            join: of(150.0, 0.5),
+        }
+    }
+}
+
+fn take(throttle: &Mutex<Throttle>, key: impl Hash, now: u64) -> Result<(), TooMany> {
+    let taken = throttle.lock().unwrap_or_else(PoisonError::into_inner).take(key, now);
+    taken.map_err(|wait_ms| TooMany { seconds: wait_ms.div_ceil(1000).max(1) })
+}
+
+fn give_back(throttle: &Mutex<Throttle>, key: impl Hash, now: u64) {
+    throttle.lock().unwrap_or_else(PoisonError::into_inner).give_back(key, now);
+}
+
+/// One try to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInTry<'a> {
+    pub address: IpAddr,
+    /// As [`bounds::handle`](crate::protocol::bounds::handle) normalises it; empty if it is not a handle.
+    pub handle: &'a str,
+    /// The browser, if it was signed in to this account before.
+    pub known_browser: Option<&'a str>,
+}
 
 pub struct Auth {
-    hashing: Semaphore,
-    by_address: Mutex<Throttle<IpAddr>>,
-    by_handle: Mutex<Throttle<String>>,
-    /// The first run is asked for a code: its page can be reached from other machines.
-    pub asks_code: bool,
+    pub(super) hashing: Arc<Hashing>,
+    throttles: Throttles,
+    /// The one-time code of the first run was printed.
+    pub(super) code_printed: AtomicBool,
 }
 
 /// 256 random bits as 64 hex characters.
-pub fn new_token() -> String {
-    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+pub fn new_token() -> Result<String, BrokerError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|fault| BrokerError::Refused(format!("The system gives no random numbers: {fault}.")))?;
+    Ok(hex::encode(bytes))
 }
 
 pub(super) fn hashed(kind: &str, token: &str) -> String {
-    let hash = Sha256::digest(token.as_bytes());
-    hash.iter().fold(format!("{kind}:"), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{kind}:{}", hex::encode(Sha256::digest(token.as_bytes())))
 }
 
 pub(super) fn is_token(text: &str) -> bool {
@@ -45,74 +108,152 @@ pub(super) fn is_token(text: &str) -> bool {
 
 /// Compares without telling by its duration where the texts differ.
 pub fn equal(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+    a.as_bytes().ct_eq(b.as_bytes()).into()
+}
+
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth { hashing: Arc::default(), throttles: Throttles::new(), code_printed: AtomicBool::new(false) }
+    }
 }
 
 impl Auth {
-    pub fn new(config: &Config) -> Auth {
-        let attempts = Rate { burst: 20.0, per_second: 0.2 };
-        Auth {
-            hashing: Semaphore::new(HASHES_AT_ONCE),
-            by_address: Mutex::new(Throttle::new(attempts, 50_000)),
-            by_handle: Mutex::new(Throttle::new(Rate { burst: 10.0, per_second: 0.1 }, 50_000)),
-            asks_code: !config.address.ip().is_loopback(),
+    /// Whether this sign-in is allowed now, and how long it is to wait before its password is hashed.
+    pub fn try_sign_in(&self, attempt: SignInTry<'_>, now: u64) -> Result<Duration, TooMany> {
+        let SignInTry { address, handle, known_browser } = attempt;
+        if let Some(browser) = known_browser {
+            return take(&self.throttles.known_browser, browser, now).map(|()| Duration::ZERO);
+        }
+        let block = AddressBlock::of(address);
+        take(&self.throttles.address, block, now)?;
+        take(&self.throttles.handle_and_address, (handle, block), now)?;
+        match take(&self.throttles.handle, handle, now) {
+            Ok(()) => Ok(Duration::ZERO),
+            Err(TooMany { seconds }) => Ok(Duration::from_secs(seconds).min(LONGEST_DELAY)),
         }
     }
 
-    /// Whether one more attempt to sign in or up, or to name a password, is allowed now.
-    pub fn attempt(&self, address: IpAddr, handle: &str, now: u64) -> bool {
-        let by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner).take(address, now);
-        let mut by_handle = self.by_handle.lock().unwrap_or_else(PoisonError::into_inner);
-        by_address && by_handle.take(handle.to_owned(), now)
+    /// This try was no guess: its password was right, or could not be checked.
+    pub fn give_back_sign_in(&self, attempt: SignInTry<'_>, now: u64) {
+        let SignInTry { address, handle, known_browser } = attempt;
+        let block = AddressBlock::of(address);
+        let throttles = &self.throttles;
+        match known_browser {
+            Some(browser) => give_back(&throttles.known_browser, browser, now),
+            None => {
+                give_back(&throttles.address, block, now);
+                give_back(&throttles.handle_and_address, (handle, block), now);
+                give_back(&throttles.handle, handle, now);
+            }
+        }
     }
 
-    /// Runs what hashes a password, off the threads that serve.
-    pub(super) async fn blocking<T: Send + 'static>(
-        &self,
-        what: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let _permit = self.hashing.acquire().await.ok()?;
-        tokio::task::spawn_blocking(what).await.ok()
+    /// Whether a signed-in account may try its password once more.
+    pub fn try_own_password(&self, account: &str, now: u64) -> Result<(), TooMany> {
+        take(&self.throttles.own_password, account, now)
     }
-}
 
-/// The name of the login cookie.
-pub fn cookie_name(config: &Config) -> &'static str {
-    if secure(config) { "__Host-beck_login" } else { "beck_login" }
+    /// Counts a link to join that was wrong.
+    pub fn wrong_link(&self, address: IpAddr, now: u64) -> Result<(), TooMany> {
+        take(&self.throttles.wrong_link, AddressBlock::of(address), now)
+    }
+
+    /// Whether one more account may be made with the right link.
+    pub fn try_join(&self, address: IpAddr, now: u64) -> Result<(), TooMany> {
+        take(&self.throttles.join, AddressBlock::of(address), now)
+    }
+
+    /// No account was made by this try.
+    pub fn give_back_join(&self, address: IpAddr, now: u64) {
+        give_back(&self.throttles.join, AddressBlock::of(address), now);
+    }
+
+    /// Counts a one-time code that was wrong.
+    pub fn wrong_setup_code(&self, address: IpAddr, now: u64) -> Result<(), TooMany> {
+        take(&self.throttles.setup_code, AddressBlock::of(address), now)
+    }
 }
 
 pub fn secure(config: &Config) -> bool {
     config.public_url.as_ref().is_some_and(super::config::Origin::is_https)
 }
 
-/// The cookie that carries a login; none ends it.
-pub fn login_cookie(config: &Config, token: Option<&str>) -> String {
-    let age = if token.is_some() { LOGIN_MS / 1000 } else { 0 };
+/// The name of a cookie of this workspace: browsers keep one jar for all ports of a host, and another workspace may be
+/// at another port.
+pub(super) fn workspace_cookie(node: &Node, name: &str) -> String {
+    let host = if secure(&node.config) { "__Host-" } else { "" };
+    match node.epoch() {
+        Some(workspace) => format!("{host}{name}_{}", &workspace.as_str()[..8]),
+        None => format!("{host}{name}"),
+    }
+}
+
+/// The name of the login cookie of releases that had one for all workspaces of a host. It is still read.
+fn old_login_cookie(config: &Config) -> &'static str {
+    if secure(config) { "__Host-beck_login" } else { "beck_login" }
+}
+
+/// A `Set-Cookie` that no script reads; without a value it takes the cookie away.
+pub(super) fn set_cookie(config: &Config, name: &str, value: Option<&str>, seconds: i64) -> HeaderValue {
+    let age = if value.is_some() { seconds } else { 0 };
     let secure = if secure(config) { "; Secure" } else { "" };
-    format!(
-        "{}={}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(config),
-        token.unwrap_or("")
-    )
+    let value = value.unwrap_or("");
+    let text = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The cookie that carries a login.
+pub fn login_cookie(node: &Node, token: &str) -> HeaderValue {
+    set_cookie(&node.config, &workspace_cookie(node, "beck_login"), Some(token), LOGIN_MS / 1000)
+}
+
+/// What takes the login of a request away from the browser, under each name that it has there.
+pub fn end_login_cookies(node: &Node, headers: &HeaderMap) -> Vec<HeaderValue> {
+    let ended = |name: &str| set_cookie(&node.config, name, None, 0);
+    let mut cookies = vec![ended(&workspace_cookie(node, "beck_login"))];
+    let old = old_login_cookie(&node.config);
+    // Under the old name another workspace may have put its login.
+    if let Some(value) = cookie(headers, old)
+        && cookie_token(headers, node).is_some_and(|(token, _)| token == value)
+    {
+        cookies.push(ended(old));
+    }
+    cookies
 }
 
 /// One cookie of a request.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    cookies(headers).find_map(|(found, value)| (found == name).then_some(value))
 }
 
-/// The token that a request carries: the cookie's, or a bearer's.
-pub fn token<'a>(headers: &'a HeaderMap, config: &Config) -> Option<&'a str> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    bearer.or_else(|| cookie(headers, cookie_name(config))).filter(|token| is_token(token))
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
+
+/// The token of a bearer. What has not the form of our tokens is somebody else's, such as a proxy's, and says nothing.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    lines.filter_map(|value| value.strip_prefix("Bearer ")).find(|token| is_token(token))
+}
+
+/// The token of the login cookie, and whether the cookie has its old name.
+pub(super) fn cookie_token<'a>(headers: &'a HeaderMap, node: &Node) -> Option<(&'a str, bool)> {
+    let tokens = || cookies(headers).filter(|(_, token)| is_token(token));
+    let name = workspace_cookie(node, "beck_login");
+    let old = old_login_cookie(&node.config);
+    // A server that has not read of its workspace yet cannot know the end of the name.
+    let is_new = |found: &str| match node.epoch() {
+        Some(_) => found == name,
+        None => found.strip_prefix(old).is_some_and(|end| end.starts_with('_')),
+    };
+    let new = tokens().find(|(found, _)| is_new(found)).map(|(_, token)| (token, false));
+    new.or_else(|| tokens().find(|(found, _)| *found == old).map(|(_, token)| (token, true)))
+}
+
+/// The token that a request carries: a bearer's, or the cookie's.
+pub fn token<'a>(headers: &'a HeaderMap, node: &Node) -> Option<&'a str> {
+    bearer(headers).or_else(|| cookie_token(headers, node).map(|(token, _)| token))
 }
 
 impl Node {
@@ -134,7 +275,7 @@ impl Node {
     }
 
     /// A secret as it stands, or made now.
-    async fn standing(&self, key: &str, value: &str) -> Result<String, BrokerError> {
+    pub(super) async fn standing(&self, key: &str, value: &str) -> Result<String, BrokerError> {
         if let Some(secret) = self.broker.secret(key.into(), SecretOp::Get).await? {
             return Ok(secret.value);
         }
@@ -145,20 +286,7 @@ impl Node {
 
     /// The token of the link by which people join; made at the first use.
     pub async fn join_token(&self) -> Result<String, BrokerError> {
-        self.standing("join", &new_token()).await
-    }
-
-    /// The code that the first run is asked for, the same on every server; `None` where none is asked for.
-    pub async fn setup_code(&self) -> Result<Option<String>, BrokerError> {
-        if !self.auth.asks_code {
-            return Ok(None);
-        }
-        self.standing(SETUP_SECRET, &new_token()[..8]).await.map(Some)
-    }
-
-    /// The first run is over: its code is of no more use.
-    pub async fn drop_setup_code(&self) {
-        let _ = self.broker.secret(SETUP_SECRET.into(), SecretOp::Delete).await;
+        self.standing("join", &new_token()?).await
     }
 
     pub async fn is_join_token(&self, token: &str) -> Result<bool, BrokerError> {

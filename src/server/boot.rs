@@ -2,8 +2,9 @@
 
 use super::directory::{Action, Directory};
 use super::node::Node;
+use super::proxies::Peer;
 use super::rooms::RoomError;
-use super::{accounts, auth, forms, now_ms, rooms, threads, unread};
+use super::{accounts, auth, forms, return_path, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
 use crate::protocol::{AccountId, ClientId, OwnStatus, PageAt, RoomId, Row, bounds};
@@ -34,7 +35,9 @@ impl Asked {
     pub fn of(path: &str) -> Asked {
         let parts: Vec<_> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
-            [""] | ["setup" | "sign-in" | "rooms" | "account"] | ["join", _] | ["api", ..] => Asked::Page,
+            [""] | ["setup" | "sign-in" | "rooms" | "account"] | ["join" | "enter", _] | ["api", ..] => {
+                Asked::Page
+            }
             ["unread"] => Asked::Mentions { before: None },
             ["unread", "before", g] => {
                 g.parse().map_or(Asked::Unknown, |g| Asked::Mentions { before: Some(g) })
@@ -73,8 +76,9 @@ pub async fn boot_json(
     uri: &Uri,
     headers: &HeaderMap,
     notice: Option<Notice>,
+    peer: Option<Peer>,
 ) -> Result<BootJson, HttpError> {
-    let boot = boot(node, uri, headers, notice).await?;
+    let boot = boot(node, uri, headers, notice, peer).await?;
     boot.try_into()
         .map_err(|_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made."))
 }
@@ -84,6 +88,7 @@ async fn boot(
     uri: &Uri,
     headers: &HeaderMap,
     notice: Option<Notice>,
+    peer: Option<Peer>,
 ) -> Result<Boot, HttpError> {
     let me = node.signed_in(headers).await.map_err(|fault| unavailable(fault.into()))?;
     let asked = Asked::of(uri.path());
@@ -110,17 +115,30 @@ async fn boot(
         theme: theme.to_owned(),
         client_id: ClientId::random(),
         join_link: None,
-        asks_code: node.auth.asks_code && accounts::needs_setup(node),
+        asks_code: accounts::needs_setup(node) && node.asks_code(peer),
+        enters_as: None,
+        next: String::new(),
         acknowledged: me.map(|_| node.broker.durability().place).unwrap_or_default(),
         notice: notice.or_else(|| forms::done(uri, headers)),
     };
+    let typed = boot.notice.as_ref().map(|notice| notice.field("next")).unwrap_or_default();
+    let next = return_path::checked(&typed).or_else(|| return_path::of_query(uri));
+    boot.next = next.unwrap_or_default().to_owned();
+    if let Some(token) = uri.path().strip_prefix("/enter/") {
+        let account = node.enters_as(token).await.map_err(|fault| unavailable(fault.into()))?;
+        boot.enters_as = account.and_then(|account| directory.person(account));
+    }
+    if boot.asks_code {
+        node.print_setup_code().await.map_err(|fault| unavailable(fault.into()))?;
+    }
     let mut gone = false;
     if let Some(me) = me {
         boot.rooms = directory.visible_rooms(me);
         let joined = boot.rooms.iter().filter(|r| r.joined).map(|r| r.id);
         let (badges, quiet) = unread::badges_and_quiet(node, me, joined).await.unwrap_or_default();
         boot.quiet = quiet.number();
-        boot.status = directory.accounts.get(&me).map(|me| me.status.at(now_ms())).unwrap_or_default();
+        boot.status =
+            directory.accounts.get(&me).map(|me| me.status.at(node.log_now_ms())).unwrap_or_default();
         for room in &mut boot.rooms {
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }

@@ -5,8 +5,12 @@ mod follow;
 mod heed;
 mod look;
 mod people;
+mod seat;
+mod slips;
 mod timeouts;
 
+pub use seat::Seat;
+pub use slips::Slips;
 pub use timeouts::{TIMEOUTS, Timeouts};
 
 use super::hub::{HubRoom, Mailbox, encode};
@@ -48,6 +52,8 @@ pub struct Connection {
     progress: Progress,
     timeouts: &'static Timeouts,
     mailbox: Arc<Mailbox>,
+    /// Dropped last, after the rooms were left.
+    _seat: Seat,
     open: HashMap<RoomId, OpenRoom>,
     /// Rooms that the account is in, each with a hash of the badge that was told last; 0 before one was.
     watched: HashMap<RoomId, u64>,
@@ -60,8 +66,7 @@ pub struct Connection {
     pointers: Option<u64>,
     people: Box<People>,
     rate: Bucket,
-    over: u32,
-    bad: u32,
+    slips: Slips,
     heard: Instant,
     said: Instant,
 }
@@ -75,12 +80,13 @@ impl Connection {
     /// `progress` is that of the socket under `socket`.
     pub fn new(
         node: Arc<Node>,
-        (mailbox, token): (Arc<Mailbox>, String),
+        (seat, token): (Seat, String),
         (socket, progress): (WebSocket, Progress),
         timeouts: &'static Timeouts,
     ) -> Self {
+        let mailbox = seat.mailbox().clone();
         let me = mailbox.account;
-        let rate = Bucket::full(FRAME_RATE, node.uptime_ms());
+        let uptime = node.uptime_ms();
         let now = Instant::now();
         Connection {
             node,
@@ -90,6 +96,7 @@ impl Connection {
             progress,
             timeouts,
             mailbox,
+            _seat: seat,
             open: HashMap::new(),
             watched: HashMap::new(),
             answers: FuturesOrdered::new(),
@@ -98,9 +105,8 @@ impl Connection {
             look_up_at: now + look::first_pause(timeouts),
             pointers: None,
             people: Box::default(),
-            rate,
-            over: 0,
-            bad: 0,
+            rate: Bucket::full(FRAME_RATE, uptime),
+            slips: Slips::new(uptime),
             heard: now,
             said: now,
         }
@@ -113,12 +119,8 @@ impl Connection {
             Ok(()) => self.serve().await,
             Err(end) => end,
         };
-        self.attend(None);
-        self.unwatch();
-        // Nothing more is delivered: no ring keeps frames for it.
-        for (_, open) in self.open.drain() {
-            open.room.close(&self.mailbox);
-        }
+        // Nothing more is delivered: no ring keeps frames for it while it says goodbye.
+        self.leave_rooms();
         if let End::Close(code) = end {
             self.progress.heard(0);
             let frame = CloseFrame { code: code.number(), reason: Utf8Bytes::from_static(code.reason()) };
@@ -131,7 +133,18 @@ impl Connection {
             };
             let _ = tokio::time::timeout(self.timeouts.goodbye, Box::pin(goodbye)).await;
         }
-        self.node.hub.disconnect(&self.mailbox, self.watched.into_keys());
+    }
+
+    /// The person is gone, and no room is read or watched any more.
+    fn leave_rooms(&mut self) {
+        self.attend(None);
+        self.unwatch();
+        for (room, _) in self.open.drain() {
+            self.node.hub.close(room, &self.mailbox);
+        }
+        for (room, _) in self.watched.drain() {
+            self.node.hub.unwatch(room, &self.mailbox);
+        }
     }
 
     async fn greet(&mut self) -> Result<(), End> {
@@ -185,8 +198,14 @@ impl Connection {
     }
 
     fn watch(&mut self, room: RoomId) {
-        self.node.hub.room(room).watch(&self.mailbox);
+        self.node.hub.watch(room, &self.mailbox);
         self.watched.insert(room, 0);
+    }
+
+    fn stop_watching(&mut self, room: RoomId) {
+        if self.watched.remove(&room).is_some() {
+            self.node.hub.unwatch(room, &self.mailbox);
+        }
     }
 
     async fn serve(&mut self) -> End {
@@ -250,5 +269,12 @@ impl Connection {
         });
         let g = self.node.folded();
         self.send(&ServerFrame::Beat { g, positions: positions.unwrap_or_default() }).await
+    }
+}
+
+impl Drop for Connection {
+    /// Also where a panic ended it: nobody stays online, and no room is kept, for a connection that is gone.
+    fn drop(&mut self) {
+        self.leave_rooms();
     }
 }

@@ -14,7 +14,7 @@ mod rooms;
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
 pub use decide::IN_ROOM;
 pub use drafts::{same_draft, sameness};
-pub use refold::LostEvent;
+pub use refold::LostEntry;
 
 use super::broker::Entry;
 use super::directory::{Directory, Workspace};
@@ -56,7 +56,7 @@ pub struct Folded {
 pub enum FoldError {
     #[error("entry {g} does not continue the log that this node has folded")]
     Rewritten { g: u64 },
-    #[error("the log is of format {0}; this version reads format {LOG_FORMAT}. Start a newer Beck")]
+    #[error("the log is of format {0}; this version reads format {LOG_FORMAT}")]
     Format(u32),
     #[error("the log's first entry makes no workspace")]
     NoWorkspace,
@@ -83,9 +83,22 @@ impl Fold {
     /// Opens the state file of a data folder, or makes it anew where `usable` says it does not fit the log.
     pub fn open(folder: &Path, usable: impl FnOnce(u64, Hash) -> bool) -> Result<(State, Fold), FoldError> {
         let (state, db) = State::open(folder, usable)?;
+        match Self::load(db) {
+            Ok(fold) => Ok((state, fold)),
+            Err(fault) if fault.is_unreadable() => {
+                drop(state);
+                state::set_aside_or_delete(folder, &fault.to_string());
+                let (state, db) = State::open(folder, |_, _| true)?;
+                Ok((state, Self::load(db)?))
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn load(db: Connection) -> Result<Fold, ReadError> {
         let (g, link) = state::folded(&db)?;
         let directory = Arc::new(Reader { db: &db }.directory()?);
-        Ok((state, Fold { db, directory, heads: HashMap::new(), g, link }))
+        Ok(Fold { db, directory, heads: HashMap::new(), g, link })
     }
 
     pub fn directory(&self) -> Arc<Directory> {

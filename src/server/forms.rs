@@ -5,11 +5,13 @@ pub mod accounts;
 pub mod commands;
 pub mod rooms;
 
+use super::auth::TooMany;
 use super::broker::BrokerError;
 use super::config::Config;
 use super::node::Node;
+use super::request_rates;
 use super::rooms::RoomError;
-use super::{auth, origin};
+use super::{auth, origin, return_path};
 use crate::api::Notice;
 use crate::protocol::{AccountId, ErrorCode};
 use axum::Json;
@@ -25,11 +27,24 @@ type Fields = Form<BTreeMap<String, String>>;
 /// Fields that no answer repeats.
 const SECRET_FIELDS: [&str; 4] = ["password", "code", "current", "new"];
 
+const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
+
 /// The page that a refused form came from, to be rendered with this notice (router.rs does it).
 pub struct ShowAgain {
     pub path: String,
     pub notice: Notice,
     pub status: StatusCode,
+    /// Seconds until another try makes sense, where that is known.
+    pub retry_after: Option<u64>,
+}
+
+impl ShowAgain {
+    /// Puts what the page alone does not say into the head of its answer.
+    pub fn add_headers(&self, response: &mut Response) {
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+    }
 }
 
 /// Whether a script asks, and not a browser for its next page.
@@ -46,12 +61,17 @@ pub fn message(status: StatusCode, text: &str) -> Response {
 
 /// What was sent cannot be done as it is.
 fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
-    show(path, fields, text, StatusCode::UNPROCESSABLE_ENTITY)
+    show(path, fields, text, StatusCode::UNPROCESSABLE_ENTITY, None)
+}
+
+/// There were too many tries.
+fn too_many(path: &str, fields: &BTreeMap<String, String>, TooMany { seconds }: TooMany) -> Response {
+    show(path, fields, TOO_MANY.into(), StatusCode::TOO_MANY_REQUESTS, Some(seconds))
 }
 
 /// It cannot be done now, and may be sent once more as it is.
 fn later(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
-    show(path, fields, text, StatusCode::SERVICE_UNAVAILABLE)
+    show(path, fields, text, StatusCode::SERVICE_UNAVAILABLE, None)
 }
 
 /// Why what a form asked of a room or of oneself was not done; `before` are the words before it.
@@ -61,13 +81,20 @@ fn failed(path: &str, fields: &BTreeMap<String, String>, before: &str, fault: &R
     answer(path, fields, format!("{before}{fault}"))
 }
 
-fn show(path: &str, fields: &BTreeMap<String, String>, text: String, status: StatusCode) -> Response {
+fn show(
+    path: &str,
+    fields: &BTreeMap<String, String>,
+    text: String,
+    status: StatusCode,
+    retry_after: Option<u64>,
+) -> Response {
     let mut fields = fields.clone();
     fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
     let shown = ShowAgain {
         path: path.to_owned(),
         notice: Notice { text, done: false, path: path.to_owned(), fields },
         status,
+        retry_after,
     };
     let mut response = status.into_response();
     response.extensions_mut().insert(Arc::new(shown));
@@ -98,15 +125,33 @@ fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {
 /// The account of a form, or the way to sign in; where that cannot be told, why not.
 async fn me(node: &Node, headers: &HeaderMap) -> Result<AccountId, Response> {
     match node.signed_in(headers).await {
+        Ok(Some(me)) if !node.request_rates.form(me, node.uptime_ms()) => Err(too_many_requests(headers)),
         Ok(Some(me)) => Ok(me),
-        Ok(None) => Err(Redirect::to("/sign-in").into_response()),
+        Ok(None) => {
+            let from = return_path::of_referer(headers).unwrap_or_default();
+            Err(Redirect::to(&return_path::sign_in_for(&from)).into_response())
+        }
         Err(fault) => Err(unavailable(headers, &fault)),
     }
 }
 
+/// Nothing was done: the account has sent too many forms in a short time.
+fn too_many_requests(headers: &HeaderMap) -> Response {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    if wants_json(headers) {
+        return message(status, request_rates::TOO_MANY);
+    }
+    (status, [(header::CACHE_CONTROL, "no-store"), (header::RETRY_AFTER, "2")], request_rates::TOO_MANY)
+        .into_response()
+}
+
 /// What is said while the log cannot be asked.
 pub fn away(fault: &BrokerError) -> String {
-    format!("Beck cannot reach its log now: {fault}. Try again in a moment.")
+    match fault {
+        // Where the store is, and what it answered, is nothing for strangers.
+        BrokerError::Unready(_) => format!("{} Try again in a moment.", fault.for_people()),
+        fault => format!("Beck cannot reach its log now: {fault}. Try again in a moment."),
+    }
 }
 
 /// Nothing was done, and no page can be shown again: whose it is cannot be told.
@@ -126,8 +171,8 @@ pub async fn same_origin(
     next: axum::middleware::Next,
 ) -> Response {
     let safe = request.method().is_safe();
-    // Browsers never send these two by themselves: such a request is no forgery.
-    let own_client = request.headers().contains_key(header::AUTHORIZATION);
+    // Browsers never send our tokens as a bearer by themselves, and then no cookie is looked at: it is no forgery.
+    let own_client = auth::bearer(request.headers()).is_some();
     match origin::check(&node.config, request.headers(), own_client) {
         Err(why) if !safe => (StatusCode::FORBIDDEN, why).into_response(),
         _ => next.run(request).await,

@@ -2,6 +2,7 @@
 //! open room. What the ring no longer has is read from the state file, so nothing is queued per connection.
 
 mod mailbox;
+mod ring;
 mod typing;
 
 pub use mailbox::{Inbox, Mailbox};
@@ -9,44 +10,54 @@ pub use mailbox::{Inbox, Mailbox};
 use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
-use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot};
+use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot, bounds};
 use axum::extract::ws::Utf8Bytes;
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use ring::{ALL_BYTES, Frames, Total};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use typing::Typing;
 
-/// Frames that a ring holds at most.
-const RING_FRAMES: usize = 256;
-/// Bytes that a ring holds at most.
-const RING_BYTES: usize = 256 * 1024;
-
-/// Every room that anyone is connected to.
-#[derive(Default)]
+/// Every room that somebody reads or watches now.
 pub struct Hub {
     /// How often logins have ended.
     ended_logins: AtomicU64,
+    /// Readers and watchers come and go while this is locked, so that no room is dropped which has one. Locked before
+    /// a room's ring.
     rooms: RwLock<HashMap<RoomId, Arc<HubRoom>>>,
+    ring_bytes: Total,
+    /// Bytes that all rings may hold.
+    ring_budget: AtomicUsize,
+    /// Numbers the frames of all rings in the order in which they were published.
+    published: AtomicU64,
     mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
 }
 
-/// One room's ring and those who want to hear of it.
-#[derive(Default)]
+/// What the hub holds, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubCounts {
+    pub rooms: usize,
+    pub accounts: usize,
+    pub connections: usize,
+    pub ring_bytes: usize,
+}
+
+/// One room's ring and the connections that read or watch it.
 pub struct HubRoom {
     ring: Mutex<Ring>,
     typing: Mutex<Typing>,
 }
 
-#[derive(Default)]
 struct Ring {
     /// The newest event that was published here; 0 if none since the start.
     seq: u64,
     /// Frames of the events up to `seq`, without gaps.
-    frames: VecDeque<Utf8Bytes>,
-    bytes: usize,
+    frames: Frames,
+    /// The number of the newest frame among those of all rings.
+    newest: u64,
     /// Connections that have the room open.
     readers: Vec<Weak<Mailbox>>,
     /// Connections whose account is a member.
@@ -66,6 +77,17 @@ pub enum Pulled {
 }
 
 impl HubRoom {
+    fn new(total: &Total) -> HubRoom {
+        let ring = Ring {
+            seq: 0,
+            frames: Frames::new(total.clone()),
+            newest: 0,
+            readers: Vec::new(),
+            watchers: Vec::new(),
+        };
+        HubRoom { ring: Mutex::new(ring), typing: Mutex::default() }
+    }
+
     /// Where the room stands by the state file: what was folded before the start was never published here.
     pub fn stands_at(&self, seq: u64) {
         let mut ring = lock(&self.ring);
@@ -86,31 +108,7 @@ impl HubRoom {
             return Pulled::ReadTo(to);
         }
         let (skip, take) = ((cursor - before_first) as usize, (to - cursor) as usize);
-        Pulled::Frames(ring.frames.iter().skip(skip).take(take.min(limit)).cloned().collect())
-    }
-
-    pub fn open(&self, mailbox: &Arc<Mailbox>) {
-        lock(&self.ring).readers.push(Arc::downgrade(mailbox));
-    }
-
-    pub fn close(&self, mailbox: &Arc<Mailbox>) {
-        let mut ring = lock(&self.ring);
-        ring.readers.retain(|other| !same(other, mailbox));
-        if ring.readers.is_empty() {
-            ring.frames = VecDeque::new();
-            ring.bytes = 0;
-        }
-    }
-
-    pub fn watch(&self, mailbox: &Arc<Mailbox>) {
-        let mut ring = lock(&self.ring);
-        if !ring.watchers.iter().any(|other| same(other, mailbox)) {
-            ring.watchers.push(Arc::downgrade(mailbox));
-        }
-    }
-
-    fn unwatch(&self, mailbox: &Arc<Mailbox>) {
-        lock(&self.ring).watchers.retain(|other| !same(other, mailbox));
+        Pulled::Frames(ring.frames.after(skip, take.min(limit)))
     }
 
     /// Who is typing here now, and in which lane.
@@ -118,7 +116,7 @@ impl HubRoom {
         lock(&self.typing).now()
     }
 
-    fn publish(&self, room: RoomId, event: &Arc<Event>) {
+    fn publish(&self, room: RoomId, event: &Arc<Event>, published: &AtomicU64) {
         let mut ring = lock(&self.ring);
         // Before the head moves: a removed account's connections stop at this event.
         if event.header.kind == Kind::Leave
@@ -135,16 +133,10 @@ impl HubRoom {
         ring.readers.retain(|reader| reader.strong_count() > 0);
         if ring.readers.is_empty() {
             ring.frames.clear();
-            ring.bytes = 0;
         } else {
             let frame = ServerFrame::Event { room, event: event.clone() };
-            let frame = Utf8Bytes::from(encode(&frame));
-            ring.bytes += frame.len();
-            ring.frames.push_back(frame);
-            while ring.frames.len() > RING_FRAMES || ring.bytes > RING_BYTES {
-                let Some(frame) = ring.frames.pop_front() else { break };
-                ring.bytes -= frame.len();
-            }
+            ring.frames.push(Utf8Bytes::from(encode(&frame)));
+            ring.newest = published.fetch_add(1, Ordering::Relaxed) + 1;
         }
         ring.seq = event.seq;
         if event.ordinal.is_some() && !ring.readers.is_empty() {
@@ -168,6 +160,13 @@ impl HubRoom {
 }
 
 impl Ring {
+    /// Nobody reads or watches the room.
+    fn is_unused(&mut self) -> bool {
+        self.readers.retain(|reader| reader.strong_count() > 0);
+        self.watchers.retain(|watcher| watcher.strong_count() > 0);
+        self.readers.is_empty() && self.watchers.is_empty()
+    }
+
     /// Nobody is told of himself.
     fn tell_typing(&self, room: RoomId, but: Option<AccountId>) {
         let readers = self.readers.iter().filter_map(Weak::upgrade);
@@ -195,13 +194,88 @@ pub fn encode(frame: &ServerFrame) -> String {
     serde_json::to_string(frame).unwrap_or_else(|_| r#"{"t":"unknown"}"#.to_owned())
 }
 
+impl Default for Hub {
+    fn default() -> Hub {
+        Hub {
+            ended_logins: AtomicU64::default(),
+            rooms: RwLock::default(),
+            ring_bytes: Total::default(),
+            ring_budget: AtomicUsize::new(ALL_BYTES),
+            published: AtomicU64::default(),
+            mailboxes: Mutex::default(),
+        }
+    }
+}
+
 impl Hub {
-    pub fn room(&self, room: RoomId) -> Arc<HubRoom> {
-        if let Some(found) = self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&room) {
+    /// Sets how many bytes all rings together may hold.
+    pub fn limit_rings(&self, bytes: usize) {
+        self.ring_budget.store(bytes, Ordering::Relaxed);
+    }
+
+    fn rooms(&self) -> RwLockReadGuard<'_, HashMap<RoomId, Arc<HubRoom>>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A room that somebody reads or watches.
+    pub fn room(&self, room: RoomId) -> Option<Arc<HubRoom>> {
+        self.rooms().get(&room).cloned()
+    }
+
+    /// Adds a reader or watcher to a room, which is made if it has none yet.
+    fn enter(&self, room: RoomId, add: impl Fn(&mut Ring)) -> Arc<HubRoom> {
+        if let Some(found) = self.rooms().get(&room) {
+            add(&mut lock(&found.ring));
             return found.clone();
         }
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        rooms.entry(room).or_default().clone()
+        let made = rooms.entry(room).or_insert_with(|| Arc::new(HubRoom::new(&self.ring_bytes)));
+        add(&mut lock(&made.ring));
+        made.clone()
+    }
+
+    /// Takes a reader or watcher from a room, which is dropped with the last one.
+    fn exit(&self, room: RoomId, remove: impl FnOnce(&mut Ring)) {
+        let Some(found) = self.room(room) else { return };
+        {
+            let mut ring = lock(&found.ring);
+            remove(&mut ring);
+            if !ring.is_unused() {
+                return;
+            }
+        }
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have entered meanwhile.
+        if rooms.get(&room).is_some_and(|found| lock(&found.ring).is_unused()) {
+            rooms.remove(&room);
+        }
+    }
+
+    /// A connection has the room open from now on.
+    pub fn open(&self, room: RoomId, mailbox: &Arc<Mailbox>) -> Arc<HubRoom> {
+        self.enter(room, |ring| ring.readers.push(Arc::downgrade(mailbox)))
+    }
+
+    pub fn close(&self, room: RoomId, mailbox: &Arc<Mailbox>) {
+        self.exit(room, |ring| {
+            ring.readers.retain(|other| !same(other, mailbox));
+            if ring.readers.is_empty() {
+                ring.frames.clear();
+            }
+        });
+    }
+
+    /// A connection of a member is told what the room's members are told.
+    pub fn watch(&self, room: RoomId, mailbox: &Arc<Mailbox>) {
+        self.enter(room, |ring| {
+            if !ring.watchers.iter().any(|other| same(other, mailbox)) {
+                ring.watchers.push(Arc::downgrade(mailbox));
+            }
+        });
+    }
+
+    pub fn unwatch(&self, room: RoomId, mailbox: &Arc<Mailbox>) {
+        self.exit(room, |ring| ring.watchers.retain(|other| !same(other, mailbox)));
     }
 
     /// A number that rises whenever logins end: asked before a login is looked up, for [`Hub::connect`].
@@ -209,28 +283,27 @@ impl Hub {
         self.ended_logins.load(Ordering::SeqCst)
     }
 
-    /// A connection of an account begins. If logins have ended since its own was looked up it looks once more.
-    pub fn connect(&self, account: AccountId, ended_logins: u64) -> Arc<Mailbox> {
+    /// A connection of an account begins; `None` if it has [`bounds::SOCKETS_PER_ACCOUNT`] already. If logins have ended
+    /// since its own was looked up it looks once more.
+    pub fn connect(&self, account: AccountId, ended_logins: u64) -> Option<Arc<Mailbox>> {
         let mailbox =
             Arc::new(Mailbox { account, notify: Notify::new(), inbox: Mutex::new(Inbox::default()) });
         let mut mailboxes = lock(&self.mailboxes);
         let mine = mailboxes.entry(account).or_default();
         mine.retain(|other| other.strong_count() > 0);
+        if mine.len() >= bounds::SOCKETS_PER_ACCOUNT {
+            return None;
+        }
         mine.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
         if self.ended_logins() != ended_logins {
             mailbox.tell(Inbox::hold);
         }
-        mailbox
+        Some(mailbox)
     }
 
-    /// A connection ends.
-    pub fn disconnect(&self, mailbox: &Arc<Mailbox>, rooms: impl IntoIterator<Item = RoomId>) {
-        for room in rooms {
-            let room = self.room(room);
-            room.close(mailbox);
-            room.unwatch(mailbox);
-        }
+    /// A connection ends; it reads and watches no room any more.
+    pub fn disconnect(&self, mailbox: &Arc<Mailbox>) {
         let mut mailboxes = lock(&self.mailboxes);
         if let Some(mine) = mailboxes.get_mut(&mailbox.account) {
             mine.retain(|other| !same(other, mailbox) && other.strong_count() > 0);
@@ -248,9 +321,7 @@ impl Hub {
         lasts: Option<Duration>,
         seq: u64,
     ) {
-        let rooms = node.hub.rooms.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(open) = rooms.get(&room).cloned() else { return };
-        drop(rooms);
+        let Some(open) = node.hub.room(room) else { return };
         let ring = lock(&open.ring);
         if ring.readers.is_empty() {
             return;
@@ -285,10 +356,10 @@ impl Hub {
 
     /// Forgets what was published and sends every client back to compare its positions: the log was rewritten.
     pub fn begin_anew(&self) {
-        for room in self.rooms.read().unwrap_or_else(PoisonError::into_inner).values() {
+        for room in self.rooms().values() {
             let mut ring = lock(&room.ring);
             ring.frames.clear();
-            (ring.bytes, ring.seq) = (0, 0);
+            ring.seq = 0;
         }
         for mailbox in lock(&self.mailboxes).values().flatten().filter_map(Weak::upgrade) {
             mailbox.tell(|inbox| inbox.rewritten = true);
@@ -322,11 +393,32 @@ impl Hub {
                 self.tell(account, Inbox::hold);
             }
             if let Some((room, event)) = &folded.event {
-                self.room(*room).publish(*room, event);
+                // Locked until it is published: nobody enters a room anew between the two.
+                let rooms = self.rooms();
+                if let Some(found) = rooms.get(room) {
+                    found.publish(*room, event, &self.published);
+                    self.keep_budget(&rooms);
+                }
             }
             if let Some(room) = folded.changed_room {
                 self.room_changed(room, folded, directory);
             }
+        }
+    }
+
+    /// Empties the rings that were published to longest ago until all fit the budget, with some room to spare.
+    fn keep_budget(&self, rooms: &HashMap<RoomId, Arc<HubRoom>>) {
+        let budget = self.ring_budget.load(Ordering::Relaxed);
+        if self.ring_bytes.load(Ordering::Relaxed) <= budget {
+            return;
+        }
+        let mut by_age: Vec<_> = rooms.values().map(|room| (lock(&room.ring).newest, room)).collect();
+        by_age.sort_unstable_by_key(|(newest, _)| *newest);
+        for (_, room) in by_age {
+            if self.ring_bytes.load(Ordering::Relaxed) <= budget / 8 * 7 {
+                break;
+            }
+            lock(&room.ring).frames.clear();
         }
     }
 
@@ -349,5 +441,16 @@ impl Hub {
 
     pub fn connections(&self) -> usize {
         lock(&self.mailboxes).values().map(Vec::len).sum()
+    }
+
+    pub fn counts(&self) -> HubCounts {
+        let rooms = self.rooms().len();
+        let mailboxes = lock(&self.mailboxes);
+        HubCounts {
+            rooms,
+            accounts: mailboxes.len(),
+            connections: mailboxes.values().map(Vec::len).sum(),
+            ring_bytes: self.ring_bytes.load(Ordering::Relaxed),
+        }
     }
 }

@@ -1,18 +1,23 @@
 //! The server: configuration, node, routes, commands. `beck` runs [`main`].
 
 pub mod accounts;
+pub mod act_checks;
 pub mod addresses;
 pub mod admin;
 pub mod auth;
+pub mod body_timeout;
 pub mod boot;
 pub mod broker;
 pub mod commands;
 pub mod config;
 pub mod connection;
 pub mod directory;
+pub mod first_run;
 pub mod fold;
 pub mod forms;
+pub mod hashing;
 pub mod hub;
+pub mod known_browsers;
 pub mod logins;
 pub mod names;
 pub mod node;
@@ -20,9 +25,13 @@ pub mod origin;
 pub mod pages;
 pub mod passwords;
 pub mod presence;
+pub mod private_files;
 pub mod probe;
 pub mod proxies;
+pub mod readiness;
 pub mod remedy;
+pub mod request_rates;
+pub mod return_path;
 pub mod rooms;
 pub mod router;
 pub mod serve;
@@ -31,6 +40,7 @@ pub mod telemetry;
 pub mod threads;
 pub mod throttle;
 pub mod unread;
+pub mod watch;
 pub mod websocket;
 
 /// Runs the command line; gives the exit code.

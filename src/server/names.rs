@@ -2,6 +2,7 @@
 
 use super::directory::{Action, Directory};
 use super::node::Node;
+use super::request_rates::TOO_MANY;
 use crate::protocol::bounds::ROOM_HANDLE;
 use crate::protocol::{AccountId, RoomId};
 use crate::text::slug;
@@ -56,6 +57,9 @@ pub async fn names(
 ) -> Response {
     let unstored = [(header::CACHE_CONTROL, "no-store")];
     match node.signed_in(&headers).await {
+        Ok(Some(me)) if !node.request_rates.names(me, node.uptime_ms()) => {
+            (StatusCode::TOO_MANY_REQUESTS, unstored, TOO_MANY).into_response()
+        }
         Ok(Some(me)) => (unstored, Json(found(&node.directory(), me, &asked))).into_response(),
         Ok(None) => (StatusCode::UNAUTHORIZED, unstored).into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, unstored).into_response(),

@@ -5,13 +5,18 @@ mod erase;
 mod follower;
 mod format;
 mod lost;
+mod lost_entries;
 mod outcomes;
 mod pin;
 mod rewritten;
+mod state_log;
+mod store_restart;
+mod writes;
 
-pub use erase::ERASE_AFTER_MS;
+pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use outcomes::ProposeError;
 pub use pin::StartError;
+pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
 use super::broker::embedded::LogCopy;
 use super::broker::{BrokerError, SharedBroker, Signal};
@@ -20,18 +25,23 @@ use super::directory::{Action, Directory};
 use super::fold::Fold;
 use super::hub::Hub;
 use super::presence::PresenceTable;
+use super::readiness::{Unready, UnreadyState};
 use super::state::State;
-use crate::protocol::{AccountId, ClientId, Hash, RoomId, WorkspaceId};
+use super::watch::Watch;
+use crate::protocol::{AccountId, Hash, RoomId, WorkspaceId};
+use erase::ToErase;
 use follower::Follower;
 use lost::Lost;
+use lost_entries::LostEntries;
 use outcomes::Outcomes;
-use pin::{PIN_FILE, check_workspace, state_fits};
+use pin::{PIN_FILE, check_unused, check_workspace};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use writes::{Noting, Writes};
 
 /// Entries that one transaction of the fold takes.
 const FOLD_ENTRIES: usize = 512;
@@ -39,6 +49,10 @@ const FOLD_ENTRIES: usize = 512;
 const START_WAIT: Duration = Duration::from_secs(10);
 /// A start on a store looks so long for what the store has dropped.
 const LOST_WAIT: Duration = Duration::from_millis(500);
+/// A start waits so long to see whether something can be written.
+const PROBE_WAIT: Duration = Duration::from_secs(2);
+/// Clocks that differ by more are wrong, in milliseconds.
+const CLOCK_FAULT_MS: i64 = 60_000;
 /// Nobody types for longer without another signal.
 const LONGEST_TYPING_MS: u32 = 30_000;
 /// What another server wrote is folded here after a millisecond or two; after so long something is wrong.
@@ -53,12 +67,14 @@ pub enum Readiness {
     },
     Ready,
     /// Says why, and what to do.
-    Unready(String),
+    Unready(Unready),
 }
 
 enum FoldCommand {
-    /// Removes the text of a message, which is in these entries.
-    Erase(ClientId, Vec<u64>, oneshot::Sender<Result<(), String>>),
+    /// Gives of how many messages the text was erased.
+    Erase(ToErase, oneshot::Sender<Result<usize, String>>),
+    /// For tests of a bug in the fold.
+    Panic,
 }
 
 /// Everything that requests and connections share.
@@ -68,6 +84,7 @@ pub struct Node {
     pub state: State,
     pub hub: Hub,
     pub auth: super::auth::Auth,
+    pub request_rates: super::request_rates::RequestRates,
     pub presence: Arc<PresenceTable>,
     /// Ends when the server goes: connections say goodbye.
     pub draining: CancellationToken,
@@ -76,7 +93,12 @@ pub struct Node {
     outcomes: Mutex<Outcomes>,
     readiness: watch::Receiver<Readiness>,
     lost: Lost,
+    writes: Arc<Writes>,
+    watch: Watch,
+    lost_entries: LostEntries,
     fold_commands: mpsc::UnboundedSender<FoldCommand>,
+    /// Held for reading from the check of a restore until its outcome, for writing while texts are erased.
+    pub(in crate::server) restoring: Arc<tokio::sync::RwLock<()>>,
     pin: PathBuf,
     /// Held while the pin is compared and written: who reads it half written would take it for another's.
     pinning: Mutex<()>,
@@ -89,15 +111,29 @@ impl Node {
     /// Opens the state file beside the log and starts to fold. Needs a tokio runtime.
     pub async fn start(config: Config, broker: SharedBroker) -> Result<Arc<Node>, StartError> {
         let folder = config.data_dir.clone();
+        let writes = Arc::new(Writes::default());
+        let broker: SharedBroker = Arc::new(Noting { broker, writes: writes.clone() });
         let head = broker.head().await?;
         let pin = folder.join(PIN_FILE);
         if head.is_none() && pin.exists() {
-            return Err(StartError::log_gone(&folder));
+            return Err(StartError::log_gone(&folder, PIN_FILE));
         }
+        let lost_entries = LostEntries::of(&folder)?;
+        let mut fits = true;
         if head.is_some() {
             check_workspace(&broker, &pin).await?;
+            fits = lost_entries::check_state(&broker, &folder, &lost_entries).await?;
+        } else {
+            check_unused(&folder)?;
         }
-        let fits = state_fits(&broker, &folder).await?;
+        let copy = match &config.redis {
+            Some(_) => Some(Arc::new(LogCopy::open(&folder)?)),
+            None => None,
+        };
+        if let Some(copy) = copy.as_ref().filter(|_| head.is_some()) {
+            // The fold thread cuts it. What is lost is known before anybody is told that the server is ready.
+            lost_entries::keep_of_copy(&broker, copy, &lost_entries).await?;
+        }
         let (state, fold) = Fold::open(&folder, |_, _| fits)?;
         let (publish_folded, folded) = watch::channel(fold.folded());
         let head_g = head.map_or(0, |head| head.g);
@@ -110,7 +146,8 @@ impl Node {
         let heartbeat = config.heartbeat;
         let (fold_commands, commands) = mpsc::unbounded_channel();
         let node = Arc::new(Node {
-            auth: super::auth::Auth::new(&config),
+            auth: super::auth::Auth::default(),
+            request_rates: Default::default(),
             config,
             state,
             hub: Hub::default(),
@@ -121,18 +158,24 @@ impl Node {
             outcomes: Mutex::new(Outcomes::after(fold.folded().0)),
             readiness,
             lost: Lost::default(),
+            writes,
+            watch: Watch::default(),
+            lost_entries,
             fold_commands,
+            restoring: Arc::default(),
             pin,
             pinning: Mutex::default(),
             started: Instant::now(),
             opened: AtomicBool::new(fold.folded().0 >= head_g),
             broker: broker.clone(),
         });
-        let copy = match &node.config.redis {
-            Some(_) => Some(Arc::new(LogCopy::open(&folder)?)),
-            None => None,
-        };
+        let mut restarts = broker.restarts();
+        if let Some(restarts) = &mut restarts {
+            // The store may have been started anew while this server was down.
+            restarts.mark_changed();
+        }
         let follower = Follower {
+            restarts,
             fold,
             copy: copy.clone(),
             aligned: copy.is_none(),
@@ -143,26 +186,31 @@ impl Node {
             publish_readiness,
             head: head_g,
             looked: Instant::now(),
+            published: false,
         };
         let runtime = tokio::runtime::Handle::current();
-        std::thread::Builder::new()
-            .name("fold".into())
-            .spawn(move || follower.run(&runtime))
-            .map_err(StartError::Thread)?;
+        node.watch.thread("fold", move || follower.run(&runtime)).map_err(StartError::Thread)?;
         // A long log of a store is folded while /readyz tells how far it is; a folder's own is soon there.
         let wait = if node.config.redis.is_some() { START_WAIT } else { Duration::MAX };
         if tokio::time::timeout(wait, node.wait_started()).await.is_ok() {
             node.check_pin()?;
         }
-        tokio::spawn(heed_signals(Arc::downgrade(&node)));
-        tokio::spawn(PresenceTable::run(Arc::downgrade(&node.presence), node.broker.signals()));
+        let here = || Arc::downgrade(&node);
+        node.watch.task("signals", heed_signals(here()));
+        let presence = PresenceTable::run(Arc::downgrade(&node.presence), node.broker.signals());
+        node.watch.task("presence", presence);
         if let Some(copy) = copy {
             // The start line tells what is known by then; the rest is looked at later.
             let looked = copying::look_for_lost(&node, &copy);
             let _ = tokio::time::timeout(LOST_WAIT, looked).await;
-            tokio::spawn(copying::copy_beside(Arc::downgrade(&node), copy));
+            node.watch.task("copy", copying::copy_beside(here(), copy));
         }
-        tokio::spawn(erase::erase_what_is_due(Arc::downgrade(&node)));
+        node.watch.task("erase", erase::erase_what_is_due(here()));
+        if head.is_some() && node.readiness() == Readiness::Ready {
+            let _ = tokio::time::timeout(PROBE_WAIT, node.probe_writes()).await;
+        }
+        node.watch.task("write-probe", writes::probe_while_writing_fails(here()));
+        node.watch.task("state-log", state_log::log_states(here()));
         Ok(node)
     }
 
@@ -180,11 +228,73 @@ impl Node {
     }
 
     pub fn readiness(&self) -> Readiness {
+        match self.standstill() {
+            Readiness::Ready => self.writes.unready().map_or(Readiness::Ready, Readiness::Unready),
+            readiness => readiness,
+        }
+    }
+
+    /// As [`Node::readiness`], but ready where only writing fails: reading goes on, and so does the next try to write.
+    pub fn standstill(&self) -> Readiness {
+        if let Some(part) = self.ended_part() {
+            return Readiness::Unready(Unready::new(UnreadyState::TaskEnded, part));
+        }
+        if let Some(why) = self.state.damage() {
+            return Readiness::Unready(Unready::new(UnreadyState::StateDamaged, why));
+        }
         let readiness = self.readiness.borrow().clone();
-        match self.lost.words() {
+        match self.lost.unready() {
             Some(why) if readiness == Readiness::Ready => Readiness::Unready(why),
             _ => readiness,
         }
+    }
+
+    fn ended_part(&self) -> Option<String> {
+        self.watch.ended().or_else(|| self.broker.watch().ended())
+    }
+
+    /// Starts a task that lives as long as the node.
+    pub(super) fn watch_task(
+        &self,
+        name: &'static str,
+        run: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        self.watch.task(name, run)
+    }
+
+    /// Waits until a thread or task has ended that must not end; says which. Then only a new start helps.
+    pub async fn wait_part_ended(&self) -> String {
+        let log = self.broker.watch();
+        tokio::select! {
+            part = self.watch.wait() => part,
+            part = log.wait() => part,
+        }
+    }
+
+    /// Makes the fold thread panic. For tests.
+    pub fn plant_fold_panic(&self) {
+        let _ = self.fold_commands.send(FoldCommand::Panic);
+    }
+
+    /// What people are told while there is something that the log has lost and this server has kept.
+    pub fn lost_entries(&self) -> Option<String> {
+        self.lost_entries.words()
+    }
+
+    /// What time it is by the clock that times entries: ends that stand in entries are made and read by it, or servers
+    /// whose clocks differ would end a status at different moments.
+    pub fn log_now_ms(&self) -> i64 {
+        super::now_ms().saturating_add(self.broker.clock_ahead_ms())
+    }
+
+    /// Says that this machine's clock differs much from that of the store.
+    pub fn clock_fault(&self) -> Option<String> {
+        let ahead = self.broker.clock_ahead_ms();
+        let way = if ahead > 0 { "behind" } else { "ahead of" };
+        (ahead.abs() > CLOCK_FAULT_MS).then(|| {
+            let seconds = ahead.abs() / 1000;
+            format!("this machine's clock is {seconds} s {way} the clock of Redis: set both by NTP")
+        })
     }
 
     /// How far a node is that is still folding what the log had at its start, and how far it has to go; until then
@@ -236,7 +346,10 @@ impl Node {
         let head = self.broker.head().await?.map_or(0, |head| head.g);
         tokio::time::timeout(CATCH_UP_TIMEOUT, self.wait_folded(head))
             .await
-            .map_err(|_| BrokerError::Refused("The server has not caught up yet. Try again.".into()))
+            .ok()
+            // A fold that has ended never gets there.
+            .filter(|()| self.folded() >= head)
+            .ok_or_else(|| BrokerError::Refused("The server has not caught up yet. Try again.".into()))
     }
 }
 

@@ -36,10 +36,10 @@ pub fn compression() -> CompressionLayer<And<SizeAbove, Compressible>> {
 ///
 /// The join link is the one such secret: tokens of logins are in no page, and nonces and the ids of drafts are
 /// new in each. The link is shown while there is one account, so that no text of others is beside it, and
-/// nothing of an address is written into a page. That may change: a page that shows the link stays as it is,
-/// and so does one that repeats the fields of a form.
+/// nothing of an address is written into a page but a path that is checked. That may change: a page that shows the link
+/// stays as it is, and so does one that repeats the fields of a form. The page of a link that signs in repeats the link.
 fn may_compress(method: &Method, html: &str) -> bool {
-    method.is_safe() && !html.contains("/join/")
+    method.is_safe() && !html.contains("/join/") && !html.contains("/enter/")
 }
 
 pub async fn secure(request: Request<Body>, next: axum::middleware::Next) -> Response {

@@ -2,13 +2,13 @@
 //! it lets in, so that a new password and the end of the old logins are one write.
 
 use super::broker::{BrokerError, Secret, SecretOp};
+use super::hashing::{Memory, Whose};
 use super::logins::Login;
 use super::node::Node;
 use crate::protocol::AccountId;
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
+use unicode_normalization::UnicodeNormalization as _;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Password {
@@ -27,18 +27,28 @@ pub enum Changed {
 }
 
 /// The hash that an unknown handle is checked against, so that it takes as long as a known one.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
+static NOBODY: OnceLock<String> = OnceLock::new();
 
-fn hash_now(password: &str) -> String {
-    let salt = uuid::Uuid::new_v4();
-    SaltString::encode_b64(salt.as_bytes())
-        .and_then(|salt| Argon2::default().hash_password(password.as_bytes(), &salt).map(|h| h.to_string()))
-        .unwrap_or_default()
+/// Keyboards and systems write one letter as one character or as several: all of them are one password.
+fn normalized(password: &str) -> String {
+    password.nfkc().collect()
 }
 
-fn matches(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+/// Whether a password is the one of a hash. Hashes of earlier releases are of what was typed, so a password that
+/// normalization changes is tried in both forms.
+fn matches(memory: &mut Memory, password: &str, hash: &str) -> bool {
+    let normalized = normalized(password);
+    let mut right = memory.matches(&normalized, hash) == Some(true);
+    if !right && normalized != password {
+        right = memory.matches(password, hash) == Some(true);
+    }
+    right
+}
+
+/// The generation that ends all logins before it. It is a time, so that it is later than one which somebody else chose
+/// and then could not write.
+fn next_generation(kept: u64) -> u64 {
+    u64::try_from(super::now_ms()).unwrap_or(0).max(kept.saturating_add(1))
 }
 
 /// The secret that holds the password of an account.
@@ -119,7 +129,7 @@ impl Node {
     pub(super) async fn raise_generation(&self, account: AccountId) -> Result<(), BrokerError> {
         loop {
             let (mut password, version) = self.password(account).await?;
-            password.generation += 1;
+            password.generation = next_generation(password.generation);
             if self.put_password(account, &password, version).await? {
                 return Ok(());
             }
@@ -127,24 +137,23 @@ impl Node {
     }
 
     async fn hash(&self, password: &str) -> Result<String, BrokerError> {
-        let password = password.to_owned();
-        let hash = self.auth.blocking(move || hash_now(&password)).await.unwrap_or_default();
-        if hash.is_empty() {
-            return Err(BrokerError::Refused("The password could not be stored. Try again.".into()));
-        }
-        Ok(hash)
+        let password = normalized(password);
+        let hash = self.auth.hashing.run(Whose::Known, move |memory| memory.hash(&password)).await?;
+        hash.ok_or(BrokerError::Refused("The password could not be hashed: the system gives no salt.".into()))
     }
 
-    async fn check(&self, password: &str, hash: Option<String>) -> bool {
+    async fn check(&self, whose: Whose, password: &str, hash: Option<String>) -> Result<bool, BrokerError> {
         let password = password.to_owned();
-        let check = move || match hash {
-            Some(hash) => matches(&password, &hash),
+        let check = move |memory: &mut Memory| match hash {
+            Some(hash) => matches(memory, &password, &hash),
             None => {
-                matches(&password, &NOBODY);
+                let nobody =
+                    NOBODY.get_or_init(|| memory.hash("nobody has this password").unwrap_or_default());
+                matches(memory, &password, nobody);
                 false
             }
         };
-        self.auth.blocking(check).await.unwrap_or(false)
+        Ok(self.auth.hashing.run(whose, check).await?)
     }
 
     /// Gives an account a password; logins that it has go on.
@@ -168,7 +177,7 @@ impl Node {
         let hash = self.hash(password).await?;
         loop {
             let (Password { generation, .. }, version) = self.password(account).await?;
-            let password = Password { hash: hash.clone(), generation: generation + 1 };
+            let password = Password { hash: hash.clone(), generation: next_generation(generation) };
             if self.put_password(account, &password, version).await? {
                 return self.end_logins(account).await;
             }
@@ -180,7 +189,12 @@ impl Node {
     }
 
     /// The login that a handle and password are good for. An unknown handle takes as long as a wrong password.
-    pub async fn check_password(&self, handle: &str, password: &str) -> Result<Option<Login>, BrokerError> {
+    pub async fn check_password(
+        &self,
+        whose: Whose,
+        handle: &str,
+        password: &str,
+    ) -> Result<Option<Login>, BrokerError> {
         let account = || self.directory().by_handle(handle).map(|account| account.id);
         let account = self.sure(Option::is_none, account).await?;
         // Hash and generation are of one moment: who knew only the old password gets a login that has ended.
@@ -188,7 +202,7 @@ impl Node {
             Some(account) => self.password(account).await?,
             None => (Password::default(), 0),
         };
-        let right = self.check(password, Some(kept.hash).filter(|hash| !hash.is_empty())).await;
+        let right = self.check(whose, password, Some(kept.hash).filter(|hash| !hash.is_empty())).await?;
         if let Some(account) = account.filter(|_| version == 0) {
             return Err(self.lost(account));
         }
@@ -203,16 +217,23 @@ impl Node {
         new: &str,
     ) -> Result<Changed, BrokerError> {
         let (kept, version) = self.password(account).await?;
-        if !self.check(current, Some(kept.hash).filter(|hash| !hash.is_empty())).await {
+        if !self.check(Whose::Known, current, Some(kept.hash).filter(|hash| !hash.is_empty())).await? {
             return Ok(Changed::Wrong);
         }
         let old = Login { account, generation: kept.generation };
-        let next = Login { account, generation: kept.generation + 1 };
+        let next = Login { account, generation: next_generation(kept.generation) };
         let password = Password { hash: self.hash(new).await?, generation: next.generation };
         // First the login that stays: it is good at every moment.
-        self.put_login(token, next).await?;
-        if !self.put_password(account, &password, version).await? {
-            self.put_login(token, old).await?;
+        let written = async {
+            self.put_login(token, next).await?;
+            self.put_password(account, &password, version).await
+        };
+        let written = written.await;
+        if !matches!(written, Ok(true)) {
+            // No login is left a generation ahead. Where this write fails too, the next generation is later than this one.
+            let put_back = self.put_login(token, old).await;
+            written?;
+            put_back?;
             return Ok(Changed::Overtaken);
         }
         self.end_logins(account).await?;

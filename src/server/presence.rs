@@ -121,6 +121,12 @@ impl PresenceTable {
         inner.here(account).max(inner.others.of(account))
     }
 
+    /// Accounts with connections here, and accounts that connections look at.
+    pub fn counts(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.here.len(), inner.watchers.len())
+    }
+
     /// A connection is told when these change, instead of those before.
     pub fn watch(&self, mailbox: &Arc<Mailbox>, before: impl Iterator<Item = AccountId>, now: &[AccountId]) {
         let mut inner = self.inner();

@@ -38,7 +38,7 @@ pub struct Seen {
 
 /// Makes a token; every server of the log knows it.
 pub async fn mint(log: &dyn Broker) -> Result<String, BrokerError> {
-    let token = new_token();
+    let token = new_token()?;
     let expires = super::now_ms() + LIFE.as_millis() as i64;
     let op = SecretOp::Put { value: "probe".into(), if_version: 0, expires: Some(expires) };
     log.secret(hashed("probe", &token), op).await?;
@@ -49,7 +49,7 @@ pub async fn mint(log: &dyn Broker) -> Result<String, BrokerError> {
 pub async fn answer(
     node: Arc<Node>,
     headers: &HeaderMap,
-    Peer { peer, client }: Peer,
+    Peer { peer, client, .. }: Peer,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Proxies that are trusted to say whose request they pass on.
 
+use super::first_run::is_local;
 use super::node::Node;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -36,7 +37,8 @@ impl FromStr for Network {
 }
 
 impl Network {
-    fn holds(&self, other: IpAddr) -> bool {
+    /// Whether an address is in it.
+    pub fn holds(&self, other: IpAddr) -> bool {
         let same = |a: u128, b: u128, all: u32| (a ^ b).checked_shr(all - self.bits).unwrap_or(0) == 0;
         match (self.address, other) {
             (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
@@ -68,13 +70,16 @@ pub struct Peer {
     pub peer: SocketAddr,
     /// Who asks.
     pub client: IpAddr,
+    /// The request comes from this machine, and by no proxy: see [`is_local`].
+    pub local: bool,
 }
 
 /// What comes after it sees the address of who asks instead of the proxy's.
 pub async fn forwarded(State(node): State<Arc<Node>>, mut request: Request<Body>, next: Next) -> Response {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
         let asks = client(&node.config.trusted_proxies, peer.ip(), request.headers());
-        request.extensions_mut().insert(Peer { peer, client: asks });
+        let local = is_local(&node.config, peer.ip(), request.uri(), request.headers());
+        request.extensions_mut().insert(Peer { peer, client: asks, local });
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(asks, peer.port())));
     }
     next.run(request).await

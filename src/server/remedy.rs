@@ -1,5 +1,6 @@
 //! What a person can do about a file or folder that the system keeps from Beck.
 
+use rusqlite::ErrorCode;
 use std::io::{Error, ErrorKind};
 
 /// The fault and, where there is one, the way out: "Permission denied (os error 13). User 10001 …".
@@ -13,6 +14,17 @@ pub fn with_remedy(fault: &Error) -> String {
         _ => return fault.to_string(),
     };
     format!("{fault}. {remedy}")
+}
+
+/// Whether SQLite found that the content of a file is not what it wrote.
+pub fn is_corrupt(fault: &rusqlite::Error) -> bool {
+    matches!(fault.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// As [`is_corrupt`], or a column that does not hold what Beck writes there.
+pub fn is_unreadable(fault: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType};
+    is_corrupt(fault) || matches!(fault, FromSqlConversionFailure(..) | InvalidColumnType(..))
 }
 
 /// In a container, and under a service manager, the user is seldom the one who reads this.

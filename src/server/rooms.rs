@@ -1,5 +1,6 @@
 //! Use cases of rooms: make, join, leave, post, act, look at.
 
+use super::act_checks::{Checked, ReactionError, RestoreError};
 use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
 use super::fold::{ANSWERS_IN_ROOM, IN_ROOM, RoomBody, SECOND_FORMAT, SettingBody};
@@ -14,6 +15,10 @@ use crate::protocol::{
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A restore waits so long for texts that are being erased.
+const RESTORE_WAIT: Duration = Duration::from_secs(2);
 
 /// Why something about a room was not done. The text says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,6 +31,10 @@ pub enum RoomError {
     NotYours,
     #[error("Another room has its name now. Archive that one first.")]
     NameTaken,
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Reaction(#[from] ReactionError),
     #[error("There is no such room, or you are not in it.")]
     NotFound,
     #[error("The server has not caught up yet. Try again.")]
@@ -39,9 +48,12 @@ pub enum RoomError {
 impl RoomError {
     pub fn code(&self) -> ErrorCode {
         match self {
-            RoomError::Unfit(_) | RoomError::Refused(_) | RoomError::NotYours | RoomError::NameTaken => {
-                ErrorCode::Unfit
-            }
+            RoomError::Unfit(_)
+            | RoomError::Refused(_)
+            | RoomError::NotYours
+            | RoomError::NameTaken
+            | RoomError::Restore(_)
+            | RoomError::Reaction(_) => ErrorCode::Unfit,
             RoomError::NotFound => ErrorCode::NotFound,
             RoomError::Behind => ErrorCode::Behind,
             RoomError::Propose(ProposeError::Unknown) => ErrorCode::Unknown,
@@ -63,7 +75,10 @@ impl From<ReadError> for RoomError {
 
 impl From<BrokerError> for RoomError {
     fn from(fault: BrokerError) -> Self {
-        RoomError::Unavailable(fault.to_string())
+        match fault {
+            BrokerError::Unready(_) => ProposeError::Unavailable(fault.for_people()).into(),
+            fault => RoomError::Unavailable(fault.to_string()),
+        }
     }
 }
 
@@ -200,23 +215,40 @@ pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outco
     propose_act(node, by, act).await?.await
 }
 
-/// Proposes an act on a message; what only its author may do is decided by the fold. It has its place in the order
-/// once this returns.
+/// Proposes an act on a message; what only its author may do is decided by the fold, but for restores. It has its
+/// place in the order once this returns.
 pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, RoomError> {
     let ActDraft { id, room, target, slot, value } = act;
     if !node.can(by, Action::See, room).await {
         return Err(RoomError::NotFound);
     }
+    let checked = Checked { id, by, room, target };
+    let mut restoring = None;
     let value = match (Slot::parse(&slot), value) {
         (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
         (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
         (Some(Slot::Deleted), ActValue::Restored { restored }) => {
-            ActValue::Restored { restored: bounds::message_text(&restored)? }
+            // The text that stood has its form already; a longer one never stood.
+            if restored.len() > bounds::TEXT_BYTES {
+                return Err(bounds::Unfit::Long { limit: bounds::Limit::Bytes(bounds::TEXT_BYTES) }.into());
+            }
+            // Held for writing while texts are erased, which can last as long as a fault of the store.
+            let turn = tokio::time::timeout(RESTORE_WAIT, node.restoring.clone().read_owned()).await;
+            let busy = |_| {
+                RoomError::Unavailable("deleted messages are being erased. Try again in a moment.".into())
+            };
+            restoring = Some(turn.map_err(busy)?);
+            checked.restore(node, &restored).await?;
+            ActValue::Restored { restored }
         }
         (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-        (Some(Slot::React { emoji, .. }), ActValue::On(on)) => {
-            bounds::emoji(&emoji)?;
-            ActValue::On(on)
+        (Some(Slot::React { emoji, .. }), ActValue::On(true)) => {
+            checked.react(node, &emoji).await?;
+            ActValue::On(true)
+        }
+        (Some(Slot::React { emoji, .. }), ActValue::On(false)) => {
+            checked.take_back(node, &emoji).await?;
+            ActValue::On(false)
         }
         _ => return Err(RoomError::Refused(Refusal::Malformed)),
     };
@@ -224,7 +256,15 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
         .room(room)
         .target(token(&target.to_string())?)
         .slot(token(&slot)?);
-    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
+    let outcome = node.propose(proposal).map_err(RoomError::from);
+    let Some(restoring) = restoring else { return Ok(outcome.boxed()) };
+    // Goes on by itself: erasing waits for it.
+    let wait = tokio::spawn(async move {
+        let outcome = outcome.await;
+        drop(restoring);
+        outcome
+    });
+    Ok(async move { wait.await.unwrap_or(Err(RoomError::Propose(ProposeError::Unknown))) }.boxed())
 }
 
 /// Proposes to take back a draft that may not have been stored.

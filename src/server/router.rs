@@ -2,7 +2,8 @@
 
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
-use super::{auth, names, pages, proxies, websocket};
+use super::readiness::{Unready, UnreadyState};
+use super::{auth, body_timeout, names, pages, proxies, request_rates, return_path, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -48,7 +49,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/api/v1/server", get(about))
         .route("/api/v1/names", get(names::names))
         .route("/join/{token}", page_and(post(forms::accounts::join)))
-        .route("/enter/{token}", get(forms::accounts::enter))
+        .route("/enter/{token}", page_and(post(forms::accounts::enter)))
         .route("/rooms", page_and(post(forms::rooms::create_room)))
         .route("/unread/read", post(forms::rooms::read))
         .route("/r/{room}/want", post(forms::rooms::want))
@@ -65,10 +66,12 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .layer(from_fn_with_state(node.clone(), lead))
         .layer(from_fn_with_state(node.clone(), opened))
         .layer(from_fn_with_state(node.clone(), forms::same_origin))
+        .layer(from_fn_with_state(node.clone(), request_rates::by_address))
         .layer(from_fn_with_state(node.clone(), proxies::forwarded))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
         .layer(from_fn(hear_out))
+        .layer(from_fn_with_state(body_timeout::FORM, body_timeout::cut_stalled))
         .layer(from_fn(pages::secure))
         .layer(pages::compression())
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
@@ -112,24 +115,37 @@ async fn opened(
     }
 }
 
-async fn ready(State(node): State<Arc<Node>>) -> Response {
+/// The state that keeps people from being sent here; `None` if the server is ready.
+fn unready(node: &Node) -> Option<Unready> {
     match node.readiness() {
         Readiness::Ready if node.draining.is_cancelled() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "The server is going down.").into_response()
+            Some(Unready::new(UnreadyState::ShuttingDown, ""))
         }
-        Readiness::Ready => "ready".into_response(),
+        Readiness::Ready => None,
         Readiness::Starting { folded, head } => {
-            let text = format!("Reading the log: {folded} of {head} entries.");
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+            let read = format!("Reading the log: {folded} of {head} entries");
+            Some(Unready::new(UnreadyState::Starting, read))
         }
-        Readiness::Unready(why) => (StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
+        Readiness::Unready(why) => Some(why),
+    }
+}
+
+async fn ready(State(node): State<Arc<Node>>) -> Response {
+    match unready(&node) {
+        None => {
+            let warnings = [node.lost_entries(), node.clock_fault()].into_iter().flatten();
+            let text =
+                warnings.fold("ready".to_owned(), |text, warning| format!("{text}\nWarning: {warning}"));
+            text.into_response()
+        }
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()).into_response(),
     }
 }
 
 /// Whether the request's login is good, without a body: a page whose socket cannot be opened asks it, to tell a
 /// login that has ended from a network that is away and from a proxy that passes no upgrade.
 async fn login(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
-    let known = match auth::token(&headers, &node.config) {
+    let known = match auth::token(&headers, &node) {
         Some(token) => node.login_of(token).await,
         None => Ok(None),
     };
@@ -164,9 +180,15 @@ async fn lead(
     }
     let path = request.uri().path();
     let is_door = path == "/setup" || path == "/sign-in" || path.starts_with("/join/");
-    let is_inside = matches!(path, "/" | "/rooms" | "/account" | "/unread")
-        || path.starts_with("/unread/")
-        || path.starts_with("/r/");
+    let is_inside = return_path::is_inside(path);
+    if let Some(token) = path.strip_prefix("/enter/") {
+        let enters_as = node.enters_as(token).await;
+        return match enters_as {
+            Ok(Some(_)) => next.run(request).await,
+            Ok(None) => Redirect::to("/sign-in").into_response(),
+            Err(fault) => (StatusCode::SERVICE_UNAVAILABLE, forms::away(&fault)).into_response(),
+        };
+    }
     if !is_door && !is_inside {
         return next.run(request).await;
     }
@@ -178,22 +200,27 @@ async fn lead(
             Redirect::to("/setup").into_response()
         };
     }
-    let me = match node.signed_in(request.headers()).await {
-        Ok(me) => me,
+    let login = match node.page_login(request.headers()).await {
+        Ok(login) => login,
         // The door would not open either, and whoever is signed in stays so.
         Err(fault) => return (StatusCode::SERVICE_UNAVAILABLE, forms::away(&fault)).into_response(),
     };
-    match me {
-        None if is_inside || path == "/setup" => Redirect::to("/sign-in").into_response(),
+    let mut answer = match login.as_ref().map(|login| login.account) {
+        None if is_inside => Redirect::to(&return_path::sign_in_for(path)).into_response(),
+        None if path == "/setup" => Redirect::to("/sign-in").into_response(),
         Some(me) if is_door || path == "/" => {
             let mut mine = node.directory().rooms_of(me);
             mine.retain(|room| !room.archived);
             let first = mine.iter().find(|room| room.name == "General").or_else(|| mine.first());
             let to = first.map_or_else(|| "/rooms".to_owned(), |room| format!("/r/{}", room.id));
-            Redirect::to(&to).into_response()
+            Redirect::to(return_path::of_query(request.uri()).unwrap_or(&to)).into_response()
         }
         _ => next.run(request).await,
+    };
+    if let Some(cookie) = login.and_then(|login| login.cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    answer
 }
 
 /// Renders the page of a form that was not carried out, with its notice.
@@ -203,10 +230,13 @@ async fn show_again(
     next: axum::middleware::Next,
 ) -> Response {
     let headers = request.headers().clone();
+    let peer = request.extensions().get::<proxies::Peer>().copied();
     let response = next.run(request).await;
     let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
     if forms::wants_json(&headers) {
-        return forms::message(show.status, &show.notice.text);
+        let mut answer = forms::message(show.status, &show.notice.text);
+        show.add_headers(&mut answer);
+        return answer;
     }
     let mut page = Request::get(&show.path).body(Body::empty()).unwrap_or_default();
     for name in [header::COOKIE, header::HOST, header::ACCEPT_LANGUAGE] {
@@ -216,9 +246,13 @@ async fn show_again(
     }
     page.headers_mut().insert(header::ACCEPT, axum::http::HeaderValue::from_static("text/html"));
     page.extensions_mut().insert(show.notice.clone());
+    if let Some(peer) = peer {
+        page.extensions_mut().insert(peer);
+    }
     let pages = pages.layer(Extension(show.notice.clone()));
     let Ok(mut rendered) = tower::ServiceExt::oneshot(pages, page).await;
     *rendered.status_mut() =
         if response.status() == StatusCode::OK { show.status } else { response.status() };
+    show.add_headers(&mut rendered);
     rendered
 }

@@ -1,7 +1,9 @@
 //! The serve loop: accepts, limits, drains.
 
+mod limits;
 mod progress;
 
+pub use limits::{Connections, HttpSlot, Limits};
 pub use progress::Progress;
 
 use super::node::Node;
@@ -14,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
 /// A request's head must be here after so long.
@@ -28,8 +31,22 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Serves until `stop` ends, then drains: no new connections, sockets say goodbye, requests finish.
 pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let connections = Connections::new(Limits::of_process(), node.config.trusted_proxies.clone());
+    serve_within(connections, node, app, listener, stop).await;
+}
+
+/// As [`serve`], with limits of its own.
+pub async fn serve_within(
+    connections: Arc<Connections>,
+    node: Arc<Node>,
+    app: Router,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) {
     let tasks = TaskTracker::new();
     tokio::pin!(stop);
+    // Accepted, and without a place when the stop came: served like those whom the system has let in.
+    let mut waiting = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -37,8 +54,16 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
         };
         match accepted {
             Ok((socket, from)) => {
-                let _ = socket.set_nodelay(true);
-                drop(tasks.spawn(connection(node.clone(), app.clone(), socket, from)));
+                let progress = Progress::begin();
+                let place = tokio::select! {
+                    biased;
+                    place = connections.admit(from, &progress) => place,
+                    () = &mut stop => {
+                        waiting = Some((socket, from));
+                        break;
+                    }
+                };
+                drop(tasks.spawn(connection(node.clone(), app.clone(), (socket, from), progress, place)));
             }
             // Out of file descriptors, most likely: wait until some are free.
             Err(fault) => {
@@ -47,9 +72,10 @@ pub async fn serve(node: Arc<Node>, app: Router, listener: TcpListener, stop: im
             }
         }
     }
-    for (socket, from) in let_in(listener) {
-        let _ = socket.set_nodelay(true);
-        drop(tasks.spawn(connection(node.clone(), app.clone(), socket, from)));
+    for (socket, from) in waiting.into_iter().chain(let_in(listener)) {
+        let progress = Progress::begin();
+        let place = (None, connections.slot(from, &progress));
+        drop(tasks.spawn(connection(node.clone(), app.clone(), (socket, from), progress, place)));
     }
     node.draining.cancel();
     tasks.close();
@@ -78,10 +104,16 @@ fn let_in(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     ready.collect()
 }
 
-async fn connection(node: Arc<Node>, app: Router, socket: TcpStream, from: SocketAddr) {
-    let progress = Progress::default();
+async fn connection(
+    node: Arc<Node>,
+    app: Router,
+    (socket, from): (TcpStream, SocketAddr),
+    progress: Progress,
+    (permit, slot): (Option<OwnedSemaphorePermit>, HttpSlot),
+) {
+    let _ = socket.set_nodelay(true);
     let app = app.layer(axum::Extension(ConnectInfo(from))).layer(axum::Extension(progress.clone()));
-    let socket = Noting { socket, progress: progress.clone() };
+    let socket = Noting { socket, progress: progress.clone(), _permit: permit };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -93,6 +125,9 @@ async fn connection(node: Arc<Node>, app: Router, socket: TcpStream, from: Socke
     tokio::select! {
         // Errors of one connection are its peer's affair.
         _ = &mut connection => {}
+        // It makes room for another one.
+        () = slot.cut.cancelled() => {}
+        () = slot.idle(&progress) => {}
         () = node.draining.cancelled() => {
             // hyper closes a connection of which it has read nothing, also if a request is on its way.
             let first = async {

@@ -3,6 +3,7 @@
 //! One connection writes (the fold's); any number read. Each read is one transaction, so that rows and the
 //! position they are as of agree.
 
+mod any_version;
 mod directory;
 mod drafts;
 mod history;
@@ -11,20 +12,28 @@ mod rooms;
 mod threads;
 mod unread;
 
+pub use any_version::{AnyVersion, StateFault};
 pub use drafts::KnownDraft;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
 pub use threads::{Above, Following};
 pub use unread::{Membership, Named};
 
+use super::readiness::{Unready, UnreadyState};
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};
+use crate::server::private_files;
+use crate::server::remedy::{is_corrupt, is_unreadable};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
+/// A damaged state file, kept until another one is damaged.
+const DAMAGED_FILE: &str = "state.sqlite.damaged";
+/// Says that damage was found while the file was open: the next start sets it aside.
+const DAMAGE_MARK: &str = "state.sqlite.damage-found";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
-const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
@@ -45,6 +54,8 @@ const SCHEMA: &str = "
     CREATE TABLE events(room INTEGER NOT NULL, seq INTEGER NOT NULL, g INTEGER NOT NULL, at INTEGER NOT NULL,
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
         also_lane INTEGER, also_ordinal INTEGER, PRIMARY KEY(room, seq)) WITHOUT ROWID;
+    CREATE INDEX events_by_g ON events(g);
+    CREATE INDEX drafts_by_g ON drafts(g);
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
         author TEXT NOT NULL, deleted INTEGER NOT NULL, pinned INTEGER NOT NULL, row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
@@ -69,6 +80,8 @@ const SCHEMA: &str = "
 pub struct State {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// What was found in a file that is damaged.
+    damage: OnceLock<String>,
 }
 
 /// A page or events could not be read.
@@ -82,6 +95,17 @@ pub enum ReadError {
     Broken(#[from] serde_json::Error),
 }
 
+impl ReadError {
+    /// Whether the file holds what nobody wrote, as far as a start can tell.
+    pub(super) fn is_unreadable(&self) -> bool {
+        match self {
+            ReadError::NotFound => false,
+            ReadError::Sqlite(fault) => is_unreadable(fault),
+            ReadError::Broken(_) => true,
+        }
+    }
+}
+
 impl State {
     /// Opens the file for writing, anew if it is missing, older, or `usable` says that it does not fit the log.
     pub fn open(
@@ -89,19 +113,49 @@ impl State {
         usable: impl FnOnce(u64, Hash) -> bool,
     ) -> rusqlite::Result<(State, Connection)> {
         let path = folder.join(STATE_FILE);
-        let connection = match open_existing(&path) {
-            Some(connection) => {
-                let (g, link) = folded(&connection)?;
-                if usable(g, link) {
-                    connection
-                } else {
-                    drop(connection);
-                    open_new(&path)?
-                }
+        let mark = folder.join(DAMAGE_MARK);
+        let existing = match std::fs::read_to_string(&mark) {
+            Ok(why) => {
+                set_aside_or_delete(folder, why.trim());
+                let _ = std::fs::remove_file(&mark);
+                None
             }
+            Err(_) => match open_existing(&path) {
+                Ok(existing) => existing,
+                Err(fault) if is_unreadable(&fault) => {
+                    set_aside_or_delete(folder, &fault.to_string());
+                    None
+                }
+                Err(fault) => return Err(fault),
+            },
+        };
+        let existing = existing.and_then(|(connection, (g, link))| usable(g, link).then_some(connection));
+        let connection = match existing {
+            Some(connection) => connection,
             None => open_new(&path)?,
         };
-        Ok((State { path, idle: Mutex::new(Vec::new()) }, connection))
+        Ok((State { path, idle: Mutex::default(), damage: OnceLock::new() }, connection))
+    }
+
+    /// Takes a fault of a read or of the fold. Damage of the file stays: it is kept until a restart mends it.
+    pub(super) fn note_fault(&self, fault: &ReadError) {
+        let ReadError::Sqlite(fault) = fault else { return };
+        if !is_corrupt(fault) || self.damage.set(fault.to_string()).is_err() {
+            return;
+        }
+        tracing::error!("{}", Unready::new(UnreadyState::StateDamaged, fault));
+        let mark = self.path.with_file_name(DAMAGE_MARK);
+        let marked =
+            private_files::write(&mark, fault.to_string().as_bytes()).and_then(|file| file.sync_all());
+        if let Err(fault) = marked {
+            let file = mark.display();
+            tracing::error!(%file, %fault, "the damage cannot be noted: delete {STATE_FILE} before the restart");
+        }
+    }
+
+    /// Why the file cannot be relied on.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     /// Reads of a room what a member of it may read, in one transaction: whether the account is a member is asked as of
@@ -119,6 +173,10 @@ impl State {
 
     /// Reads in one transaction.
     pub fn read<T>(&self, what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        self.read_once(what).inspect_err(|fault| self.note_fault(fault))
+    }
+
+    fn read_once<T>(&self, what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = idle().pop();
         let connection = match connection {
@@ -137,6 +195,7 @@ impl State {
 }
 
 fn open_file(path: &Path) -> rusqlite::Result<Connection> {
+    private_files::prepare_database(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     // Not flushed at each commit: the log is, and this file is made from it.
@@ -148,13 +207,47 @@ fn open_file(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn open_existing(path: &Path) -> Option<Connection> {
+/// The file as it is, and how far it has folded the log; none if it is missing or of another version.
+fn open_existing(path: &Path) -> rusqlite::Result<Option<(Connection, (u64, Hash))>> {
     if !path.exists() {
-        return None;
+        return Ok(None);
     }
-    let connection = open_file(path).ok()?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).ok()?;
-    (version == SCHEMA_VERSION).then_some(connection)
+    let connection = open_file(path)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != SCHEMA_VERSION {
+        return Ok(None);
+    }
+    let at = folded(&connection)?;
+    Ok(Some((connection, at)))
+}
+
+/// Takes a damaged file out of the way: it is made from the log and can be made again. One such file is kept.
+pub(super) fn set_aside(folder: &Path, why: &str) -> std::io::Result<()> {
+    // It may be aside already: the file that is kept is not given up for nothing.
+    if !folder.join(STATE_FILE).exists() {
+        return Ok(());
+    }
+    // The write-ahead file first: without it a crash in between would leave a whole file with less in it.
+    for ending in ["-wal", "-shm", ""] {
+        let aside = folder.join(format!("{DAMAGED_FILE}{ending}"));
+        let _ = std::fs::remove_file(&aside);
+        match std::fs::rename(folder.join(format!("{STATE_FILE}{ending}")), &aside) {
+            Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => return Err(fault),
+            _ => {}
+        }
+    }
+    tracing::warn!(
+        why,
+        "{STATE_FILE} is damaged: it is now {DAMAGED_FILE}, and the log is folded again. Look at the disk and its cables; delete {DAMAGED_FILE} when you no longer need it"
+    );
+    Ok(())
+}
+
+/// As [`set_aside`], where the file is of no more use: one that cannot be renamed is deleted.
+pub(super) fn set_aside_or_delete(folder: &Path, why: &str) {
+    if let Err(fault) = set_aside(folder, why) {
+        tracing::warn!(%fault, why, "{STATE_FILE} is damaged and cannot be renamed: it is deleted, and the log is folded again");
+    }
 }
 
 fn open_new(path: &Path) -> rusqlite::Result<Connection> {
@@ -190,6 +283,12 @@ fn parsed<T: std::str::FromStr>(row: &rusqlite::Row<'_>, column: usize) -> rusql
 
 fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)? as u64)
+}
+
+/// A number for a statement. None that we stored is larger than SQLite's integers; one that came from outside must not
+/// turn negative.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn client_id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<ClientId> {

@@ -1,7 +1,8 @@
 //! Token buckets. Time is a parameter: milliseconds of any clock that only goes forward.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
 
 /// How much at once, and how much per second after that.
 #[derive(Debug, Clone, Copy)]
@@ -32,30 +33,86 @@ impl Bucket {
         }
         some
     }
-}
 
-/// One bucket per key. Memory is bounded: full buckets are forgotten, and beyond the limit all are refused.
-#[derive(Debug)]
-pub struct Throttle<K> {
-    rate: Rate,
-    limit: usize,
-    buckets: HashMap<K, Bucket>,
-}
-
-impl<K: Hash + Eq> Throttle<K> {
-    pub fn new(rate: Rate, limit: usize) -> Self {
-        Self { rate, limit, buckets: HashMap::new() }
+    /// Returns a token that was taken.
+    pub fn give_back(&mut self, rate: Rate) {
+        self.tokens = (self.tokens + 1.0).min(rate.burst);
     }
 
-    pub fn take(&mut self, key: K, now: u64) -> bool {
+    /// Milliseconds until there is a token, as of the last call of [`Bucket::take`].
+    pub fn wait_ms(&self, rate: Rate) -> u64 {
+        ((1.0 - self.tokens).max(0.0) / rate.per_second * 1000.0).ceil() as u64
+    }
+}
+
+/// One bucket per key. A key of any length is kept as a hash of eight bytes, seeded so that nobody can look for two
+/// keys with one hash.
+///
+/// Memory is bounded. Buckets lie in two maps: the young map becomes the old one after the time in which a bucket fills
+/// up, or when it holds half of the limit, and what is in the old map then is forgotten unless it was used since.
+#[derive(Debug)]
+pub struct Throttle {
+    rate: Rate,
+    limit: usize,
+    seed: RandomState,
+    young: HashMap<u64, Bucket>,
+    old: HashMap<u64, Bucket>,
+    turned: u64,
+}
+
+impl Throttle {
+    pub fn new(rate: Rate, limit: usize) -> Self {
+        let (young, old) = (HashMap::new(), HashMap::new());
+        Self { rate, limit, seed: RandomState::new(), young, old, turned: 0 }
+    }
+
+    /// Takes a token of a key; if there is none, gives the milliseconds until there is one.
+    pub fn take(&mut self, key: impl Hash, now: u64) -> Result<(), u64> {
         let rate = self.rate;
-        if self.buckets.len() >= self.limit && !self.buckets.contains_key(&key) {
-            let refill = rate.burst / rate.per_second * 1000.0;
-            self.buckets.retain(|_, bucket| (now.saturating_sub(bucket.at) as f64) < refill);
-            if self.buckets.len() >= self.limit {
-                return false;
-            }
+        let bucket = self.bucket(key, now);
+        if bucket.take(rate, now) { Ok(()) } else { Err(bucket.wait_ms(rate)) }
+    }
+
+    pub fn give_back(&mut self, key: impl Hash, now: u64) {
+        let rate = self.rate;
+        self.bucket(key, now).give_back(rate);
+    }
+
+    /// How many buckets are kept.
+    pub fn buckets(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// About how many bytes the buckets take.
+    pub fn bytes(&self) -> usize {
+        (self.young.capacity() + self.old.capacity()) * size_of::<(u64, Bucket)>()
+    }
+
+    fn bucket(&mut self, key: impl Hash, now: u64) -> &mut Bucket {
+        let key = self.seed.hash_one(key);
+        let filled_up_ms = (self.rate.burst / self.rate.per_second * 1000.0) as u64;
+        if self.young.len() >= self.limit / 2 || now.saturating_sub(self.turned) >= filled_up_ms {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
         }
-        self.buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
+        let kept = self.old.remove(&key);
+        let rate = self.rate;
+        self.young.entry(key).or_insert_with(|| kept.unwrap_or_else(|| Bucket::full(rate, now)))
+    }
+}
+
+/// The addresses that count as one client: an IPv4 address, or the /64 that an IPv6 subscriber gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressBlock {
+    V4(u32),
+    V6(u64),
+}
+
+impl AddressBlock {
+    pub fn of(address: IpAddr) -> AddressBlock {
+        match address.to_canonical() {
+            IpAddr::V4(address) => AddressBlock::V4(address.to_bits()),
+            IpAddr::V6(address) => AddressBlock::V6((address.to_bits() >> 64) as u64),
+        }
     }
 }

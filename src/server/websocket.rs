@@ -1,13 +1,13 @@
 //! The upgrade of `/ws`: login and Origin are checked before it.
 
 use super::auth;
-use super::connection::{Connection, TIMEOUTS, Timeouts};
+use super::connection::{Connection, Seat, TIMEOUTS, Timeouts};
 use super::node::Node;
 use super::origin;
 use super::probe;
 use super::proxies::Peer;
 use super::serve::Progress;
-use crate::protocol::bounds::FRAME_BYTES;
+use crate::protocol::bounds::{FRAME_BYTES, SOCKETS_PER_ACCOUNT};
 use axum::Extension;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
@@ -37,11 +37,12 @@ pub async fn upgrade(
         Ok(upgrade) => upgrade,
         Err(fault) => return fault.into_response(),
     };
-    let bearer = headers.contains_key(axum::http::header::AUTHORIZATION);
+    // Only a bearer that signs in: with any other the cookie counts, which browsers send for every page.
+    let bearer = auth::bearer(&headers).is_some();
     if let Err(why) = origin::check(&node.config, &headers, bearer) {
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    let Some(token) = auth::token(&headers, &node.config).map(str::to_owned) else {
+    let Some(token) = auth::token(&headers, &node).map(str::to_owned) else {
         return (StatusCode::UNAUTHORIZED, "Sign in first.").into_response();
     };
     let ended_logins = node.hub.ended_logins();
@@ -52,6 +53,12 @@ pub async fn upgrade(
         }
         Err(fault) => return (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).into_response(),
     };
+    let Some(seat) = Seat::take(&node, me, ended_logins) else {
+        let why = format!(
+            "This account has {SOCKETS_PER_ACCOUNT} connections open, as many as it may. Close a tab or a window."
+        );
+        return (StatusCode::TOO_MANY_REQUESTS, why).into_response();
+    };
     let timeouts = timeouts.map_or(&TIMEOUTS, |Extension(timeouts)| timeouts);
     let progress = progress.map(|Extension(progress)| progress).unwrap_or_default();
     upgrade
@@ -60,8 +67,5 @@ pub async fn upgrade(
         .max_write_buffer_size(MAX_WRITE_BYTES)
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .on_upgrade(move |socket| {
-            let mailbox = node.hub.connect(me, ended_logins);
-            Connection::new(node, (mailbox, token), (socket, progress), timeouts).run()
-        })
+        .on_upgrade(move |socket| Connection::new(node, (seat, token), (socket, progress), timeouts).run())
 }

@@ -1,6 +1,8 @@
 //! The addresses of the pages.
 
-use super::views::{Account, Home, Join, NotFound, RoomPage, Rooms, SetUp, SignIn, Unread, UnreadBefore};
+use super::views::{
+    Account, Enter, Home, Join, NotFound, RoomPage, Rooms, SetUp, SignIn, Unread, UnreadBefore,
+};
 use crate::protocol::RoomId;
 use dioxus::prelude::*;
 
@@ -15,6 +17,8 @@ pub enum Route {
     SignIn {},
     #[route("/join/:token")]
     Join { token: String },
+    #[route("/enter/:token")]
+    Enter { token: String },
     #[route("/rooms")]
     Rooms {},
     #[route("/unread")]

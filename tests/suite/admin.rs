@@ -54,7 +54,7 @@ async fn helped(kind: Option<Store>) {
     let new = password(&did(&["admin", "reset-password", "@Bo"], &set));
     assert!(new.len() > 20);
     assert!(client.close_code().await.is_some());
-    assert_eq!(server.page("/rooms", &bo).await.1, "/sign-in");
+    assert_eq!(server.page("/rooms", &bo).await.1, "/sign-in?next=/rooms");
     assert!(!sign_in(&server, "bo", "a long password").await);
     assert!(sign_in(&server, "bo", &new).await);
     other.post(&room, &ClientId::random().to_string(), "still here").await;
@@ -78,7 +78,7 @@ async fn helped(kind: Option<Store>) {
     assert!(did(&["admin", "list"], &set).contains("olive\tOlive Owner\towner\tyes\tGeneral"));
     let entries = entries_of(folder.path(), store.as_ref()).await;
     let (mut server, _) = TestServer::start_set(folder.path(), &pairs);
-    assert_eq!(server.page("/rooms", &olive).await.1, "/sign-in");
+    assert_eq!(server.page("/rooms", &olive).await.1, "/sign-in?next=/rooms");
     assert!(!sign_in(&server, "olive", "a long password").await);
     assert!(sign_in(&server, "olive", &new).await);
     // A folder that is copied while Beck is stopped has files only.
@@ -120,7 +120,7 @@ async fn a_new_password_ends_logins_on_every_server() {
         let mut client = TestClient::connect(&cluster.servers[1], &cookie).await;
         let said = did(&["admin", "reset-password", "olive"], &set(folder, Some(&cluster.store)));
         assert!(client.close_code().await.is_some());
-        assert_eq!(cluster.servers[1].page("/rooms", &cookie).await.1, "/sign-in");
+        assert_eq!(cluster.servers[1].page("/rooms", &cookie).await.1, "/sign-in?next=/rooms");
         // For the next round.
         let next = password(&said);
         let (status, cookie, _) =

@@ -150,7 +150,10 @@ async fn backed_up_and_restored(from: Option<Store>, to: Option<Store>) {
     assert!(why.contains("has a log already"), "{why}");
 
     let server = serve(target.path(), &set);
-    assert_eq!(server.page(&format!("/r/{room}"), &origin.place.cookie).await.1, "/sign-in");
+    assert_eq!(
+        server.page(&format!("/r/{room}"), &origin.place.cookie).await.1,
+        format!("/sign-in?next=/r/{room}")
+    );
     for handle in ["olive", "guest"] {
         let fields = [("handle", handle), ("password", "a long password")];
         let (status, cookie, _) = server.form("/sign-in", "", &fields).await;

@@ -19,7 +19,12 @@ pub struct Mounted(PathBuf);
 
 impl Mounted {
     pub fn try_new(at: &Path) -> Option<Mounted> {
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(at).output();
+        Mounted::try_with(at, 24)
+    }
+
+    pub fn try_with(at: &Path, megabytes: u32) -> Option<Mounted> {
+        let size = format!("size={megabytes}m");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
         mount.is_ok_and(|done| done.status.success()).then(|| Mounted(at.to_owned()))
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::support::command::Running;
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{assert_linked, furnish, read_all};
+use crate::support::{furnish, log_reader};
 use beck::protocol::ClientId;
-use beck::server::broker::embedded::Embedded;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -140,12 +139,9 @@ async fn go(with_form: bool) {
         }
         assert_eq!(server.wait(), Some(0));
 
-        let log = Embedded::open(folder.path()).unwrap();
-        let entries = read_all(&log).await;
-        assert_linked(&entries);
-        drop(log);
-        let stored =
-            |id: &str| entries.iter().filter(|entry| entry.header.client_id.to_string() == id).count();
+        let entries = log_reader::read_folder(folder.path());
+        log_reader::assert_whole(&entries);
+        let stored = |id: &str| entries.iter().filter(|entry| entry.client_id() == id).count();
         assert!(acked.keys().all(|id| stored(id) == 1), "an acknowledged message is not in the log");
         assert_eq!(stored(&id.to_string()), usize::from(posted.is_some()), "the form was answered");
         rounds.0 += acked.len();

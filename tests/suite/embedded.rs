@@ -106,7 +106,8 @@ async fn the_first_versions_data_folder_opens() {
     let texts: Vec<_> = page.rows.iter().map(|row| row.text.as_deref()).collect();
     assert_eq!(texts, [Some("first"), Some("second, edited"), None, Some("fourth")]);
     assert_eq!(page.rows[3].reactions["🌊"].len(), 1);
-    let login = node.check_password("olive", "a long password").await.unwrap();
+    let login =
+        node.check_password(beck::server::hashing::Whose::Known, "olive", "a long password").await.unwrap();
     assert_eq!(login.map(|login| login.account), Some(owner));
 }
 

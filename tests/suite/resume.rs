@@ -372,8 +372,6 @@ async fn a_position_that_is_not_on_the_log_is_answered_and_never_followed() {
         (with("seq", json!(seq - 1)), "rewritten"),
         (with("seq", json!(seq + 1)), "rewritten"),
         (with("seq", json!(i64::MAX)), "rewritten"),
-        (with("seq", json!(i64::MAX as u64 + 1)), "rewritten"),
-        (with("seq", json!(u64::MAX)), "rewritten"),
         (with("epoch", json!("zzzzzzzzzz")), "epoch"),
     ] {
         subscribe(&mut client, &room, &since).await;
@@ -384,6 +382,8 @@ async fn a_position_that_is_not_on_the_log_is_answered_and_never_followed() {
         checked += 1;
     }
     for since in [
+        with("seq", json!(i64::MAX as u64 + 1)),
+        with("seq", json!(u64::MAX)),
         with("seq", json!(-1)),
         with("seq", json!(1.5)),
         with("seq", json!("5")),

@@ -156,7 +156,7 @@ async fn an_end_through_one_server_ends_it_on_the_other() {
     let ended = tokio::time::timeout(Duration::from_secs(20), left.close_code()).await;
     assert_eq!(ended.unwrap(), Some(4001));
     for server in [a, b] {
-        assert_eq!(server.page("/rooms", &guest).await.1, "/sign-in");
+        assert_eq!(server.page("/rooms", &guest).await.1, "/sign-in?next=/rooms");
     }
     // The other account is as it was.
     assert_eq!(b.page(&format!("/r/{general}"), &olive).await.0, 200);
@@ -279,7 +279,7 @@ async fn an_emptied_store_makes_servers_unready_and_never_a_new_workspace() {
     for n in 0..2 {
         cluster.servers[n].kill();
         let why = refusal(&cluster.folders[n], &[("REDIS_URL", &cluster.store.url())]);
-        assert!(why.contains("the log is gone"), "{why}");
+        assert!(why.contains("The log is gone"), "{why}");
     }
     assert_eq!(cluster.store.command(&["KEYS", "*"]), "*0\r\n", "nothing was written");
 }

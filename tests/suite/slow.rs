@@ -208,16 +208,18 @@ async fn sockets_that_stop_reading_cost_little_and_hold_up_nobody() {
     }
     let stopping = (all / 20).max(1);
     let folder = tempdir().unwrap();
-    let place = furnish(folder.path(), POSTERS).await;
+    // An account has 32 sockets at most.
+    let accounts = POSTERS + all / 25;
+    let place = furnish(folder.path(), accounts).await;
     let server = TestServer::start(folder.path());
     let room = place.general.to_string();
     let mut posters = Vec::new();
-    for (_, cookie) in &place.people {
+    for (_, cookie) in place.people.iter().take(POSTERS) {
         posters.push(TestClient::connect(&server, cookie).await);
     }
     let mut followers = Vec::new();
     for n in 0..all {
-        let cookie = &place.people[n % POSTERS].1;
+        let cookie = &place.people[n % accounts].1;
         followers.push(Follower::open(server.host(), cookie, &room, None, n < stopping).await);
     }
     let start = followers[0].seq;
@@ -231,7 +233,7 @@ async fn sockets_that_stop_reading_cost_little_and_hold_up_nobody() {
     let mut tasks = Vec::new();
     for (n, mut follower) in followers.into_iter().enumerate() {
         let (mut told, live, stopped) = (told.clone(), live.clone(), stopped.clone());
-        let (host, cookie) = (server.host().to_owned(), place.people[n % POSTERS].1.clone());
+        let (host, cookie) = (server.host().to_owned(), place.people[n % accounts].1.clone());
         let room = room.clone();
         tasks.push(tokio::spawn(async move {
             assert!(follower.read_to(warm_end, &live).await);
@@ -363,9 +365,13 @@ async fn a_reader_that_takes_nothing_is_closed_as_slow_and_resumes() {
     let small = Small::start(folder.path(), Timeouts { write, goodbye, ..TIMEOUTS.clone() }).await;
     let mut reader = small.follow(None).await;
     let end = reader.seq + 80;
+    // Keeps the room in the hub.
+    let hub = &small.here.node.hub;
+    let keeper = hub.connect(small.here.owner, hub.ended_logins()).unwrap();
+    hub.watch(small.here.general, &keeper);
+    let room = hub.room(small.here.general).unwrap();
     small.post_much().await;
     // No ring keeps frames for a reader that was given up.
-    let room = small.here.node.hub.room(small.here.general);
     until("it was given up", || matches!(room.pull(end - 1, 1), Pulled::ReadTo(_))).await;
     let count = AtomicU64::new(0);
     assert!(!reader.read_to(end, &count).await, "it was not closed");

@@ -8,6 +8,7 @@ use crate::support::{assert_linked, read_all, room_proposal};
 use beck::protocol::{AccountId, ClientId};
 use beck::server::broker::redis::{Redis, RedisSettings};
 use beck::server::broker::{Broker, BrokerError, Head, Signal};
+use beck::server::readiness::UnreadyState;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use std::path::Path;
@@ -146,7 +147,9 @@ async fn each_right_that_is_missing_is_named() {
         assert_eq!(store.command(&["SCRIPT", "FLUSH"]), "+OK\r\n");
         let log = Redis::open(&settings).await.unwrap();
         let made = log.create(workspace(AccountId::random())).await;
-        let Err(BrokerError::Refused(why)) = made else { panic!("{made:?}") };
+        let Err(BrokerError::Unready(why)) = made else { panic!("{made:?}") };
+        assert_eq!(why.state, UnreadyState::StoreRights);
+        let why = why.detail;
         assert!(why.contains(&format!("may not run {command}")), "{command}: {why}");
         assert_eq!(log.head().await.unwrap(), None);
         named += 1;
@@ -293,7 +296,10 @@ async fn a_paused_store_leaves_outcomes_unknown_and_is_found_out() {
     assert!(matches!(told, Err(BrokerError::Unknown(_))), "{told:?}");
     // Who waits for what comes next is told, though no connection was closed.
     let told = log.follow(last, 9).await;
-    assert!(matches!(&told, Err(BrokerError::Refused(why)) if why.contains("does not answer")), "{told:?}");
+    assert!(
+        matches!(&told, Err(BrokerError::Unready(why)) if why.detail.contains("does not answer")),
+        "{told:?}"
+    );
     pause("-CONT");
     // The append that nobody was answered had arrived; the log goes on behind it.
     let mut tries = 0;

@@ -266,7 +266,8 @@ impl World {
                 let (text, named) = self.text();
                 let deletes = self.below(3) == 0;
                 if deleted {
-                    let restored = ActValue::Restored { restored: text };
+                    let stood = self.here.node.state.read(|state| state.last_text(id)).unwrap();
+                    let restored = ActValue::Restored { restored: stood.unwrap_or(text) };
                     if self.act((room, by, id), "deleted", restored).await {
                         self.said[at].3 = false;
                         self.count("restored");

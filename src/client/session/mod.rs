@@ -258,6 +258,13 @@ impl Session {
         }
     }
 
+    /// Whether a server would take a restore of this message now.
+    pub fn can_restore(&self, row: &Row) -> bool {
+        let deleted = row.deleted.as_ref().filter(|deleted| deleted.by == self.me.id);
+        row.author == self.me.id
+            && deleted.is_some_and(|deleted| self.now - deleted.at < crate::protocol::bounds::RESTORE_MS)
+    }
+
     /// Takes what happened at `now`: milliseconds since 1970 by this device's clock.
     pub fn handle(&mut self, input: Input, now: i64) -> Vec<Effect> {
         let mut out = Vec::new();

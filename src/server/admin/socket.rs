@@ -36,7 +36,7 @@ pub fn serve(node: &Arc<Node>, folder: &Path) -> std::io::Result<AdminSocket> {
     // Its own rights before anybody knows its name.
     std::fs::set_permissions(&unready, std::fs::Permissions::from_mode(0o600))?;
     std::fs::rename(&unready, &path)?;
-    Ok(AdminSocket { path, task: tokio::spawn(listen(Arc::downgrade(node), listener)) })
+    Ok(AdminSocket { path, task: node.watch_task("admin-socket", listen(Arc::downgrade(node), listener)) })
 }
 
 /// One after the other: there are few.

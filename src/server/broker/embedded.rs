@@ -2,11 +2,14 @@
 //! what waits together.
 //!
 //! An append is answered after the commit, and the commit flushes (`synchronous=FULL`): what is
-//! acknowledged is on disk. A commit that fails leaves the outcome open; the file is opened anew and says.
+//! acknowledged is on disk. A commit that fails leaves the outcome open; the file is opened anew and says. A statement
+//! that ends the transaction, as on a full disk, fails every call of it: one transaction has one fate.
 
 mod copy;
+mod fault;
 mod file;
 mod folder;
+mod gap;
 mod moving;
 mod writer;
 
@@ -14,9 +17,11 @@ pub use copy::{COPY_FILE, CopyError, LogCopy};
 pub use folder::{FolderLock, OpenError, check_moves, lock_folder};
 pub use moving::{FolderSource, FolderTarget, LiveFolder};
 
+use super::waiting::{Place, Waiting};
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
 use crate::protocol::{AccountId, Hash};
 use crate::server::now_ms;
+use crate::server::watch::Watch;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
@@ -31,8 +36,6 @@ use writer::{Command, Writer};
 pub const LOG_FILE: &str = "log.sqlite";
 /// Entries kept in memory, so that following does not read the file.
 const RECENT_ENTRIES: usize = 4_096;
-/// Commands that may wait for the writer; beyond it callers wait.
-const WAITING_COMMANDS: usize = 4_096;
 
 /// A fault that a test plants in the next commit of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub enum Fault {
     LostCommit = 1,
     /// The flush fails and all of the commit is in the file.
     KeptCommit = 2,
+    /// The disk has no room for another page: a statement that needs one fails, and SQLite ends the transaction.
+    NoRoom = 3,
 }
 
 struct Shared {
@@ -48,15 +53,19 @@ struct Shared {
     reader: Mutex<Connection>,
     recent: Mutex<VecDeque<Entry>>,
     planted: AtomicU8,
+    /// Held by a test that stops the writer.
+    pause: Mutex<()>,
 }
 
 /// The embedded backend. Dropping it ends the writer and gives the folder free.
 pub struct Embedded {
     shared: Arc<Shared>,
-    commands: Option<mpsc::SyncSender<Command>>,
+    commands: Option<mpsc::Sender<(Command, Place)>>,
+    waiting: Arc<Waiting>,
     writer: Option<std::thread::JoinHandle<()>>,
     head: watch::Receiver<Option<Head>>,
     signals: Signals,
+    watch: Watch,
     _lock: FolderLock,
 }
 
@@ -78,14 +87,16 @@ impl Embedded {
         let path = folder.join(LOG_FILE);
         let in_log = |source| OpenError::Log { path: path.clone(), source };
         let connection = file::open_log(&path)?;
+        gap::repair(&connection, folder, &path)?;
         let first_head = file::read_head(&connection).map_err(in_log)?;
         let shared = Arc::new(Shared {
             reader: Mutex::new(file::open(&path).map_err(in_log)?),
             path,
             recent: Mutex::new(VecDeque::new()),
             planted: AtomicU8::new(0),
+            pause: Mutex::new(()),
         });
-        let (commands, waiting) = mpsc::sync_channel(WAITING_COMMANDS);
+        let (commands, queue) = mpsc::channel();
         let (publish, head) = watch::channel(first_head.map(|(head, _)| head));
         let mut writer = Writer {
             connection,
@@ -93,14 +104,22 @@ impl Embedded {
             end: first_head,
             shared: shared.clone(),
             publish,
-            broken: false,
+            broken: None,
         };
-        let writer = std::thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || writer.run(&waiting))
-            .map_err(in_folder)?;
+        let watch = Watch::default();
+        let writer = watch.thread("log-writer", move || writer.run(&queue)).map_err(in_folder)?;
         let signals = Signals::new(broadcast::channel(1_024).0, None);
-        Ok(Embedded { shared, commands: Some(commands), writer: Some(writer), head, signals, _lock: lock })
+        let waiting = Arc::default();
+        Ok(Embedded {
+            shared,
+            commands: Some(commands),
+            waiting,
+            writer: Some(writer),
+            head,
+            signals,
+            watch,
+            _lock: lock,
+        })
     }
 
     /// Makes the next commit of entries end in a failed flush. For tests of unknown outcomes.
@@ -108,43 +127,28 @@ impl Embedded {
         self.shared.planted.store(fault as u8, Ordering::SeqCst);
     }
 
+    /// Stops the writer before its next commit, until the guard is dropped: what is called meanwhile is one batch.
+    /// For tests.
+    pub fn pause_writer(&self) -> MutexGuard<'_, ()> {
+        lock(&self.shared.pause)
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, BrokerError>>) -> Command,
     ) -> BoxFuture<'static, Result<T, BrokerError>> {
         let (reply, answer) = oneshot::channel();
-        let mut command = Some(command(reply));
-        // At once, before the first poll: who appends twice in a row is stored in that order.
-        let mut closed = self.commands.as_ref().is_none_or(|commands| give(commands, &mut command));
-        let commands = self.commands.clone().filter(|_| command.is_some());
+        let command = command(reply);
+        // At once, before the first poll: calls made one after the other are stored in that order.
+        let sent = self.waiting.enter(command.bytes()).and_then(|place| {
+            let closed = || BrokerError::Refused("The log has been closed.".into());
+            self.commands.as_ref().ok_or_else(closed)?.send((command, place)).map_err(|_| closed())
+        });
         async move {
-            while !closed
-                && let Some(commands) = &commands
-                && command.is_some()
-            {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-                closed = give(commands, &mut command);
-            }
-            drop(commands);
-            if closed {
-                return Err(BrokerError::Refused("The log has been closed.".into()));
-            }
+            sent?;
             answer.await.unwrap_or_else(|_| Err(BrokerError::Unknown("the log's writer ended".into())))
         }
         .boxed()
-    }
-}
-
-/// Gives a command to the writer if it has room; `true` if the log is closed.
-fn give(commands: &mpsc::SyncSender<Command>, command: &mut Option<Command>) -> bool {
-    let Some(next) = command.take() else { return true };
-    match commands.try_send(next) {
-        Ok(()) => false,
-        Err(mpsc::TrySendError::Full(back)) => {
-            *command = Some(back);
-            false
-        }
-        Err(mpsc::TrySendError::Disconnected(_)) => true,
     }
 }
 
@@ -211,7 +215,7 @@ impl Broker for Embedded {
             return self.ask(|reply| Command::Secret(key, op, reply));
         }
         let read = file::read_secret(&lock(&self.shared.reader), &key)
-            .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")));
+            .map_err(|fault| fault::cannot_read(&self.shared.path, &fault));
         async move { read }.boxed()
     }
 
@@ -232,6 +236,10 @@ impl Broker for Embedded {
             ("every message is on disk before it is acknowledged", "on this server's disk, flushed");
         Durability { words: words.into(), place: place.into(), warning: None }
     }
+
+    fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
 }
 
 impl Shared {
@@ -250,7 +258,7 @@ impl Shared {
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))?
-            .map_err(|fault| BrokerError::Refused(format!("The log cannot be read: {fault}")))
+            .map_err(|fault| fault::cannot_read(&self.path, &fault))
     }
 
     async fn link(self: &Arc<Self>, g: u64) -> Result<Option<Hash>, BrokerError> {

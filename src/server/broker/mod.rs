@@ -6,14 +6,18 @@ pub mod embedded;
 pub mod moving;
 pub mod redis;
 mod signal;
+mod waiting;
 
 pub use crate::protocol::Pointer;
 pub use signal::{Signal, Signals};
 
+use super::readiness::{Unready, UnreadyState};
+use super::watch::Watch;
 use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
 use futures::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a node proposes: a header without number and time, and a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +110,44 @@ pub enum BrokerError {
     /// Certainly not stored. Says what to do.
     #[error("{0}")]
     Refused(String),
+    /// Certainly not stored, because the log or the store is in a state that concerns the whole server.
+    #[error("{}", .0.detail)]
+    Unready(Unready),
     /// It may be stored or not. Try again with the same `client_id`; the fold drops the second one.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
     /// The log is no longer the one that was read: its tail was rewritten, or all of it. Says what was found.
     #[error("{0}")]
     Rewritten(String),
+}
+
+impl BrokerError {
+    pub fn unready(state: UnreadyState, detail: impl std::fmt::Display) -> BrokerError {
+        BrokerError::Unready(Unready::new(state, detail))
+    }
+
+    /// As people who use the chat are told it: they cannot mend the store.
+    pub fn for_people(&self) -> String {
+        match self {
+            BrokerError::Unready(unready) => {
+                format!("That can't be done right now: {}.", unready.state.for_people())
+            }
+            fault => fault.to_string(),
+        }
+    }
+}
+
+/// The state of a server whose log answers with this fault.
+impl From<BrokerError> for Unready {
+    fn from(fault: BrokerError) -> Unready {
+        match fault {
+            BrokerError::Unready(unready) => unready,
+            BrokerError::Rewritten(_) => Unready::new(UnreadyState::EntriesMissing, fault),
+            BrokerError::Refused(_) | BrokerError::Unknown(_) => {
+                Unready::new(UnreadyState::LogUnreadable, fault)
+            }
+        }
+    }
 }
 
 /// A secret's value and the version that `put` compares.
@@ -150,9 +186,11 @@ pub struct Durability {
 /// # What every backend guarantees
 /// - **Order.** Entries have `g` = 1, 2, 3 … without gaps; `at` never falls; `link(g)` is
 ///   [`Hash::then`] of `link(g - 1)` and the header, the same on every backend.
-/// - **Append.** `Ok` means: stored, as durable as [`Broker::durability`] says. [`BrokerError::Refused`] means:
-///   certainly not stored. Anything else is [`BrokerError::Unknown`]. A batch is stored whole or not at all,
-///   and its entries follow each other. The log decides nothing: it takes a doubled `client_id`.
+/// - **Append.** `Ok` means: stored, as durable as [`Broker::durability`] says. [`BrokerError::Refused`] and
+///   [`BrokerError::Unready`] mean: certainly not stored. Anything else is [`BrokerError::Unknown`]. The log decides
+///   nothing: it takes a doubled `client_id`. Each entry of a batch is stored by a write of its own, in the order of
+///   the batch. After a fault the first entries of a batch may be stored, and none behind one that is not; entries of
+///   other servers may stand between them. Whatever must be stored whole is one entry.
 /// - **No log by accident.** Only [`Broker::create`] makes a log, and only where there is none.
 /// - **Read.** Every reader sees the same entries in the same order, each one exactly once per pass.
 ///   What was read can not become unread, unless the tail was rewritten (a failover, a restored copy), and then
@@ -165,7 +203,10 @@ pub trait Broker: Send + Sync {
     fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>>;
 
     /// Stores a batch; gives the number of its first entry. Calls made one after the other are stored in
-    /// that order, also when the first was not awaited.
+    /// that order, also when the first was not awaited, as long as none fails. When one fails, the calls that went out
+    /// with it are drained; those that were stored are answered so, and the ones behind the fault are refused with it,
+    /// or sent again in order where the fault is one that the backend mends. Refused if too much
+    /// is waiting already.
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
 
     /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
@@ -195,8 +236,24 @@ pub trait Broker: Send + Sync {
     /// Sends and receives what may be lost.
     fn signals(&self) -> Signals;
 
+    /// Rises when the store behind the log was started anew, or another one answers in its place: then its log may
+    /// differ from what was read before, and not only at the end. `None` where nothing else keeps the log.
+    fn restarts(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+
+    /// How far the clock that times entries is ahead of this machine's, in milliseconds, as it was measured last.
+    fn clock_ahead_ms(&self) -> i64 {
+        0
+    }
+
     /// What an ack is worth here.
     fn durability(&self) -> Durability;
+
+    /// The threads and tasks of this backend.
+    fn watch(&self) -> Watch {
+        Watch::default()
+    }
 }
 
 /// The broker that the whole node shares.

@@ -1,8 +1,8 @@
 //! The backend for many servers: one stream of a Redis or Valkey store, which every server appends to and follows.
 //!
-//! An append is one script call on one key: it reads the last entry, numbers, times, links and adds. The stream is
-//! its own and only truth; nothing about it is kept elsewhere. An answer that does not come leaves the outcome
-//! unknown, and nothing here tries again by itself.
+//! An append is one script call for each entry: it reads the last entry, numbers, times, links and adds. Calls that wait
+//! go out in one pipeline. The stream is its own and only truth; nothing about it is kept elsewhere. An answer that does
+//! not come leaves the outcome unknown, and nothing here tries again by itself.
 
 mod checkup;
 mod connect;
@@ -12,44 +12,62 @@ mod fault;
 mod mark;
 mod moving;
 mod place;
+mod raw;
 mod script;
+mod secrets;
 mod settings;
 mod signals;
 mod tail;
+mod versions;
 mod writer;
 
 pub use checkup::Checkup;
 pub use moving::{LiveStore, StoreSource, StoreTarget};
+pub use raw::{KeptEntry, RawStore};
 pub use settings::{DEFAULT_PREFIX, RedisSettings};
+pub use signals::{SIGNAL_TIMES, SignalTimes};
+pub use versions::outdated;
 
+use super::waiting::{Waiting, bytes_of};
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
 use crate::protocol::AccountId;
+use crate::server::watch::Watch;
 use ::redis::cmd;
 use connect::{Connector, Line};
 use entries::Keys;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use script::{ERASE, REGISTERS, SECRET};
+use script::{ERASE, REGISTERS, REMOVE};
 use std::sync::Arc;
 use tail::Shared;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use writer::{Append, WAITING_APPENDS};
+use writer::Append;
+
+/// Entries or registers of one call of a script that names them in one command: Lua passes some thousands of arguments.
+const SCRIPT_NAMES: usize = 1_000;
 
 /// The Redis and Valkey backend. Dropping it ends its tasks and closes its connections.
 pub struct Redis {
     shared: Arc<Shared>,
     settings: RedisSettings,
-    appends: mpsc::Sender<Append>,
+    appends: mpsc::UnboundedSender<Append>,
+    waiting: Arc<Waiting>,
     signals: Signals,
     durability: Durability,
     tasks: Vec<JoinHandle<()>>,
+    watch: Watch,
 }
 
 impl Redis {
     /// Connects to a store and looks whether it can be worked with; a fault is one sentence that says what to do.
     /// Needs a tokio runtime.
     pub async fn open(settings: &RedisSettings) -> Result<Redis, String> {
+        Redis::open_with(settings, SIGNAL_TIMES).await
+    }
+
+    /// As [`Redis::open`], with other times for what is done about lost signals.
+    pub async fn open_with(settings: &RedisSettings, times: SignalTimes) -> Result<Redis, String> {
         let line = Line::new(Arc::new(Connector::new(settings.clone())?));
         let keys = Keys::of(settings);
         let durability = durability::ask(&line).await?;
@@ -58,18 +76,28 @@ impl Redis {
         }
         let shared = Shared::new(line, keys);
         shared.start().await.map_err(|fault| fault.to_string())?;
-        let (appends, waiting) = mpsc::channel(WAITING_APPENDS);
+        let (appends, waiting) = mpsc::unbounded_channel();
         let (out, leaving) = mpsc::channel(1_024);
         let heard = broadcast::channel(1_024).0;
         let me = uuid::Uuid::new_v4().simple().to_string();
+        let watch = Watch::default();
         let tasks = vec![
-            tokio::spawn(shared.clone().run()),
-            tokio::spawn(writer::run(shared.clone(), waiting)),
-            tokio::spawn(signals::send(shared.clone(), me.clone(), leaving)),
-            tokio::spawn(signals::hear(shared.clone(), me, heard.clone())),
+            watch.task("redis-tail", shared.clone().run()),
+            watch.task("redis-writer", writer::run(shared.clone(), waiting)),
+            watch.task("redis-signals-out", signals::send(shared.clone(), me.clone(), leaving)),
+            watch.task("redis-signals-in", signals::hear(shared.clone(), me, heard.clone(), times)),
         ];
         let signals = Signals::new(heard, Some(out));
-        Ok(Redis { shared, settings: settings.clone(), appends, signals, durability, tasks })
+        Ok(Redis {
+            shared,
+            settings: settings.clone(),
+            appends,
+            waiting: Arc::default(),
+            signals,
+            durability,
+            tasks,
+            watch,
+        })
     }
 
     fn put(
@@ -78,38 +106,37 @@ impl Redis {
         batch: Vec<Proposal>,
     ) -> BoxFuture<'static, Result<(u64, Head), BrokerError>> {
         let (reply, answer) = oneshot::channel();
-        let closed = || BrokerError::Refused("The log has been closed.".into());
-        // At once, before the first poll: who appends twice in a row is stored in that order.
-        let full = match self.appends.try_send(Append { create, batch, reply }) {
-            Ok(()) => None,
-            Err(mpsc::error::TrySendError::Full(append)) => Some(append),
-            Err(mpsc::error::TrySendError::Closed(_)) => return async move { Err(closed()) }.boxed(),
-        };
-        let appends = self.appends.clone();
+        // At once, before the first poll: calls made one after the other are stored in that order.
+        let sent = self.waiting.enter(bytes_of(&batch)).and_then(|place| {
+            let append = Append { create, batch, reply, _place: place };
+            self.appends.send(append).map_err(|_| BrokerError::Refused("The log has been closed.".into()))
+        });
         async move {
-            if let Some(append) = full {
-                appends.send(append).await.map_err(|_| closed())?;
-            }
-            drop(appends);
+            sent?;
             answer.await.unwrap_or_else(|_| Err(BrokerError::Unknown("the log's writer ended".into())))
         }
         .boxed()
     }
 
-    async fn put_secret(
-        &self,
-        key: &str,
-        value: &str,
-        if_version: u64,
-        expires: Option<i64>,
-    ) -> Result<Option<Secret>, BrokerError> {
-        let mut call = SECRET.call(&[key]);
-        // 0 stands for never, so what ended in 1970 ends a millisecond later.
-        call.arg(value).arg(if_version).arg(expires.map_or(0, |at| at.max(1)));
-        let stands = SECRET.run::<(String, String)>(&self.shared.line, &call).await;
-        let (value, version) = stands.map_err(|fault| self.shared.line.broker_error(fault))?;
-        let version = version.parse().unwrap_or(0);
-        Ok((version > 0).then_some(Secret { value, version }))
+    /// Keeps the header first, then removes the body. If the server stops between the two, the next erase repeats both.
+    async fn erase_some(&self, entries: &[u64]) -> Result<bool, BrokerError> {
+        let line = &self.shared.line;
+        let keys = [self.shared.keys.log.as_str(), self.shared.keys.erased.as_str()];
+        let mut keep = ERASE.call(&keys);
+        keep.arg(entries);
+        let kept = ERASE.run::<Vec<String>>(line, &keep).await;
+        let mut kept = kept.map_err(|fault| line.broker_error(fault))?.into_iter();
+        let all = kept.next().as_deref() == Some("1");
+        let standing: Vec<String> = kept.collect();
+        let mut gone = true;
+        if !standing.is_empty() {
+            let mut remove = REMOVE.call(&keys);
+            remove.arg(standing);
+            let removed = REMOVE.run::<i64>(line, &remove).await;
+            gone = removed.map_err(|fault| line.broker_error(fault))? == 1;
+        }
+        self.shared.forget(entries);
+        Ok(all && gone)
     }
 }
 
@@ -159,36 +186,18 @@ impl Broker for Redis {
 
     fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
         async move {
-            let mut call = ERASE.call(&[&self.shared.keys.log, &self.shared.keys.erased]);
-            call.arg(&entries);
-            let all = ERASE.run::<i64>(&self.shared.line, &call).await;
-            let all = all.map_err(|fault| self.shared.line.broker_error(fault))?;
-            self.shared.forget(&entries);
-            Ok(all == 1)
+            let mut all = true;
+            for some in entries.chunks(SCRIPT_NAMES) {
+                all &= self.erase_some(some).await?;
+            }
+            Ok(all)
         }
         .boxed()
     }
 
     fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
         let key = self.settings.key(&format!("secret:{key}"));
-        async move {
-            match op {
-                SecretOp::Put { value, if_version, expires } => {
-                    self.put_secret(&key, &value, if_version, expires).await
-                }
-                SecretOp::Delete => {
-                    self.shared.line.write::<i64>(cmd("DEL").arg(&key)).await?;
-                    Ok(None)
-                }
-                SecretOp::Get => {
-                    let mut get = cmd("HMGET");
-                    get.arg(&key).arg("value").arg("version");
-                    let (value, version): (Option<String>, Option<u64>) = self.shared.line.read(&get).await?;
-                    Ok(value.zip(version).map(|(value, version)| Secret { value, version }))
-                }
-            }
-        }
-        .boxed()
+        async move { secrets::carry_out(&self.shared.line, &key, op).await }.boxed()
     }
 
     fn registers(
@@ -199,14 +208,18 @@ impl Broker for Redis {
         let key = self.settings.key(&format!("registers:{account}"));
         async move {
             let line = &self.shared.line;
-            let all: Vec<(String, String)> = if raise.is_empty() {
-                line.read(cmd("HGETALL").arg(&key)).await?
-            } else {
+            let mut all: Option<Vec<(String, String)>> = None;
+            for some in raise.chunks(SCRIPT_NAMES) {
                 let mut call = REGISTERS.call(&[&key]);
-                for (name, pointer) in &raise {
+                for (name, pointer) in some {
                     call.arg(name).arg(pointer_text(*pointer));
                 }
-                REGISTERS.run(line, &call).await.map_err(|fault| line.broker_error(fault))?
+                let raised = REGISTERS.run(line, &call).await;
+                all = Some(raised.map_err(|fault| line.broker_error(fault))?);
+            }
+            let all = match all {
+                Some(all) => all,
+                None => line.read(cmd("HGETALL").arg(&key)).await?,
             };
             Ok(pointers(all))
         }
@@ -217,7 +230,19 @@ impl Broker for Redis {
         self.signals.clone()
     }
 
+    fn clock_ahead_ms(&self) -> i64 {
+        self.shared.clock_ahead_ms()
+    }
+
+    fn restarts(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.shared.restarts())
+    }
+
     fn durability(&self) -> Durability {
         self.durability.clone()
+    }
+
+    fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 }

@@ -117,6 +117,7 @@ pub fn run(config: Config) -> Ended {
                 say!("Sign in as {name}: {base}/enter/{token}");
             }
         }
+        say!("Each link works once, within a day.");
         Ok(())
     }
     .boxed()

@@ -4,9 +4,9 @@ mod address;
 mod client;
 mod folder;
 mod log;
-mod report;
+pub(super) mod report;
 
-pub use folder::file_system_of;
+pub use folder::{Space, file_system_of, space};
 
 use crate::server::config::Config;
 use report::Report;

@@ -25,6 +25,7 @@ mod migrate;
 mod moving;
 mod restore;
 mod serve;
+pub mod verify;
 
 use super::broker::archive::Kind;
 use super::config::Config;
@@ -61,6 +62,10 @@ Commands:
                beck doctor
                beck doctor https://chat.example.org
              --idle SECONDS leaves a socket silent for so long (30). The exit code is 1 if there is a fault.
+  verify     walk log, copy and state from the first entry on, and say the first thing that is wrong, with its number:
+               beck verify             reads only, also while Beck runs; the exit code is 1 if there is a fault
+               beck verify --fold      folds the log anew as well, in a folder in DATA_DIR that is removed, and
+                                       compares every row
   health     ask the running server of this configuration whether it is well (exit code 0)
   help       this text
   version    the version
@@ -92,6 +97,25 @@ pub fn run(arguments: Vec<String>) -> i32 {
             }
             Err(why) => {
                 say_fault!("beck: {why}.");
+                2
+            }
+        };
+    }
+    if let ["verify", rest @ ..] = words.as_slice() {
+        let depth = match verify::Depth::parse(rest) {
+            Ok(depth) => depth,
+            Err(why) => {
+                say_fault!("beck: {why}.");
+                return 2;
+            }
+        };
+        return match Config::from_environment() {
+            Ok(config) => {
+                super::telemetry::start("off", false);
+                in_runtime(async { i32::from(!verify::run(&config, depth).await) })
+            }
+            Err(fault) => {
+                say_fault!("{fault}");
                 2
             }
         };
@@ -152,7 +176,7 @@ pub fn run(arguments: Vec<String>) -> i32 {
         match command(config).await {
             Ok(()) => 0,
             Err(why) => {
-                say_fault!("beck: {why}.");
+                say_fault!("beck: {}.", why.trim_end_matches('.'));
                 1
             }
         }

@@ -6,13 +6,18 @@ use crate::server::broker::embedded::{Embedded, lock_folder};
 use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
 use crate::server::node::{Node, Readiness};
-use crate::server::{accounts, addresses, router, serve};
+use crate::server::readiness::{Unready, UnreadyState};
+use crate::server::{accounts, addresses, first_run, router, serve};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// A process of which a part has ended serves so long with a red /readyz before it drains and exits.
+const BROKEN_GRACE: Duration = Duration::from_secs(2);
 
 pub fn run(config: Config) -> Ended {
     async move {
@@ -54,18 +59,37 @@ pub fn run(config: Config) -> Ended {
         if let Some(warning) = durability.warning {
             say!("Warning: {warning}");
         }
+        if let Some(lost) = node.lost_entries() {
+            say!("Warning: {lost}");
+        }
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
             say!("{line}");
         }
-        if accounts::needs_setup(&node)
-            && let Some(code) = node.setup_code().await.map_err(|fault| fault.to_string())?
-        {
-            say!("The first account needs this one-time code: {code}");
+        if accounts::needs_setup(&node) && first_run::is_public(&node.config) {
+            node.print_setup_code().await.map_err(|fault| fault.to_string())?;
         }
         if let Readiness::Unready(why) = node.readiness() {
             say!("Not ready: {why}");
         }
+        // A part that ended makes /readyz red at once; the process follows when balancers have had time to see it.
+        let (report, ended) = tokio::sync::oneshot::channel();
+        let watched = node.clone();
+        let stop = async move {
+            let broken = async {
+                let part = watched.wait_part_ended().await;
+                tracing::error!(part, "A part of the server has ended: the process exits.");
+                tokio::time::sleep(BROKEN_GRACE).await;
+                part
+            };
+            tokio::select! {
+                () = stop => {}
+                part = broken => drop(report.send(part)),
+            }
+        };
         serve::serve(node.clone(), app, listener, stop).await;
+        if let Ok(part) = ended.await {
+            return Err(Unready::new(UnreadyState::TaskEnded, part).to_string());
+        }
         say!("Beck has stopped.");
         Ok(())
     }

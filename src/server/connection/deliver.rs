@@ -88,13 +88,18 @@ impl Connection {
         for room in left {
             self.close_room(room);
             self.send(&ServerFrame::Left { room }).await?;
+            // It may have joined again before it was told that it had left.
+            match self.node.directory().room_info(self.me, room) {
+                Some(info) if info.joined => self.tell_joined(info).await?,
+                _ => self.stop_watching(room),
+            }
         }
         Ok(more)
     }
 
     pub(super) fn close_room(&mut self, room: RoomId) {
-        if let Some(open) = self.open.remove(&room) {
-            open.room.close(&self.mailbox);
+        if self.open.remove(&room).is_some() {
+            self.node.hub.close(room, &self.mailbox);
         }
     }
 }

@@ -20,17 +20,20 @@ impl Connection {
             let fault = RoomError::Unavailable("Too many rooms are open. Close one first.".into());
             return self.send(&refused(None, None, &fault)).await;
         }
-        // Listen first, then ask: a removal is seen by one of the two.
-        let room = self.node.hub.room(id);
-        room.open(&self.mailbox);
-        self.mailbox.begin(id);
-        let epoch = self.node.epoch();
         // Another server may have made the room just now.
         let can = || self.node.directory().can(self.me, Action::Read, id);
         let Ok(allowed) = self.node.sure(|can| !can, can).await else {
-            room.close(&self.mailbox);
             return self.send_elsewhere().await;
         };
+        // The hub makes no room for an account that may not read it.
+        if !allowed {
+            return self.send_not_found(id).await;
+        }
+        // Listen first, then ask once more: a removal is seen by one of the two.
+        let room = self.node.hub.open(id, &self.mailbox);
+        self.mailbox.begin(id);
+        let allowed = can();
+        let epoch = self.node.epoch();
         let place = || {
             self.node.state.read(|state| {
                 let head = state.room_head(id)?;
@@ -46,28 +49,32 @@ impl Connection {
         // what somebody holds is not in the log.
         let Ok(found) = self.node.sure(|found| allowed && matches!(found, Ok((.., true))), place).await
         else {
-            room.close(&self.mailbox);
+            self.node.hub.close(id, &self.mailbox);
             return self.send_elsewhere().await;
         };
         let place = found.map(|(head, reason, _)| (head, reason));
         let (Ok((head, reason)), Some(epoch), true) = (place, epoch, allowed) else {
-            room.close(&self.mailbox);
-            let mut frame = refused(None, None, &RoomError::NotFound);
-            if let ServerFrame::Error { message, .. } = &mut frame {
-                *message = format!("{message} ({id})");
-            }
-            self.send(&ServerFrame::Left { room: id }).await?;
-            return self.send(&frame).await;
+            self.node.hub.close(id, &self.mailbox);
+            return self.send_not_found(id).await;
         };
         let head = Position { epoch, seq: head.seq, chain: head.chain };
         if let Some(why) = reason {
-            room.close(&self.mailbox);
+            self.node.hub.close(id, &self.mailbox);
             return self.send(&ServerFrame::Reset { room: id, why, head }).await;
         }
         let since = since.unwrap_or(head);
         room.stands_at(head.seq);
         self.open.insert(id, OpenRoom { room, cursor: since.seq });
         self.send(&ServerFrame::Subscribed { room: id, since, head }).await
+    }
+
+    async fn send_not_found(&mut self, room: RoomId) -> Result<(), End> {
+        let mut frame = refused(None, None, &RoomError::NotFound);
+        if let ServerFrame::Error { message, .. } = &mut frame {
+            *message = format!("{message} ({room})");
+        }
+        self.send(&ServerFrame::Left { room }).await?;
+        self.send(&frame).await
     }
 
     /// This server has not read far enough to tell, and cannot read on now.

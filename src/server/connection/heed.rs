@@ -1,11 +1,13 @@
 //! What comes in: each frame is answered in its turn.
 
 use super::{Connection, End};
+use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{
     AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Presence, Raise, RoomId,
     ServerFrame, bounds,
 };
 use crate::server::accounts;
+use crate::server::directory::Action;
 use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
@@ -16,12 +18,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 pub(super) const FRAME_RATE: Rate = Rate { burst: 120.0, per_second: 30.0 };
-/// Frames above the rate that are answered with an error before the socket is closed.
-const FRAMES_OVER: u32 = 200;
 /// Bytes that a message may take on the wire: much more than it may hold, and less than a flood of fragments.
 pub(super) const WIRE_BYTES: u64 = 2 * bounds::FRAME_BYTES as u64;
-/// Frames that cannot be read before the socket is closed.
-const BAD_FRAMES: u32 = 10;
+
+const AGAIN: &str = "Try again in a moment.";
 
 impl Connection {
     pub(super) async fn heed(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -32,12 +32,10 @@ impl Connection {
             None => return Err(End::Gone),
         };
         self.progress.heard(WIRE_BYTES);
-        let allowed = self.rate.take(FRAME_RATE, self.node.uptime_ms());
-        if !allowed {
-            self.over += 1;
-            if self.over > FRAMES_OVER {
-                return Err(End::Close(CloseCode::Throttled));
-            }
+        let now = self.node.uptime_ms();
+        let allowed = self.rate.take(FRAME_RATE, now);
+        if !allowed && !self.slips.throttled(now) {
+            return Err(End::Close(CloseCode::Throttled));
         }
         match message {
             Message::Text(text) if allowed => {
@@ -45,7 +43,7 @@ impl Connection {
                 self.heed_text(&text).await
             }
             Message::Text(text) => {
-                let message = "Too many at once. Try again in a moment.".to_owned();
+                let message = format!("Too many frames at once. {AGAIN}");
                 self.send(&error_frame(&text, ErrorCode::Throttled, message)).await
             }
             Message::Binary(_) => Err(End::Close(CloseCode::BadFrame)),
@@ -61,8 +59,7 @@ impl Connection {
         let frame = match serde_json::from_str::<ClientFrame>(text) {
             Ok(frame) => frame,
             Err(fault) => {
-                self.bad += 1;
-                if self.bad > BAD_FRAMES {
+                if !self.slips.unreadable(self.node.uptime_ms()) {
                     return Err(End::Close(CloseCode::BadFrame));
                 }
                 let message = format!("This frame cannot be read: {fault}");
@@ -70,6 +67,13 @@ impl Connection {
             }
         };
         let (node, me) = (self.node.clone(), self.me);
+        if let Some(room) = asks_of(&frame)
+            && !node.directory().can(me, Action::Read, room)
+            && !self.slips.unknown_room(node.uptime_ms())
+        {
+            let message = format!("Too many requests about rooms that you are not in ({room}). {AGAIN}");
+            return self.send(&error_frame(text, ErrorCode::Throttled, message)).await;
+        }
         match frame {
             ClientFrame::Hello { .. } | ClientFrame::Unknown => Ok(()),
             ClientFrame::Subscribe { room, since } => self.subscribe(room, since).await,
@@ -110,8 +114,9 @@ impl Connection {
                 self.send(&frame).await
             }
             ClientFrame::Fetch { req, room, after, to } => {
-                let to = to.min(after.saturating_add(500));
-                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
+                let to = to.min(after.saturating_add(bounds::FETCHED_AT_ONCE));
+                let fetched = || events(&node, me, room, (after, to));
+                let frame = match sure(&node, fetched).await {
                     Ok(events) => ServerFrame::Events { req, room, events },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
@@ -119,7 +124,8 @@ impl Connection {
             }
             ClientFrame::Headers { req, room, after, to } => {
                 let to = to.min(after.saturating_add(bounds::HEADERS_AT_ONCE));
-                let frame = match sure(&node, || events(&node, me, room, (after, to))).await {
+                let fetched = || events(&node, me, room, (after, to));
+                let frame = match sure(&node, fetched).await {
                     Ok(events) => {
                         let headers =
                             events.into_iter().map(|event| (event.header.clone(), event.chain)).collect();
@@ -231,6 +237,19 @@ impl Connection {
         let answered =
             answered.map(move |done| answer(id, done.unwrap_or(Err(ProposeError::Unknown.into()))));
         self.answers.push_back(answered.boxed());
+    }
+}
+
+/// The room of a frame for which the log is asked where it ends if the account is not in the room.
+fn asks_of(frame: &ClientFrame) -> Option<RoomId> {
+    match frame {
+        ClientFrame::Subscribe { room, .. }
+        | ClientFrame::Page { room, .. }
+        | ClientFrame::Fetch { room, .. }
+        | ClientFrame::Headers { room, .. }
+        | ClientFrame::Post(Draft { room, .. })
+        | ClientFrame::Act(ActDraft { room, .. }) => Some(*room),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is looked up when the connection is woken, and at each heartbeat.
 
 use super::{Connection, End, Timeouts};
+use crate::protocol::frame::RoomInfo;
 use crate::protocol::{Badge, CloseCode, Quiet, RoomId, ServerFrame};
 use crate::server::directory::Action;
 use crate::server::hub::encode;
@@ -50,13 +51,16 @@ impl Connection {
         let directory = self.node.directory();
         for room in inbox.changed {
             match directory.room_info(self.me, room) {
-                Some(info) if info.joined => {
-                    self.watch(room);
-                    self.send(&ServerFrame::Room { room: info }).await?;
-                    self.badges.insert(room);
+                // What was delivered last comes before a leave that is told only now: then that it joined again.
+                Some(info) if info.joined && self.is_leaving(room) => self.watch(info.id),
+                Some(info) if info.joined => self.tell_joined(info).await?,
+                _ => {
+                    self.stop_watching(room);
+                    // The end of an open room is told after its last event.
+                    if !self.open.contains_key(&room) {
+                        self.send(&ServerFrame::Left { room }).await?;
+                    }
                 }
-                _ if !self.open.contains_key(&room) => self.send(&ServerFrame::Left { room }).await?,
-                _ => {}
             }
         }
         if inbox.people {
@@ -68,10 +72,26 @@ impl Connection {
         }
         // A badge of a room that is open comes too: it may not be in view.
         self.badges.extend(inbox.badges.iter().chain(&inbox.answered));
+        self.send_badges_soon();
+        Ok(())
+    }
+
+    /// The room is open, and a leave of its account is still to be delivered there.
+    fn is_leaving(&self, room: RoomId) -> bool {
+        self.open.contains_key(&room) && self.mailbox.until(room).is_some()
+    }
+
+    pub(super) async fn tell_joined(&mut self, room: RoomInfo) -> Result<(), End> {
+        self.watch(room.id);
+        self.badges.insert(room.id);
+        self.send_badges_soon();
+        self.send(&ServerFrame::Room { room }).await
+    }
+
+    fn send_badges_soon(&mut self) {
         if !self.badges.is_empty() && self.badges_due.is_none() {
             self.badges_due = Some(Instant::now() + BADGE_PAUSE);
         }
-        Ok(())
     }
 
     async fn send_badges(&mut self) -> Result<(), End> {
@@ -123,7 +143,7 @@ impl Connection {
     /// Whether the login still is good, and whether something was read elsewhere. What cannot be asked now is asked
     /// at the next heartbeat.
     async fn look_up_signals(&mut self) -> Result<(), End> {
-        if self.node.config.redis.is_none() || matches!(self.node.readiness(), Readiness::Unready(_)) {
+        if self.node.config.redis.is_none() || matches!(self.node.standstill(), Readiness::Unready(_)) {
             return Ok(());
         }
         match self.node.login_of(&self.token).await {

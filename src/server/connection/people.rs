@@ -4,14 +4,16 @@ use super::{Connection, End};
 use crate::protocol::{AccountId, Presence, RoomId, Seen, ServerFrame, bounds};
 use crate::server::broker::Signal;
 use crate::server::directory::Action;
-use crate::server::now_ms;
 use crate::server::rooms;
+use crate::server::throttle::{Bucket, Rate};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Typing is told on at most so often for one room.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
+/// Typing that one connection may tell of in all its rooms and threads.
+const TYPING_RATE: Rate = Rate { burst: 5.0, per_second: 1.0 };
 /// Who says nothing more for so long is not typing.
 const TYPING_MS: u32 = 6_000;
 
@@ -29,6 +31,8 @@ pub(super) struct People {
     pub(super) due: Option<Instant>,
     /// When typing was told on last.
     typed: HashMap<(RoomId, u64), Instant>,
+    /// None before it typed.
+    typing_rate: Option<Bucket>,
 }
 
 impl Connection {
@@ -48,7 +52,7 @@ impl Connection {
     fn seen(&self, id: AccountId) -> Seen {
         let directory = self.node.directory();
         let account = directory.accounts.get(&id);
-        let status = account.map(|account| account.status.at(now_ms())).unwrap_or_default();
+        let status = account.map(|account| account.status.at(self.node.log_now_ms())).unwrap_or_default();
         let is = match self.node.presence.of(id) {
             Presence::Offline => Presence::Offline,
             _ if status.do_not_disturb => Presence::DoNotDisturb,
@@ -140,15 +144,28 @@ impl Connection {
             None if !on => return,
             _ => {}
         }
+        let place = self.node.state.read(|state| {
+            let head = state.room_head(room)?;
+            let there = lane == 0 || state.root(&head, lane)?.is_some();
+            Ok(there.then_some(head.seq))
+        });
+        let Ok(Some(seq)) = place else { return };
+        // Each end follows a beginning, so that it needs no rate of its own.
+        if on {
+            let uptime = self.node.uptime_ms();
+            let rate = self.people.typing_rate.get_or_insert_with(|| Bucket::full(TYPING_RATE, uptime));
+            if !rate.take(TYPING_RATE, uptime) {
+                return;
+            }
+        }
         self.people.typed.retain(|_, last| *last + TYPING_PAUSE > now);
         if on {
             self.people.typed.insert((room, lane), now);
         } else {
             self.people.typed.remove(&(room, lane));
         }
-        let Ok(head) = self.node.state.read(|state| state.room_head(room)) else { return };
         let ttl_ms = if on { TYPING_MS } else { 0 };
-        let typing = Signal::Typing { room, lane, account: self.me, seq: head.seq, ttl_ms };
+        let typing = Signal::Typing { room, lane, account: self.me, seq, ttl_ms };
         self.node.broker.signals().send(typing);
     }
 

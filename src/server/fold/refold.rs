@@ -7,10 +7,14 @@ use crate::server::state::ReadError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An event that was folded and is in the log no more.
+/// An entry that this server has and the log has no more: a line of `lost.jsonl`.
 #[derive(Debug, serde::Serialize)]
-pub struct LostEvent {
+pub struct LostEntry {
     pub header: Header,
+    /// Known of those that come from a copy of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Hash>,
+    /// Without the salt; none where it was erased.
     pub body: Option<serde_json::Value>,
 }
 
@@ -20,7 +24,7 @@ impl Fold {
     pub fn lost_events<E>(
         &self,
         mut stands: impl FnMut(&Header) -> Result<bool, E>,
-    ) -> Result<Result<Vec<LostEvent>, E>, FoldError> {
+    ) -> Result<Result<Vec<LostEntry>, E>, FoldError> {
         let sql = "SELECT g, at, rest, json FROM events ORDER BY g DESC";
         let mut select = self.db.prepare(sql)?;
         let mut rows = select.query([])?;
@@ -35,7 +39,8 @@ impl Fold {
                 Err(fault) => return Ok(Err(fault)),
             }
             let json: Option<String> = row.get(3)?;
-            lost.push(LostEvent { header, body: json.and_then(|json| serde_json::from_str(&json).ok()) });
+            let body = json.and_then(|json| serde_json::from_str(&json).ok());
+            lost.push(LostEntry { header, link: None, body });
         }
         lost.reverse();
         Ok(Ok(lost))

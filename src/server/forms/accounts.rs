@@ -1,13 +1,15 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
-use super::{Fields, again, away, done_cookie, failed, field, later, me, message, wants_json};
+use super::{Fields, again, away, done_cookie, failed, field, later, me, message, too_many, wants_json};
 use crate::protocol::{AccountId, Quiet, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
-use crate::server::auth;
-use crate::server::broker::BrokerError;
+use crate::server::auth::{self, SignInTry, TooMany};
+use crate::server::hashing::Whose;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
-use crate::server::unread;
+use crate::server::proxies::Peer;
+use crate::server::{return_path, unread};
+use axum::Extension;
 use axum::extract::{ConnectInfo, Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -36,22 +38,51 @@ fn refused(path: &str, fields: &BTreeMap<String, String>, fault: &AccountError) 
     answer(path, fields, words(fault))
 }
 
-/// A fresh account's first login, and the way to a page.
-async fn signed_in_to(node: &Node, account: AccountId, path: &str) -> Response {
+/// Signs a browser in to an account, and leads it to a page.
+async fn signed_in_to(node: &Node, headers: &HeaderMap, account: AccountId, path: &str) -> Response {
     match node.sign_in(account).await {
-        Ok(token) => with_cookie(node, Some(&token), Redirect::to(path)),
+        Ok(token) => with_login(node, headers, (account, &token), Redirect::to(path)).await,
         Err(fault) => later("/sign-in", &BTreeMap::new(), away(&fault)),
     }
 }
 
-/// An answer that hands out a login, or ends the one that the browser has.
-fn with_cookie(node: &Node, token: Option<&str>, answer: impl IntoResponse) -> Response {
-    ([(header::SET_COOKIE, auth::login_cookie(&node.config, token))], answer).into_response()
+/// An answer that hands out a login: its cookie, and the one by which the browser is known later.
+async fn with_login(
+    node: &Node,
+    headers: &HeaderMap,
+    (account, token): (AccountId, &str),
+    answer: impl IntoResponse,
+) -> Response {
+    let mut answer = answer.into_response();
+    answer.headers_mut().append(header::SET_COOKIE, auth::login_cookie(node, token));
+    let browser = node.known_browser(headers, account).await;
+    if let Some(cookie) = node.known_browser_cookie(account, browser.as_deref()).await {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
 }
 
-const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
+/// An answer that ends the login of the browser.
+fn without_login(node: &Node, headers: &HeaderMap, answer: impl IntoResponse) -> Response {
+    let mut answer = answer.into_response();
+    for cookie in auth::end_login_cookies(node, headers) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
+}
 
-pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Response {
+/// Where a form leads that signs somebody in.
+fn next_page(fields: &BTreeMap<String, String>) -> &str {
+    return_path::checked(field(fields, "next")).unwrap_or("/")
+}
+
+pub async fn set_up(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    Form(fields): Fields,
+) -> Response {
     if !accounts::needs_setup(&node) {
         return again(
             "/setup",
@@ -59,12 +90,19 @@ pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Resp
             "This workspace has an owner already, or is not ready. Sign in.".into(),
         );
     }
-    match node.setup_code().await {
-        Ok(code) if code.as_deref().is_none_or(|code| auth::equal(code, field(&fields, "code"))) => {}
-        Ok(_) => {
-            return again("/setup", &fields, "One-time code: that is not the one the server printed.".into());
+    if node.asks_code(peer.map(|Extension(peer)| peer)) {
+        match node.print_setup_code().await {
+            // The right code passes whatever others have tried: it is too long to be guessed.
+            Ok(code) if auth::equal(&code, field(&fields, "code").trim()) => {}
+            Ok(_) => {
+                if let Err(wait) = node.auth.wrong_setup_code(from.ip(), node.uptime_ms()) {
+                    return too_many("/setup", &fields, wait);
+                }
+                let why = "One-time code: that is not the one in the output of the server.";
+                return again("/setup", &fields, why.into());
+            }
+            Err(fault) => return later("/setup", &fields, away(&fault)),
         }
-        Err(fault) => return later("/setup", &fields, away(&fault)),
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -74,7 +112,7 @@ pub async fn set_up(State(node): State<Arc<Node>>, Form(fields): Fields) -> Resp
     match accounts::set_up(&node, field(&fields, "workspace"), new).await {
         Ok((account, room)) => {
             node.drop_setup_code().await;
-            signed_in_to(&node, account, &format!("/r/{room}")).await
+            signed_in_to(&node, &headers, account, &format!("/r/{room}")).await
         }
         Err(fault) => refused("/setup", &fields, &fault),
     }
@@ -90,50 +128,89 @@ pub async fn sign_in(
 ) -> Response {
     let script = wants_json(&headers);
     let unstored = [(header::CACHE_CONTROL, "no-store")];
-    match check_in(&node, from.ip(), field(&fields, "handle"), field(&fields, "password")).await {
-        Ok(token) if script => with_cookie(&node, Some(&token), (StatusCode::NO_CONTENT, unstored)),
-        Ok(token) => with_cookie(&node, Some(&token), Redirect::to("/")),
-        Err((status, why)) if script => message(status, &why),
-        Err((StatusCode::SERVICE_UNAVAILABLE, why)) => later("/sign-in", &fields, why),
-        Err((_, why)) => again("/sign-in", &fields, why),
+    let (account, token) = match check_in(
+        &node,
+        &headers,
+        from.ip(),
+        field(&fields, "handle"),
+        field(&fields, "password"),
+    )
+    .await
+    {
+        Ok(login) => login,
+        Err(NotIn::TooMany(wait)) => return too_many("/sign-in", &fields, wait),
+        Err(NotIn::Unavailable(why)) => return later("/sign-in", &fields, why),
+        Err(NotIn::Wrong(why)) if script => return message(StatusCode::UNAUTHORIZED, &why),
+        Err(NotIn::Wrong(why)) => return again("/sign-in", &fields, why),
+    };
+    let login = (account, token.as_str());
+    if script {
+        return with_login(&node, &headers, login, (StatusCode::NO_CONTENT, unstored)).await;
     }
+    with_login(&node, &headers, login, Redirect::to(next_page(&fields))).await
 }
 
-/// The token of a new login, or the status and the words of a refusal.
+/// Why nobody is signed in.
+enum NotIn {
+    TooMany(TooMany),
+    Wrong(String),
+    Unavailable(String),
+}
+
+/// The account and token of a new login.
 async fn check_in(
     node: &Node,
-    from: IpAddr,
+    headers: &HeaderMap,
+    address: IpAddr,
     handle: &str,
     password: &str,
-) -> Result<String, (StatusCode, String)> {
-    let unavailable = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
-    let handle = handle.trim().to_lowercase();
-    if !node.auth.attempt(from, &handle, node.uptime_ms()) {
-        return Err((StatusCode::TOO_MANY_REQUESTS, TOO_MANY.into()));
+) -> Result<(AccountId, String), NotIn> {
+    // As it is looked up, or one account would have many throttles.
+    let handle = bounds::handle(handle).unwrap_or_default();
+    let account = node.directory().by_handle(&handle).map(|account| account.id);
+    let browser = match account {
+        Some(account) => node.known_browser(headers, account).await,
+        None => None,
+    };
+    let attempt = SignInTry { address, handle: &handle, known_browser: browser.as_deref() };
+    let delay = node.auth.try_sign_in(attempt, node.uptime_ms()).map_err(NotIn::TooMany)?;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
-    let login = accounts::sign_in(node, &handle, password).await.map_err(|fault| match fault {
-        AccountError::Field { what, .. } => (StatusCode::UNAUTHORIZED, what),
-        AccountError::Unavailable(why) => unavailable(why),
+    let whose = if browser.is_some() { Whose::Known } else { Whose::Stranger };
+    let login = accounts::sign_in(node, whose, &handle, password).await;
+    if !matches!(login, Err(AccountError::Field { .. })) {
+        node.auth.give_back_sign_in(attempt, node.uptime_ms());
+    }
+    let login = login.map_err(|fault| match fault {
+        AccountError::Field { what, .. } => NotIn::Wrong(what),
+        AccountError::Unavailable(why) => NotIn::Unavailable(why),
     })?;
-    node.begin(login).await.map_err(|fault| unavailable(away(&fault)))
+    let token = node.begin(login).await.map_err(|fault| NotIn::Unavailable(away(&fault)))?;
+    Ok((login.account, token))
 }
 
 pub async fn join(
     State(node): State<Arc<Node>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     Form(fields): Fields,
 ) -> Response {
     let path = format!("/join/{token}");
-    if !node.auth.attempt(from.ip(), "", node.uptime_ms()) {
-        return again(&path, &fields, TOO_MANY.into());
-    }
-    match node.is_join_token(&token).await {
-        Ok(true) => {}
-        Ok(false) => {
-            return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
-        }
+    // The link first: strangers who have none cannot use up the tries of those who have it.
+    let right = match node.is_join_token(&token).await {
+        Ok(right) => right,
         Err(fault) => return later(&path, &fields, away(&fault)),
+    };
+    let now = node.uptime_ms();
+    let allowed =
+        if right { node.auth.try_join(from.ip(), now) } else { node.auth.wrong_link(from.ip(), now) };
+    if let Err(wait) = allowed {
+        return too_many(&path, &fields, wait);
+    }
+    if !right {
+        return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -141,32 +218,30 @@ pub async fn join(
         password: field(&fields, "password"),
     };
     match accounts::sign_up(&node, new).await {
-        Ok(account) => signed_in_to(&node, account, "/").await,
-        Err(fault) => refused(&path, &fields, &fault),
+        Ok(account) => signed_in_to(&node, &headers, account, next_page(&fields)).await,
+        Err(fault) => {
+            node.auth.give_back_join(from.ip(), node.uptime_ms());
+            refused(&path, &fields, &fault)
+        }
     }
 }
 
-/// A link that signs its holder in: made by `beck demo`, good for a day.
-pub async fn enter(State(node): State<Arc<Node>>, Path(token): Path<String>) -> Response {
-    let entered: Result<_, BrokerError> = async {
-        let Some(login) = node.enter(&token).await? else { return Ok(None) };
-        node.begin(login).await.map(Some)
-    }
-    .await;
-    match entered {
-        Ok(Some(token)) => with_cookie(&node, Some(&token), Redirect::to("/")),
-        Ok(None) => Redirect::to("/sign-in").into_response(),
+/// The button of a link that signs its holder in: made by `beck demo`, good for a day and for one use.
+pub async fn enter(State(node): State<Arc<Node>>, Path(token): Path<String>, headers: HeaderMap) -> Response {
+    match node.enter(&token).await {
+        Ok(Some((account, login))) => with_login(&node, &headers, (account, &login), Redirect::to("/")).await,
+        Ok(None) => again("/sign-in", &BTreeMap::new(), "This link was used, or is too old. Sign in.".into()),
         Err(fault) => later("/sign-in", &BTreeMap::new(), away(&fault)),
     }
 }
 
 pub async fn sign_out(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
-    if let Some(token) = auth::token(&headers, &node.config)
+    if let Some(token) = auth::token(&headers, &node)
         && let Err(fault) = node.sign_out(token).await
     {
         return (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).into_response();
     }
-    with_cookie(&node, None, Redirect::to("/sign-in"))
+    without_login(&node, &headers, Redirect::to("/sign-in"))
 }
 
 /// Ends every login of the account, this one too.
@@ -176,7 +251,7 @@ pub async fn sign_out_everywhere(
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
     Ok(match node.sign_out_everywhere(me).await {
-        Ok(()) => with_cookie(&node, None, Redirect::to("/sign-in")),
+        Ok(()) => without_login(&node, &headers, Redirect::to("/sign-in")),
         Err(fault) => later("/account", &BTreeMap::new(), away(&fault)),
     })
 }
@@ -235,7 +310,6 @@ fn minute(time: &str) -> Option<u32> {
 /// Changes the own password; the other logins of the account end.
 pub async fn change_password(
     State(node): State<Arc<Node>>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Result<Response, Response> {
@@ -245,11 +319,10 @@ pub async fn change_password(
     if let Err(unfit) = bounds::password(new) {
         return Ok(refuse(format!("New password: {unfit}")));
     }
-    // Apart from the tries to sign in under the handle: strangers must not keep its owner from this form.
-    if !node.auth.attempt(from.ip(), &format!("password of {me}"), node.uptime_ms()) {
-        return Ok(refuse(TOO_MANY.into()));
+    if let Err(wait) = node.auth.try_own_password(&me.to_string(), node.uptime_ms()) {
+        return Ok(too_many("/account", &fields, wait));
     }
-    let token = auth::token(&headers, &node.config).unwrap_or_default();
+    let token = auth::token(&headers, &node).unwrap_or_default();
     Ok(match node.change_password((me, token), current, new).await {
         Ok(Changed::Done) => {
             let done = done_cookie(&node.config, "password", "/account");

@@ -2,26 +2,30 @@
 //! a store that was lost can be made again.
 
 use super::follower::{Follower, Stopped};
+use super::lost_entries::keep_of_copy;
 use super::{FOLD_ENTRIES, Node};
 use crate::protocol::AccountId;
 use crate::server::broker::embedded::{CopyError, LogCopy};
 use crate::server::broker::moving::KeptSecret;
-use crate::server::broker::{BrokerError, Entry, Head, SecretOp, Signal};
+use crate::server::broker::{BrokerError, Entry, SecretOp, Signal};
 use crate::server::passwords::password_key;
+use crate::server::readiness::Unready;
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
 /// New accounts are looked for so often.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two passes over all accounts that lost signals have caused.
+const PASS_PAUSE: Duration = Duration::from_secs(60);
 /// Everything beside the log is looked at again after so long, since a signal may be lost.
 const LOOK_AT_ALL: Duration = Duration::from_secs(30 * 60);
 
-fn pausing(fault: impl std::fmt::Display) -> Stopped {
-    Stopped::Pausing(fault.to_string())
+fn pausing(fault: impl Into<Unready>) -> Stopped {
+    Stopped::Pausing(fault.into())
 }
 
 impl Follower {
@@ -30,18 +34,27 @@ impl Follower {
         if entries.first().is_some_and(|first| first.header.g == 1) {
             self.align_copy(runtime)?;
         }
-        self.copy.as_ref().map_or(Ok(()), |copy| copy.take(entries)).map_err(pausing)
+        let Some(copy) = &self.copy else { return Ok(()) };
+        copy.take(entries).map_err(|fault| {
+            // The log was rewritten where the copy is ahead of the fold: they are compared before anything goes on.
+            if matches!(fault, CopyError::Gap(_)) {
+                self.aligned = false;
+            }
+            pausing(fault)
+        })
     }
 
-    /// Cuts the copy where it is not the log's, and adds what it lacks of what is folded.
+    /// Cuts the copy where it is not the log's, once what is cut is in `lost.jsonl`, and adds what it lacks of what is
+    /// folded.
     pub(super) fn align_copy(&mut self, runtime: &Handle) -> Result<(), Stopped> {
         let Some(copy) = self.copy.clone() else { return Ok(()) };
         if runtime.block_on(self.broker.head()).map_err(pausing)?.is_none() {
             return Ok(());
         }
-        let fork = self.fork(&copy, runtime)?;
+        let Some(node) = self.node.upgrade() else { return Ok(()) };
+        let kept = keep_of_copy(&self.broker, &copy, &node.lost_entries);
+        let fork = runtime.block_on(kept).map_err(pausing)?;
         if fork != copy.head() {
-            tracing::warn!(from = copy.head().g, to = fork.g, "the copy of the log is cut back");
             copy.cut(fork).map_err(pausing)?;
         }
         while copy.head().g < self.fold.folded().0 {
@@ -54,74 +67,91 @@ impl Follower {
         }
         Ok(())
     }
+}
 
-    /// The last entry that copy and log have in common. Links hold all that came before, so halving finds it.
-    fn fork(&self, copy: &LogCopy, runtime: &Handle) -> Result<Head, Stopped> {
-        let common = |g: u64| -> Result<Option<Head>, Stopped> {
-            if g == 0 {
-                return Ok(Some(Head::default()));
-            }
-            let link = copy.link(g).map_err(pausing)?;
-            let found = runtime.block_on(self.broker.read(g, 1)).map_err(pausing)?;
-            let same = found.first().is_some_and(|entry| entry.header.g == g && entry.link == link);
-            Ok(same.then_some(Head { g, link }))
-        };
-        let (mut low, mut high) = (Head::default(), copy.head().g);
-        if let Some(head) = common(high)? {
-            return Ok(head);
+/// Accounts whose verifier and pointers are to be copied.
+#[derive(Default)]
+struct Due {
+    /// Their logins changed, or they are new.
+    changed: HashSet<AccountId>,
+    /// Signals may have been missed: all, once the pass that is under way has ended.
+    all: bool,
+}
+
+/// Notes whose logins change. It does nothing else, so that the flood of other signals does not make it miss one.
+async fn note_changes(mut signals: broadcast::Receiver<Signal>, due: Arc<Mutex<Due>>) {
+    loop {
+        let signal = signals.recv().await;
+        let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
+        match signal {
+            Ok(Signal::Logins { account }) => drop(due.changed.insert(account)),
+            Ok(Signal::Lost) | Err(RecvError::Lagged(_)) => due.all = true,
+            Err(RecvError::Closed) => return,
+            // Pointers rise all the time: those of half an hour ago will do.
+            Ok(Signal::Register { .. } | Signal::Presence(_) | Signal::Typing { .. }) => {}
         }
-        while low.g + 1 < high {
-            let middle = low.g.midpoint(high);
-            match common(middle)? {
-                Some(head) => low = head,
-                None => high = middle,
-            }
-        }
-        Ok(low)
     }
 }
 
 /// Copies verifiers of passwords and read pointers: all at the start and now and then, an account's when it changes.
+/// A pass over all accounts goes to its end, and the next one begins [`PASS_PAUSE`] later at the earliest.
 pub(super) async fn copy_beside(node: Weak<Node>, copy: Arc<LogCopy>) {
-    let Some(mut signals) = node.upgrade().map(|node| node.broker.signals().subscribe()) else { return };
-    let mut copied = HashSet::new();
-    let mut all_due = Instant::now() + LOOK_AT_ALL;
+    let due = Arc::new(Mutex::new(Due { all: true, ..Due::default() }));
+    {
+        let Some(here) = node.upgrade() else { return };
+        let signals = here.broker.signals().subscribe();
+        here.watch_task("copy-signals", note_changes(signals, due.clone()));
+    }
+    // Those that were seen; an account that is not among them is new.
+    let mut known: HashSet<AccountId> = HashSet::new();
+    // Those that the pass under way has still to copy, and when the last one ended.
+    let mut pass: Option<Vec<AccountId>> = None;
+    let mut pass_ended: Option<Instant> = None;
     loop {
-        let signal = tokio::time::timeout(LOOK, signals.recv()).await;
-        let Some(node) = node.upgrade() else { return };
-        match signal {
-            Ok(Ok(Signal::Logins { account })) => drop(copied.remove(&account)),
-            Ok(Ok(Signal::Lost) | Err(RecvError::Lagged(_))) => copied.clear(),
-            Ok(Err(RecvError::Closed)) => return,
-            // Pointers rise all the time: those of half an hour ago will do.
-            Ok(Ok(Signal::Register { .. } | Signal::Presence(_) | Signal::Typing { .. })) | Err(_) => {}
-        }
-        if Instant::now() >= all_due {
-            copied.clear();
-            all_due = Instant::now() + LOOK_AT_ALL;
-        }
-        for account in node.lost_secrets() {
-            if let Ok(Some(_)) = node.broker.secret(password_key(account), SecretOp::Get).await {
-                node.secret_is_back(account);
-                copied.remove(&account);
+        let Some(here) = node.upgrade() else { return };
+        for account in here.lost_secrets() {
+            if let Ok(Some(_)) = here.broker.secret(password_key(account), SecretOp::Get).await {
+                here.secret_is_back(account);
+                due.lock().unwrap_or_else(PoisonError::into_inner).changed.insert(account);
             }
         }
-        let directory = node.directory();
-        if copied.len() == directory.accounts.len() {
-            continue;
-        }
-        for account in directory.accounts.keys() {
-            if copied.contains(account) {
-                continue;
+        let directory = here.directory();
+        let mut first: Vec<AccountId> = {
+            let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
+            let pause = if due.all { PASS_PAUSE } else { LOOK_AT_ALL };
+            if pass.is_none() && pass_ended.is_none_or(|ended| ended.elapsed() >= pause) {
+                due.all = false;
+                let all: Vec<_> = directory.accounts.keys().copied().collect();
+                known.extend(&all);
+                pass = Some(all);
             }
-            match copy_account(&node, &copy, *account).await {
-                Ok(()) => drop(copied.insert(*account)),
+            if known.len() < directory.accounts.len() {
+                let new = directory.accounts.keys().filter(|account| known.insert(**account));
+                due.changed.extend(new);
+            }
+            due.changed.drain().collect()
+        };
+        let began = Instant::now();
+        // Changed ones come first; then the pass goes on for a while, until it is time to look again.
+        let mut away = false;
+        loop {
+            let next = || pass.as_mut().filter(|_| began.elapsed() < LOOK).and_then(Vec::pop);
+            let Some(account) = first.pop().or_else(next) else { break };
+            if let Err(why) = copy_account(&here, &copy, account).await {
                 // The store is away: again after the next look.
-                Err(why) => {
-                    tracing::debug!(why, "what stands beside the log could not be copied");
-                    break;
-                }
+                tracing::debug!(why, "what stands beside the log could not be copied");
+                first.push(account);
+                away = true;
+                break;
             }
+        }
+        due.lock().unwrap_or_else(PoisonError::into_inner).changed.extend(first);
+        if pass.as_ref().is_some_and(Vec::is_empty) {
+            (pass, pass_ended) = (None, Some(Instant::now()));
+        }
+        drop((here, directory));
+        if away || pass.is_none() {
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

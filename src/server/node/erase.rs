@@ -1,31 +1,104 @@
 //! Deleted text goes for good once it can be restored no more.
+//!
+//! A restore and an erasure that cross would leave a message without text though its author was told that it is back.
+//! Three things keep them apart: a restore is refused a day after the deletion, and erasing begins an hour later; on one
+//! server no restore is under way while texts are erased; and the fold thread decides what is due after it has folded all
+//! that the log has then. What remains is an entry of another server on the same store that comes between that and the
+//! erasure: its clock would have to be an hour behind.
 
+use super::follower::Follower;
 use super::{FoldCommand, Node};
 use crate::protocol::ClientId;
+use crate::protocol::bounds::RESTORE_MS;
 use crate::server::now_ms;
 use std::sync::Weak;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Deleted text can be restored for a day; then it is erased.
-pub const ERASE_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
+/// Text is erased so long after its message was deleted: milliseconds.
+pub const ERASE_AFTER_MS: i64 = RESTORE_MS + 60 * 60 * 1000;
+/// Messages that are erased at once; messages that people write wait meanwhile.
+pub const ERASE_AT_ONCE: usize = 32;
+
+/// What the fold thread is asked to erase.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ToErase {
+    /// A deleted message, whenever that was.
+    Message(ClientId),
+    /// Some of those that were deleted before a time: milliseconds since 1970, UTC.
+    DeletedBefore(i64),
+}
 
 impl Node {
     /// Erases the text of a deleted message, in the log and here.
     pub async fn erase(&self, id: ClientId) -> Result<(), String> {
-        let entries = self
-            .state
-            .read(|state| state.entries_of_message(id))
-            .map_err(|fault| format!("the message cannot be looked up: {fault}"))?;
-        let all = self.broker.erase(entries.clone()).await.map_err(|fault| fault.to_string())?;
-        if !all {
-            return Err(
-                "the newest entry of the log cannot be erased; it can once another one follows".into()
-            );
+        match self.erase_some(ToErase::Message(id)).await? {
+            0 => Err("the newest entry of the log cannot be erased; it can once another one follows".into()),
+            _ => Ok(()),
         }
+    }
+
+    /// Erases the texts that are due at a time (milliseconds since 1970, UTC); gives of how many messages.
+    pub async fn erase_due(&self, now: i64) -> Result<usize, String> {
+        let mut all = 0;
+        loop {
+            let erased = self.erase_some(ToErase::DeletedBefore(now - ERASE_AFTER_MS)).await?;
+            all += erased;
+            if erased == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn erase_some(&self, what: ToErase) -> Result<usize, String> {
+        // The fold gives the restores that are under way their outcomes first.
+        let _no_restores = self.restoring.write().await;
         let (reply, answer) = oneshot::channel();
-        let _ = self.fold_commands.send(FoldCommand::Erase(id, entries, reply));
+        let _ = self.fold_commands.send(FoldCommand::Erase(what, reply));
         answer.await.unwrap_or_else(|_| Err("the fold has stopped".into()))
+    }
+}
+
+impl Follower {
+    /// Decides what is to be erased as of the newest entry of the log, and erases exactly that: in the log, in the
+    /// copy, here.
+    pub(super) fn erase(&mut self, what: ToErase, runtime: &Handle) -> Result<usize, String> {
+        let words = |fault: &dyn std::fmt::Display| fault.to_string();
+        let head = runtime.block_on(self.broker.head()).map_err(|fault| words(&fault))?;
+        let head = head.map_or(0, |head| head.g);
+        while self.fold.folded().0 < head {
+            let from = self.fold.folded().0 + 1;
+            let entries = runtime.block_on(self.broker.read(from, super::FOLD_ENTRIES));
+            let entries = entries.map_err(|fault| words(&fault))?;
+            if entries.is_empty() {
+                return Err("the log ends before its head".into());
+            }
+            // What is wrong with them is found again by the next step of the thread.
+            self.fold_entries(&entries, runtime)
+                .map_err(|_| "the server has not caught up with the log".to_owned())?;
+        }
+        let found = match what {
+            ToErase::Message(id) => self.fold.texts_of_deleted(id).map(|numbers| vec![(id, numbers)]),
+            ToErase::DeletedBefore(time) => self.fold.texts_due(time, ERASE_AT_ONCE),
+        };
+        let mut due = found.map_err(|fault| words(&fault))?;
+        // The log keeps the body of its newest entry.
+        let newest = self.fold.folded().0;
+        due.retain(|(_, numbers)| !numbers.contains(&newest));
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let numbers: Vec<u64> = due.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
+        let all = runtime.block_on(self.broker.erase(numbers.clone())).map_err(|fault| words(&fault))?;
+        if !all {
+            return Err("the log was cut back meanwhile".into());
+        }
+        if let Some(copy) = &self.copy {
+            copy.erase(&numbers).map_err(|fault| words(&fault))?;
+        }
+        self.fold.erase(&due).map_err(|fault| words(&fault))?;
+        Ok(due.len())
     }
 }
 
@@ -34,12 +107,8 @@ pub(super) async fn erase_what_is_due(node: Weak<Node>) {
     loop {
         hour.tick().await;
         let Some(node) = node.upgrade() else { return };
-        let now = now_ms();
-        let due = node.state.read(|state| state.due_to_erase(now - ERASE_AFTER_MS)).unwrap_or_default();
-        for id in due {
-            if let Err(why) = node.erase(id).await {
-                tracing::warn!(message.id = %id, why, "a deleted message could not be erased");
-            }
+        if let Err(why) = node.erase_due(now_ms()).await {
+            tracing::warn!(why, "deleted messages could not be erased; tried again in an hour");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The thread that folds what the broker gives, for as long as the node lives.
 
 use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
-use crate::protocol::{ClientId, Hash};
+use crate::protocol::Hash;
 use crate::server::broker::embedded::LogCopy;
 use crate::server::broker::{BrokerError, Entry, Head, SharedBroker};
 use crate::server::directory::Directory;
 use crate::server::fold::{Fold, FoldError};
+use crate::server::readiness::{Unready, UnreadyState};
 use futures::FutureExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -30,23 +31,28 @@ pub(super) struct Follower {
     pub(super) commands: mpsc::UnboundedReceiver<FoldCommand>,
     pub(super) publish_folded: watch::Sender<(u64, Hash)>,
     pub(super) publish_readiness: watch::Sender<Readiness>,
+    /// Changes when the store was started anew.
+    pub(super) restarts: Option<watch::Receiver<u64>>,
     /// Where the log ended when it was last looked up.
     pub(super) head: u64,
     pub(super) looked: Instant,
+    /// The last step has published where the fold stands, and with it that the node is well.
+    pub(super) published: bool,
 }
 
 /// Why the fold stands still.
 pub(super) enum Stopped {
     /// It may pass by itself.
-    Pausing(String),
+    Pausing(Unready),
     /// The log is no longer the one that was folded.
     Rewritten(String),
-    Ended(String),
+    Ended(Unready),
 }
 
 enum Work {
     Entries(Result<Vec<Entry>, BrokerError>),
     Command(FoldCommand),
+    StoreRestarted,
     End,
 }
 
@@ -69,51 +75,79 @@ impl Follower {
             };
             let (why, again) = match done {
                 Ok(()) => {
-                    (pause, failed) = (FIRST_PAUSE, false);
+                    // Only what was published ends a failure: an alignment or a command says nothing to anybody.
+                    if std::mem::take(&mut self.published) {
+                        (pause, failed) = (FIRST_PAUSE, false);
+                    }
                     continue;
                 }
                 Err(Stopped::Pausing(why)) => (why, true),
-                Err(Stopped::Ended(why) | Stopped::Rewritten(why)) => (why, false),
+                Err(Stopped::Ended(why)) => (why, false),
+                Err(Stopped::Rewritten(why)) => (Unready::new(UnreadyState::LogRewritten, why), false),
             };
             failed = true;
-            tracing::error!(why, again, "the fold cannot go on");
+            tracing::debug!(%why, again, "the fold cannot go on");
             self.publish_readiness.send_replace(Readiness::Unready(why));
-            if !again || self.node.upgrade().is_none() {
+            if self.node.upgrade().is_none() {
                 return;
+            }
+            if !again {
+                return self.refuse_commands();
+            }
+            // Restores wait for an erasure: it is not to wait for the end of the fault.
+            while let Ok(command) = self.commands.try_recv() {
+                refuse(command, "the server cannot go on now");
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
+    /// The log cannot be folded by this version, or not at all: people can read what is folded, until the node ends.
+    fn refuse_commands(self) {
+        let Follower { mut commands, publish_folded, .. } = self;
+        // Nobody waits for an entry that is never folded.
+        drop(publish_folded);
+        while let Some(command) = commands.blocking_recv() {
+            refuse(command, "the fold has stopped");
+        }
+    }
+
     /// Does what comes next; `None` at the end.
     fn step(&mut self, failed: bool, runtime: &tokio::runtime::Handle) -> Option<Result<(), Stopped>> {
+        if self.store_restarted() {
+            return Some(self.compare_with_copy(runtime));
+        }
         let (g, link) = self.fold.folded();
+        let restarted = restart(self.restarts.as_mut());
         let work = runtime.block_on(async {
             tokio::select! {
+                () = restarted => Work::StoreRestarted,
                 entries = follow(&self.broker, Head { g, link }, failed) => Work::Entries(entries),
                 command = self.commands.recv() => command.map_or(Work::End, Work::Command),
             }
         });
         Some(match work {
             Work::End => return None,
-            Work::Command(FoldCommand::Erase(id, entries, reply)) => {
-                let _ = reply.send(self.erase(id, &entries));
+            Work::StoreRestarted => self.compare_with_copy(runtime),
+            Work::Command(FoldCommand::Erase(what, reply)) => {
+                let _ = reply.send(self.erase(what, runtime));
                 Ok(())
             }
+            Work::Command(FoldCommand::Panic) => planted_panic(),
             Work::Entries(Ok(entries)) => self.fold_entries(&entries, runtime),
             Work::Entries(Err(fault @ BrokerError::Rewritten(_))) => {
                 Err(Stopped::Rewritten(fault.to_string()))
             }
-            Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.to_string())),
+            Work::Entries(Err(fault)) => Err(Stopped::Pausing(fault.into())),
         })
     }
 
-    fn erase(&mut self, id: ClientId, entries: &[u64]) -> Result<(), String> {
-        if let Some(copy) = &self.copy {
-            copy.erase(entries).map_err(|fault| fault.to_string())?;
+    /// Damage of the state file is kept and said.
+    fn note_fault(&self, fault: &FoldError) {
+        if let (FoldError::State(fault), Some(node)) = (fault, self.node.upgrade()) {
+            node.state.note_fault(fault);
         }
-        self.fold.erase(id).map_err(|fault| fault.to_string())
     }
 
     /// A full batch may be one of many: then where the log ends is looked up, once a second.
@@ -129,19 +163,26 @@ impl Follower {
         }
     }
 
-    fn fold_entries(&mut self, entries: &[Entry], runtime: &tokio::runtime::Handle) -> Result<(), Stopped> {
+    pub(super) fn fold_entries(
+        &mut self,
+        entries: &[Entry],
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), Stopped> {
         self.copy_entries(entries, runtime)?;
-        let folded = self.fold.fold(entries).map_err(|fault| match fault {
-            FoldError::State(_) => Stopped::Pausing(fault.to_string()),
-            FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),
-            FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.to_string()),
+        let folded = self.fold.fold(entries).map_err(|fault| {
+            self.note_fault(&fault);
+            match fault {
+                FoldError::State(_) => Stopped::Pausing(fault.into()),
+                FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),
+                FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.into()),
+            }
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };
         self.look_ahead(entries.len(), runtime);
         self.publish(&node, |directory| {
             node.publish(entries, &folded, directory);
             if entries.first().is_some_and(|first| first.header.g == 1) {
-                node.check_pin().map_err(|fault| Stopped::Ended(fault.to_string()))?;
+                node.check_pin().map_err(|fault| Stopped::Ended(fault.into()))?;
             }
             Ok(())
         })
@@ -150,7 +191,7 @@ impl Follower {
     /// Publishes where the fold stands: the directory before the number that others wait for, both before anyone is
     /// told, and last whether the node is ready.
     pub(super) fn publish(
-        &self,
+        &mut self,
         node: &Node,
         tell: impl FnOnce(&Directory) -> Result<(), Stopped>,
     ) -> Result<(), Stopped> {
@@ -164,8 +205,30 @@ impl Follower {
             node.opened.store(true, Ordering::Release);
         }
         self.publish_readiness.send_if_modified(|known| std::mem::replace(known, next.clone()) != next);
+        self.published = true;
         Ok(())
     }
+}
+
+fn refuse(command: FoldCommand, why: &str) {
+    match command {
+        FoldCommand::Erase(_, reply) => drop(reply.send(Err(why.into()))),
+        FoldCommand::Panic => planted_panic(),
+    }
+}
+
+fn planted_panic() -> ! {
+    std::panic::panic_any("planted by a test")
+}
+
+/// Waits until the store was started anew; for ever where there is none.
+async fn restart(restarts: Option<&mut watch::Receiver<u64>>) {
+    if let Some(restarts) = restarts
+        && restarts.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// After a failure the log may be well again without a new entry: an empty answer says so.

@@ -3,6 +3,7 @@
 
 use super::Node;
 use crate::protocol::AccountId;
+use crate::server::readiness::{Unready, UnreadyState};
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,22 +16,20 @@ impl Lost {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn words(&self) -> Option<String> {
+    pub(super) fn unready(&self) -> Option<Unready> {
         let accounts = match self.accounts().len() {
             0 => return None,
-            1 => "one account signs".to_owned(),
-            n => format!("{n} accounts sign"),
+            1 => "1 account".to_owned(),
+            n => format!("{n} accounts"),
         };
-        Some(format!(
-            "the store has lost what {accounts} in with: it was evicted or removed. Restore a copy of the store, and give it a maxmemory-policy of noeviction"
-        ))
+        Some(Unready::new(UnreadyState::SecretsLost, format!("the password record of {accounts} is missing")))
     }
 }
 
 impl Node {
     pub(in crate::server) fn secret_is_lost(&self, account: AccountId) {
         if self.lost.accounts().insert(account) {
-            tracing::error!(%account, "the store has lost what an account signs in with");
+            tracing::error!(%account, "Redis no longer has the password record of this account");
         }
     }
 

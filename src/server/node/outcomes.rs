@@ -53,11 +53,9 @@ impl Node {
         self: &Arc<Node>,
         proposal: Proposal,
     ) -> impl Future<Output = Result<Outcome, ProposeError>> + Send + use<> {
-        let known = match (self.known_outcome(&proposal), self.readiness()) {
+        let known = match (self.known_outcome(&proposal), self.standstill()) {
             // It would be stored and get no outcome.
-            (Ok(None), Readiness::Unready(why)) => Err(ProposeError::Unavailable(format!(
-                "The server cannot go on, and nothing was stored: {why}. Try again later."
-            ))),
+            (Ok(None), Readiness::Unready(why)) => Err(ProposeError::Unavailable(why.for_people())),
             (known, _) => known,
         };
         let first = match &known {
@@ -83,7 +81,12 @@ impl Node {
                         return outcome.await.unwrap_or(Err(ProposeError::Unknown));
                     }
                     // This time it is not stored, but an earlier time it may have been.
-                    Err(BrokerError::Refused(_)) if may_be_stored => return Err(ProposeError::Unknown),
+                    Err(BrokerError::Refused(_) | BrokerError::Unready(_)) if may_be_stored => {
+                        return Err(ProposeError::Unknown);
+                    }
+                    Err(BrokerError::Unready(why)) => {
+                        return Err(ProposeError::Unavailable(why.for_people()));
+                    }
                     Err(BrokerError::Refused(why) | BrokerError::Rewritten(why)) => {
                         return Err(ProposeError::Unavailable(why));
                     }

@@ -1,11 +1,12 @@
 //! The data folder remembers whose log it follows: another log, or none, is never taken for it.
 
 use super::Node;
-use crate::protocol::Hash;
-use crate::server::broker::embedded::{CopyError, LogCopy};
+use crate::server::broker::embedded::{COPY_FILE, CopyError, LogCopy};
 use crate::server::broker::{BrokerError, Entry, SharedBroker};
 use crate::server::fold::{FoldError, WorkspaceBody};
-use crate::server::state::State;
+use crate::server::private_files;
+use crate::server::readiness::{Unready, UnreadyState};
+use crate::server::state::{AnyVersion, ReadError, STATE_FILE, StateFault};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -15,34 +16,104 @@ pub(super) const PIN_FILE: &str = "workspace";
 /// Why a node cannot start; says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the log cannot be reached: {0}")]
+    #[error("{}", self.unready())]
     Broker(#[from] BrokerError),
-    #[error(transparent)]
+    #[error("{}", self.unready())]
     Fold(#[from] FoldError),
-    #[error(
-        "the log is gone, but {pin} says that there was one. Restore it from a copy{copied}, or set DATA_DIR to another folder to begin anew"
-    )]
+    #[error("{}", self.unready())]
     LogGone { pin: PathBuf, copied: String },
-    #[error(
-        "this is the log of workspace {found}, but the data folder belongs to {pinned}. Set DATA_DIR to another folder"
-    )]
+    #[error("{}", self.unready())]
     OtherLog { pinned: String, found: String },
-    #[error("the data folder cannot be written: {0}")]
+    #[error("{}", self.unready())]
     Pin(std::io::Error),
-    #[error(transparent)]
+    #[error("{}", self.unready())]
+    Lost(std::io::Error),
+    #[error("{}", self.unready())]
     Copy(#[from] CopyError),
-    #[error("no thread can be started: {0}")]
+    #[error("No thread can be started: {0}. Raise the limit of threads or memory for Beck's user.")]
     Thread(std::io::Error),
 }
 
 impl StartError {
-    /// The log of this folder's workspace is gone: says what there is of it here.
-    pub(super) fn log_gone(folder: &Path) -> StartError {
+    /// The log of this folder's workspace is gone, as a file here tells: says what there is of it here.
+    pub(super) fn log_gone(folder: &Path, named: &str) -> StartError {
         let copied = match LogCopy::last(folder) {
-            Some(g) => format!(" (beck restore does it from the one in this folder, which has {g} entries)"),
+            Some(g) => format!("; the copy in this folder has {g} entries"),
             None => String::new(),
         };
-        StartError::LogGone { pin: folder.join(PIN_FILE), copied }
+        StartError::LogGone { pin: folder.join(named), copied }
+    }
+
+    /// The state of a server that meets this fault.
+    pub fn unready(&self) -> Unready {
+        match self {
+            StartError::Broker(fault) => fault.clone().into(),
+            StartError::Fold(fault) => fault.into(),
+            StartError::LogGone { pin, copied } => Unready::new(
+                UnreadyState::LogGone,
+                format!("the workspace is named in {}{copied}", pin.display()),
+            ),
+            StartError::OtherLog { pinned, found } => {
+                let words = format!("the data folder belongs to {pinned}, the log to {found}");
+                Unready::new(UnreadyState::OtherWorkspace, words)
+            }
+            StartError::Pin(fault) => {
+                let Unready { state, detail } = Unready::of_io(fault);
+                Unready::new(state, format!("the file {PIN_FILE}: {detail}"))
+            }
+            StartError::Lost(fault) => {
+                let Unready { state, detail } = Unready::of_io(fault);
+                Unready::new(
+                    state,
+                    format!(
+                        "entries that the log has lost cannot be kept, and nothing was deleted: {detail}"
+                    ),
+                )
+            }
+            StartError::Copy(fault) => fault.into(),
+            StartError::Thread(_) => Unready::new(UnreadyState::TaskEnded, self),
+        }
+    }
+}
+
+impl From<StartError> for Unready {
+    fn from(fault: StartError) -> Unready {
+        fault.unready()
+    }
+}
+
+impl From<&FoldError> for Unready {
+    fn from(fault: &FoldError) -> Unready {
+        match fault {
+            FoldError::State(ReadError::Sqlite(fault)) => {
+                Unready::of_file(UnreadyState::StateUnwritable, fault)
+            }
+            FoldError::State(_) => Unready::new(UnreadyState::StateUnwritable, fault),
+            FoldError::Rewritten { .. } => Unready::new(UnreadyState::LogRewritten, fault),
+            FoldError::Format(_) => Unready::new(UnreadyState::NewerFormat, fault),
+            FoldError::NoWorkspace => Unready::new(UnreadyState::LogUnreadable, fault),
+        }
+    }
+}
+
+impl From<FoldError> for Unready {
+    fn from(fault: FoldError) -> Unready {
+        (&fault).into()
+    }
+}
+
+impl From<&CopyError> for Unready {
+    fn from(fault: &CopyError) -> Unready {
+        match fault {
+            CopyError::Sqlite(fault) => Unready::of_file(UnreadyState::CopyUnwritable, fault),
+            CopyError::Gap(_) | CopyError::Open(_) => Unready::new(UnreadyState::CopyUnwritable, fault),
+        }
+    }
+}
+
+impl From<CopyError> for Unready {
+    fn from(fault: CopyError) -> Unready {
+        (&fault).into()
     }
 }
 
@@ -57,7 +128,8 @@ impl Node {
                 Err(StartError::OtherLog { pinned: pinned.trim().to_owned(), found: id.to_string() })
             }
             Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::write(&self.pin, format!("{id}\n")).map_err(StartError::Pin)
+                let written = private_files::write(&self.pin, format!("{id}\n").as_bytes());
+                written.map(drop).map_err(StartError::Pin)
             }
             Err(fault) => Err(StartError::Pin(fault)),
         }
@@ -80,24 +152,14 @@ pub(super) async fn check_workspace(broker: &SharedBroker, pin: &Path) -> Result
     }
 }
 
-/// Whether the state file was made from this log: its last entry must stand there with the same link.
-pub(super) async fn state_fits(broker: &SharedBroker, folder: &Path) -> Result<bool, StartError> {
-    let mut at = (0, Hash::ZERO);
-    drop(
-        State::open(folder, |g, link| {
-            at = (g, link);
-            true
-        })
-        .map_err(FoldError::from)?,
-    );
-    let (g, link) = at;
-    if g == 0 {
-        return Ok(true);
-    }
-    let head = broker.head().await?;
-    if head.is_none_or(|head| head.g < g) {
-        return Ok(false);
-    }
-    let entry = broker.read(g, 1).await?;
-    Ok(entry.first().is_some_and(|entry| entry.header.g == g && entry.link == link))
+/// Fails if a data folder without the workspace's id has been used with a log all the same.
+pub(super) fn check_unused(folder: &Path) -> Result<(), StartError> {
+    let state = AnyVersion::open(folder).and_then(|state| state.map_or(Ok(0), |state| Ok(state.folded()?.0)));
+    let used = match state {
+        Ok(0) if LogCopy::last(folder).is_some() => COPY_FILE,
+        Ok(0) => return Ok(()),
+        Ok(_) | Err(StateFault::Unreadable(_)) => STATE_FILE,
+        Err(StateFault::Failed(fault)) => return Err(FoldError::from(fault).into()),
+    };
+    Err(StartError::log_gone(folder, used))
 }

@@ -2,15 +2,12 @@
 //! lost in a file, folds the log again, and sends its clients back to compare their positions.
 
 use super::follower::{Follower, Stopped};
-use super::{FOLD_ENTRIES, Readiness, StartError, check_workspace};
+use super::lost_entries::{KeepError, SentAgain, stands};
+use super::{FOLD_ENTRIES, PIN_FILE, Readiness, StartError, check_workspace};
 use crate::server::broker::BrokerError;
-use crate::server::fold::{FoldError, LostEvent};
-use std::io::Write;
-use std::path::Path;
+use crate::server::fold::FoldError;
+use crate::server::readiness::{Unready, UnreadyState};
 use tokio::runtime::Handle;
-
-/// The file in the data folder that lost events are added to, one JSON object a line.
-const LOST_FILE: &str = "lost.jsonl";
 
 impl Follower {
     /// Makes the state that of the log as it is now. Until that is done the node is not ready; a log that is gone, or
@@ -20,58 +17,53 @@ impl Follower {
         tracing::error!(why, "the log was rewritten");
         let known = node.readiness();
         if !matches!(known, Readiness::Unready(_)) {
-            let why =
-                format!("the log was rewritten, by a failover or from a copy: it is read again ({why})");
+            let why = Unready::new(UnreadyState::LogRewritten, why);
             self.publish_readiness.send_replace(Readiness::Unready(why));
         }
         node.forget_outcomes();
-        let pausing = |fault: &dyn std::fmt::Display| Stopped::Pausing(fault.to_string());
-        let head = runtime.block_on(self.broker.head()).map_err(|fault| pausing(&fault))?;
-        let Some(head) = head else { return Err(pausing(&StartError::log_gone(&node.config.data_dir))) };
-        runtime.block_on(check_workspace(&self.broker, &node.pin)).map_err(|fault| pausing(&fault))?;
+        let of_log = |fault: BrokerError| Stopped::Pausing(fault.into());
+        let of_start = |fault: StartError| Stopped::Pausing(fault.into());
+        let head = runtime.block_on(self.broker.head()).map_err(of_log)?;
+        let Some(head) = head else {
+            return Err(of_start(StartError::log_gone(&node.config.data_dir, PIN_FILE)));
+        };
+        runtime.block_on(check_workspace(&self.broker, &node.pin)).map_err(of_start)?;
 
         let folding = |fault: FoldError| match fault {
-            FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.to_string()),
-            fault => Stopped::Pausing(fault.to_string()),
+            FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.into()),
+            // Read from its start, the log does not continue itself.
+            FoldError::Rewritten { g } => {
+                let words =
+                    format!("entry {g} does not continue the one before it: restore the store from a copy");
+                Stopped::Pausing(Unready::new(UnreadyState::LogUnreadable, words))
+            }
+            fault => Stopped::Pausing(fault.into()),
         };
         let broker = self.broker.clone();
-        let lost = self.fold.lost_events(|header| {
-            let found = runtime.block_on(broker.read(header.g, 1))?;
-            Ok::<_, BrokerError>(found.first().is_some_and(|found| found.header == *header))
-        });
-        let lost = lost.map_err(folding)?.map_err(|fault| pausing(&fault))?;
+        let lost = self.fold.lost_events(|header| runtime.block_on(stands(broker.as_ref(), header)));
+        let lost = lost.map_err(folding)?.map_err(of_log)?;
         // Before it is cut: what cannot be kept is not dropped.
-        keep(&node.config.data_dir, &lost).map_err(|fault| {
-            Stopped::Pausing(format!(
-                "what the rewritten log has lost cannot be kept in {LOST_FILE}: {fault}"
-            ))
-        })?;
+        let kept = match lost.first() {
+            Some(first) => {
+                let again = SentAgain::after(broker.as_ref(), first.header.g - 1);
+                let again = runtime.block_on(again).map_err(of_log)?;
+                let mut lost = Some(lost);
+                let kept = node.lost_entries.keep(&again, || Ok(lost.take().unwrap_or_default()));
+                kept.map_err(|fault: KeepError| Stopped::Pausing(fault.into()))?
+            }
+            None => 0,
+        };
         let read = |from| runtime.block_on(broker.read(from, FOLD_ENTRIES));
-        self.fold.refold(read).map_err(folding)?.map_err(|fault| pausing(&fault))?;
+        self.fold.refold(read).map_err(folding)?.map_err(of_log)?;
 
         self.head = head.g;
         self.aligned = false;
         let g = self.fold.folded().0;
-        tracing::error!(lost = lost.len(), g, "the rewritten log is folded; lost events are in lost.jsonl");
+        tracing::error!(kept, g, "the rewritten log is folded; lost events are in lost.jsonl");
         self.publish(&node, |_| {
             node.forget_outcomes();
             node.hub.begin_anew();
             Ok(())
         })
     }
-}
-
-fn keep(folder: &Path, lost: &[LostEvent]) -> std::io::Result<()> {
-    if lost.is_empty() {
-        return Ok(());
-    }
-    let mut options = std::fs::File::options();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(folder.join(LOST_FILE))?;
-    for event in lost {
-        writeln!(file, "{}", serde_json::to_string(event)?)?;
-    }
-    file.sync_all()
 }

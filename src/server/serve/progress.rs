@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -15,7 +16,11 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 #[derive(Debug, Default)]
 struct Noted {
     written: AtomicU64,
+    /// When a byte was last read; 0 before one was.
+    received: AtomicU64,
     read: AtomicBool,
+    /// A request is here in full, and its answer is being made.
+    answering: AtomicBool,
     /// Bytes since the last message; and how many there may be, 0 for any number.
     unheard: AtomicU64,
     most: AtomicU64,
@@ -26,8 +31,29 @@ struct Noted {
 pub struct Progress(Arc<Noted>);
 
 impl Progress {
+    /// Of a connection that begins now.
+    pub fn begin() -> Progress {
+        let progress = Progress::default();
+        progress.0.received.store(elapsed_ms(), Ordering::Relaxed);
+        progress
+    }
+
     pub fn last(&self) -> Instant {
         *BEGAN + Duration::from_millis(self.0.written.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a request is here in full: until the guard is dropped, the connection is not idle.
+    pub fn answering(&self) -> Answering {
+        self.0.answering.store(true, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    /// When a byte last came or went; now, while an answer is being made.
+    pub fn moved(&self) -> Instant {
+        if self.0.answering.load(Ordering::Relaxed) {
+            return Instant::now();
+        }
+        self.last().max(*BEGAN + Duration::from_millis(self.0.received.load(Ordering::Relaxed)))
     }
 
     /// Whether anything came from the peer.
@@ -44,16 +70,32 @@ impl Progress {
 
     fn note(&self, written: &Poll<Result<usize>>) {
         if let Poll::Ready(Ok(1..)) = written {
-            let ms = BEGAN.elapsed().as_millis();
-            self.0.written.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.0.written.store(elapsed_ms(), Ordering::Relaxed);
         }
     }
+}
+
+/// See [`Progress::answering`].
+pub struct Answering(Progress);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // The time to send the answer and to wait for the next request begins.
+        self.0.0.received.store(elapsed_ms(), Ordering::Relaxed);
+        self.0.0.answering.store(false, Ordering::Relaxed);
+    }
+}
+
+fn elapsed_ms() -> u64 {
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A socket that notes its progress.
 pub struct Noting<S> {
     pub socket: S,
     pub progress: Progress,
+    /// Its place among all connections, given up with the socket.
+    pub _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
@@ -64,6 +106,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
         if came > 0 {
             let noted = &self.progress.0;
             noted.read.store(true, Ordering::Relaxed);
+            noted.received.store(elapsed_ms(), Ordering::Relaxed);
             let unheard = noted.unheard.fetch_add(came, Ordering::Relaxed) + came;
             let most = noted.most.load(Ordering::Relaxed);
             if most > 0 && unheard > most {

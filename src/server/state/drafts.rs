@@ -58,11 +58,18 @@ impl Reader<'_> {
         Ok(entries)
     }
 
-    /// Deleted messages whose text is due to go.
-    pub fn due_to_erase(&self, before: i64) -> Result<Vec<ClientId>, ReadError> {
-        let mut select = self.db.prepare_cached("SELECT id FROM to_erase WHERE at < ?1")?;
-        let rows = select.query_map([before], |row| client_id(row, 0))?;
+    /// Deleted messages whose text is due to go, the oldest deletion first.
+    pub fn due_to_erase(&self, before: i64, limit: usize) -> Result<Vec<ClientId>, ReadError> {
+        let sql = "SELECT id FROM to_erase WHERE at < ?1 ORDER BY at, id LIMIT ?2";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map([before, limit as i64], |row| client_id(row, 0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// When a message was deleted whose text is not erased yet: the first deletion since it was restored last.
+    pub fn deleted_at(&self, id: ClientId) -> Result<Option<i64>, ReadError> {
+        let mut select = self.db.prepare_cached("SELECT at FROM to_erase WHERE id = ?1")?;
+        Ok(select.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
     }
 }
 

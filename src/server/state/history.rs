@@ -1,6 +1,6 @@
 //! The texts that a message had.
 
-use super::{ReadError, Reader, event_body};
+use super::{ReadError, Reader, event_body, integer};
 use crate::protocol::frame::Version;
 use crate::protocol::{ActValue, ClientId, EventBody, Header, RoomId, Slot, bounds};
 use rusqlite::{OptionalExtension, params};
@@ -19,16 +19,16 @@ impl Reader<'_> {
         let first = "SELECT g, at, rest, json FROM events WHERE room = ?1 AND seq = ?2";
         let written = self.db.prepare_cached(first)?;
         let mut versions: Vec<_> = { written }
-            .query_row(params![n, row.seq as i64], version)
+            .query_row(params![n, integer(row.seq)], version)
             .optional()?
             .flatten()
             .into_iter()
             .collect();
         let edits =
             "SELECT e.g, e.at, e.rest, e.json FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
-                     WHERE a.target = ?1 ORDER BY a.seq DESC";
+                     WHERE a.target = ?1 ORDER BY a.seq DESC LIMIT ?2";
         let mut select = self.db.prepare_cached(edits)?;
-        let mut rows = select.query([id.as_bytes()])?;
+        let mut rows = select.query(params![id.as_bytes(), bounds::HISTORY_WITHIN])?;
         let mut newest = Vec::new();
         while let Some(row) = rows.next()? {
             let Some(earlier) = version(row)? else { continue };
@@ -42,6 +42,27 @@ impl Reader<'_> {
         versions.extend(newest.into_iter().rev());
         versions.dedup_by(|later, earlier| later.text == earlier.text);
         Ok(versions)
+    }
+}
+
+impl Reader<'_> {
+    /// The text that a message had when it was deleted, or has; none once it is erased.
+    pub fn last_text(&self, id: ClientId) -> Result<Option<String>, ReadError> {
+        let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };
+        let acts =
+            "SELECT e.g, e.at, e.rest, e.json FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
+                    WHERE a.target = ?1 ORDER BY a.seq DESC";
+        let mut select = self.db.prepare_cached(acts)?;
+        let mut rows = select.query([id.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            if let Some(version) = version(row)? {
+                return Ok(Some(version.text));
+            }
+        }
+        let first = "SELECT g, at, rest, json FROM events WHERE room = ?1 AND seq = ?2";
+        let mut select = self.db.prepare_cached(first)?;
+        let version = select.query_row(params![n, row.seq as i64], version).optional()?.flatten();
+        Ok(version.map(|version| version.text))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows: one of them, and pages of them.
 
-use super::{ReadError, Reader, RoomHead};
+use super::{ReadError, Reader, RoomHead, integer};
 use crate::protocol::{ClientId, Page, PageAt, Position, RoomId, Row, WorkspaceId, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -30,9 +30,15 @@ impl Reader<'_> {
                    UNION ALL
                    SELECT r.row, a.ordinal FROM also a JOIN rows r ON r.id = a.id
                      WHERE a.room = ?1 AND a.lane = ?2 AND a.ordinal BETWEEN ?3 AND ?4
-                   ORDER BY 2";
+                   ORDER BY 2 LIMIT ?5";
         let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![room.n, lane as i64, from as i64, to as i64])?;
+        let mut rows = select.query(params![
+            room.n,
+            integer(lane),
+            integer(from),
+            integer(to),
+            bounds::PAGE_ROWS as i64
+        ])?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;

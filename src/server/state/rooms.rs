@@ -1,7 +1,7 @@
 //! Where rooms stand, and their events.
 
-use super::{ReadError, Reader, number, parsed};
-use crate::protocol::{Event, EventBody, Hash, Header, Kind, Place, RoomId};
+use super::{ReadError, Reader, integer, number, parsed};
+use crate::protocol::{Event, EventBody, Hash, Header, Kind, Place, RoomId, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::sync::Arc;
 
@@ -32,16 +32,16 @@ impl Reader<'_> {
         Ok(self
             .db
             .prepare_cached("SELECT chain FROM events WHERE room = ?1 AND seq = ?2")?
-            .query_row(params![room.n, seq as i64], |row| parsed(row, 0))
+            .query_row(params![room.n, integer(seq)], |row| parsed(row, 0))
             .optional()?)
     }
 
-    /// Events `after < seq <= to`, in order.
+    /// Events `after < seq <= to`, in order: the first [`bounds::EVENTS_AT_ONCE`] of them.
     pub fn events(&self, room: &RoomHead, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
         let sql = "SELECT seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal FROM events
-                   WHERE room = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
+                   WHERE room = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
         let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![room.n, after as i64, to.min(i64::MAX as u64) as i64])?;
+        let mut rows = select.query(params![room.n, integer(after), integer(to), bounds::EVENTS_AT_ONCE])?;
         let mut events = Vec::new();
         while let Some(row) = rows.next()? {
             let rest: String = row.get(3)?;
@@ -68,7 +68,7 @@ impl Reader<'_> {
         Ok(self
             .db
             .prepare_cached("SELECT head FROM lanes WHERE room = ?1 AND lane = ?2")?
-            .query_row(params![room.n, lane as i64], |row| number(row, 0))
+            .query_row(params![room.n, integer(lane)], |row| number(row, 0))
             .optional()?
             .unwrap_or(0))
     }

@@ -1,6 +1,6 @@
 //! Threads: their roots, who follows them by taking part, and what is unread there.
 
-use super::{ReadError, Reader, RoomHead, number};
+use super::{ReadError, Reader, RoomHead, integer, number};
 use crate::protocol::{AccountId, Row, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -55,20 +55,25 @@ impl Reader<'_> {
     pub fn root(&self, room: &RoomHead, lane: u64) -> Result<Option<Row>, ReadError> {
         let sql = "SELECT r.row FROM events e JOIN rows r ON r.room = e.room AND r.lane = 0 AND r.ordinal = e.ordinal
                    WHERE e.room = ?1 AND e.seq = ?2 AND e.lane = 0 AND e.also_lane IS NULL";
-        let lane = i64::try_from(lane).unwrap_or(i64::MAX);
-        let json: Option<String> =
-            self.db.prepare_cached(sql)?.query_row(params![room.n, lane], |row| row.get(0)).optional()?;
+        let json: Option<String> = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![room.n, integer(lane)], |row| row.get(0))
+            .optional()?;
         Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
     }
 
-    /// The threads of a room in which an account takes part, by lane.
+    /// The threads of a room in which an account takes part, by lane: the newest [`bounds::FOLLOWED_WITHIN`] of them.
     pub fn following(&self, room: &RoomHead, account: AccountId) -> Result<Vec<Following>, ReadError> {
         let sql = "SELECT f.lane, MIN(f.ordinal), MAX(f.named), l.head, l.newest FROM followers f
                    CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
-                   WHERE f.account = ?1 AND f.room = ?2 GROUP BY f.lane ORDER BY f.lane";
+                   WHERE f.account = ?1 AND f.room = ?2 GROUP BY f.lane ORDER BY f.lane DESC LIMIT ?3";
         let mut select = self.db.prepare_cached(sql)?;
-        let rows = select.query_map(params![account.as_str(), room.n], Following::of)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let of = params![account.as_str(), room.n, bounds::FOLLOWED_WITHIN];
+        let mut newest_first: Vec<_> =
+            select.query_map(of, Following::of)?.collect::<rusqlite::Result<_>>()?;
+        newest_first.reverse();
+        Ok(newest_first)
     }
 
     /// One thread, if the account takes part in it.
@@ -82,7 +87,7 @@ impl Reader<'_> {
                    CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
                    WHERE f.account = ?1 AND f.room = ?2 AND f.lane = ?3 GROUP BY f.lane";
         let mut select = self.db.prepare_cached(sql)?;
-        Ok(select.query_row(params![account.as_str(), room.n, lane as i64], Following::of).optional()?)
+        Ok(select.query_row(params![account.as_str(), room.n, integer(lane)], Following::of).optional()?)
     }
 
     /// A thread for one who does not take part in it.
@@ -91,7 +96,7 @@ impl Reader<'_> {
         let stands = self
             .db
             .prepare_cached(sql)?
-            .query_row(params![room.n, lane as i64], |row| Ok((number(row, 0)?, number(row, 1)?)))
+            .query_row(params![room.n, integer(lane)], |row| Ok((number(row, 0)?, number(row, 1)?)))
             .optional()?;
         let (head, newest) = stands.unwrap_or((0, lane));
         Ok(Following { lane, since: 0, named: 0, head, newest })
@@ -141,7 +146,7 @@ impl Reader<'_> {
                    WHERE e.room = ?1 AND e.seq > ?3 AND e.lane > 0 AND e.ordinal > read.value
                      AND r.author <> ?4 AND r.deleted = 0 ORDER BY e.seq DESC LIMIT ?5";
         let after = after.max(room.seq.saturating_sub(bounds::ANSWERS_WITHIN));
-        let of = params![room.n, Above::json(above)?, after as i64, me.as_str(), bounds::ANSWERS as i64];
+        let of = params![room.n, Above::json(above)?, integer(after), me.as_str(), bounds::ANSWERS as i64];
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query(of)?;
         let mut answers = Vec::new();

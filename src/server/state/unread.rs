@@ -1,6 +1,6 @@
 //! Memberships, and what is unread of their rooms.
 
-use super::{ReadError, Reader, RoomHead, number, parsed};
+use super::{ReadError, Reader, RoomHead, integer, number, parsed};
 use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Row, Wanted, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::cmp::Reverse;
@@ -49,12 +49,12 @@ impl Reader<'_> {
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
                    AND author <> ?4 AND deleted = 0 LIMIT ?5)";
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
-        let above = params![head.n, lane as i64, read.ordinal as i64, me.as_str(), limit];
+        let above = params![head.n, integer(lane), integer(read.ordinal), me.as_str(), limit];
         let unread: i64 = self.db.prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
         let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT ordinal FROM mentions WHERE room = ?1 AND lane = ?2
                    AND ordinal > ?3 AND author <> ?4 AND account IN (?4, ?6) LIMIT ?5)";
         let above =
-            params![head.n, lane as i64, read.ordinal as i64, me.as_str(), limit, bounds::ROOM_HANDLE];
+            params![head.n, integer(lane), integer(read.ordinal), me.as_str(), limit, bounds::ROOM_HANDLE];
         let mentions: i64 = self.db.prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
         Ok(Badge {
             unread: u32::try_from(unread).unwrap_or(0),
@@ -100,10 +100,10 @@ impl Reader<'_> {
                    FROM mentions n CROSS JOIN rooms r ON r.n = n.room
                    CROSS JOIN members s ON s.room = r.id AND s.account = ?1
                    CROSS JOIN rows w ON w.room = n.room AND w.lane = n.lane AND w.ordinal = n.ordinal
-                   WHERE n.account = ?2 AND n.g < ?3 AND n.author <> ?1 ORDER BY n.g DESC";
-        let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+                   WHERE n.account = ?2 AND n.g < ?3 AND n.author <> ?1 ORDER BY n.g DESC LIMIT ?4";
+        let before = before.map_or(i64::MAX, integer);
         let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![me.as_str(), whom, before])?;
+        let mut rows = select.query(params![me.as_str(), whom, before, bounds::MENTIONS_WITHIN])?;
         let mut n = 0;
         while let Some(row) = rows.next()? {
             let takes_part = match row.get::<_, Option<i64>>(7)? {

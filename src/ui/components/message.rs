@@ -161,7 +161,10 @@ fn Stored(
                     named,
                 }
             },
-            (_, None) => rsx! { Deleted { room: lane.room, id, text: doing.deleted } },
+            (_, None) => {
+                let can_restore = session.peek().can_restore(&row.0);
+                rsx! { Deleted { room: lane.room, id, text: doing.deleted.filter(|_| can_restore) } }
+            }
         }
         if let Some(edit) = failed {
             Unsaved { edit, lane }

@@ -31,6 +31,17 @@ fn NoticeLine() -> Element {
     }
 }
 
+/// Carries the page that a person came for through the form.
+#[component]
+fn Next() -> Element {
+    let next = use_store().boot.next.clone();
+    rsx! {
+        if !next.is_empty() {
+            input { r#type: "hidden", name: "next", value: "{next}" }
+        }
+    }
+}
+
 /// A labelled input that keeps what was typed when its form comes back.
 #[component]
 fn Field(
@@ -91,7 +102,7 @@ pub fn SetUp() -> Element {
                     legend { "Key" }
                     Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                     if store.boot.asks_code {
-                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "The server printed it when it started.", maxlength: 16 }
+                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "It is in the output of the server.", maxlength: 16 }
                     }
                 }
                 button { class: "button wide", r#type: "submit", "Open the workspace" }
@@ -107,6 +118,7 @@ pub fn SignIn() -> Element {
         Door { title: store.boot.workspace.clone(), lead: "Sign in to go on.",
             form { class: "form", method: "post", action: "/sign-in",
                 NoticeLine {}
+                Next {}
                 Field { name: "handle", label: "Handle", autocomplete: "username", maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password", maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Sign in" }
@@ -124,14 +136,33 @@ pub fn Join(token: String) -> Element {
         Door { title, lead: "Someone inside sent you this link.",
             form { class: "form", method: "post", action: "/join/{token}",
                 NoticeLine {}
+                Next {}
                 Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
                 Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Join" }
                 p { class: "note",
                     "Been here before? "
-                    Link { to: Route::SignIn {}, "Sign in" }
+                    if store.boot.next.is_empty() {
+                        Link { to: Route::SignIn {}, "Sign in" }
+                    } else {
+                        a { href: "/sign-in?next={store.boot.next}", "Sign in" }
+                    }
                 }
+            }
+        }
+    }
+}
+
+/// The page of a link that signs its holder in. Only the button does: a link alone could be put into any page.
+#[component]
+pub fn Enter(token: String) -> Element {
+    let store = use_store();
+    let name = store.boot.enters_as.as_ref().map(|person| person.name.clone()).unwrap_or_default();
+    rsx! {
+        Door { title: store.boot.workspace.clone(), lead: "This link works once.",
+            form { class: "form", method: "post", action: "/enter/{token}",
+                button { class: "button wide", r#type: "submit", "Sign in as {name}" }
             }
         }
     }

@@ -8,7 +8,7 @@ mod rooms;
 mod unread;
 
 pub use account::Account;
-pub use door::{Join, SetUp, SignIn};
+pub use door::{Enter, Join, SetUp, SignIn};
 pub use room::RoomPage;
 pub use rooms::Rooms;
 pub use unread::{Unread, UnreadBefore};

@@ -2,10 +2,10 @@
 
 use crate::servers::Cluster;
 use crate::support::checker::WholeRoom;
-use crate::support::furnish_on;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::store_line::StoreLine;
+use crate::support::{furnish_on, log_reader};
 use beck::protocol::{AccountId, ClientId, Kind, MessageBody, RoomId};
 use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, Proposal};
@@ -92,4 +92,5 @@ async fn a_server_says_how_far_it_has_read_and_never_that_something_is_not_there
     let mut client = TestClient::connect(server, cookie).await;
     assert_eq!(WholeRoom::read(&mut client, room).await.messages.len(), MESSAGES + MORE);
     assert!(cluster.lines[0].carried() > 28_000 * 150, "the log went over the line");
+    log_reader::assert_whole(&log_reader::read_store(cluster.store.port));
 }

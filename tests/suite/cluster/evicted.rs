@@ -75,15 +75,15 @@ async fn a_log_that_was_trimmed_from_its_head_makes_servers_unready() {
     let mut here = Here::start(Store::Redis).await;
     here.command(&["XTRIM", LOG, "MAXLEN", "5"]);
     assert_eq!(here.length(), ":5\r\n");
-    here.assert_unready("entries of the log are missing in the store: they were evicted or removed").await;
+    here.assert_unready("entries of the log are missing in the store").await;
     for why in here.refusals() {
-        assert!(why.contains("evicted or removed. Restore a copy"), "{why}");
+        assert!(why.contains("evicted or deleted. Restore Redis from a copy"), "{why}");
     }
     // A server with an empty folder takes it for no workspace of its own either, and opens no door.
     let folder = tempdir().unwrap();
     let (fresh, _) = TestServer::start_set(folder.path(), &[("REDIS_URL", &here.cluster.store.url())]);
     let (status, _, text) = fresh.page("/readyz", "").await;
-    assert!(status == 503 && text.contains("evicted or removed"), "{status} {text}");
+    assert!(status == 503 && text.contains("evicted or deleted"), "{status} {text}");
     assert_eq!(fresh.page("/setup", "").await.0, 503);
     assert_eq!(fresh.form("/setup", "", &EVE).await.1, "");
     assert_eq!(here.length(), ":5\r\n");
@@ -162,7 +162,7 @@ async fn logins_that_had_ended_do_not_come_back_when_the_store_drops_secrets() {
     }
     // Neither server goes on as if it were well, whoever asks, and each says why.
     for n in 0..2 {
-        here.cluster.until_ready_is(n, 503, "the store has lost what one account signs in with").await;
+        here.cluster.until_ready_is(n, 503, "the password record of 1 account is missing").await;
     }
     // All secrets: nobody is signed in, and nobody becomes the owner.
     let keys = here.command(&["KEYS", "{beck}:secret:*"]);
@@ -199,8 +199,7 @@ async fn a_password_that_the_store_has_dropped_makes_servers_unready_until_it_is
     here.cluster.servers[0].kill();
     let started = here.cluster.serve(0);
     let (status, _, text) = started.page("/readyz", "").await;
-    let words =
-        "the store has lost what one account signs in with: it was evicted or removed. Restore a copy";
+    let words = "the password record of 1 account is missing";
     assert!(status == 503 && text.contains(words), "{status} {text}");
     here.cluster.servers[0] = started;
     assert_eq!(here.cluster.readiness(1).await.0, 200, "the other one has not asked yet");

@@ -2,9 +2,9 @@
 //! ended, whichever server has his socket.
 
 use crate::servers::Cluster;
-use crate::support::read_all;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
+use crate::support::{log_reader, read_all};
 use beck::protocol::{ClientId, Kind};
 use beck::server::broker::redis::Redis;
 use serde_json::json;
@@ -122,6 +122,7 @@ async fn after_a_room_is_archived_nothing_that_anybody_writes_reaches_it() {
     }
     assert_eq!(refused, SERVERS.pow(2));
     assert!(before > 0, "nothing was on its way");
+    log_reader::assert_whole(&log_reader::read_store(cluster.store.port));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +178,7 @@ async fn after_signing_out_everywhere_nothing_that_anybody_writes_reaches_a_sock
         }
         given.push(ids);
         for server in &cluster.servers {
-            assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in");
+            assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in?next=/rooms");
         }
     }
     // By the log: what comes after an end reached nobody whom it ended, also of what nobody waited for.

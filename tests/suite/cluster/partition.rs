@@ -2,6 +2,7 @@
 
 use crate::servers::Cluster;
 use crate::support::awaited::awaited;
+use crate::support::log_reader;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::store_line::Way;
@@ -57,4 +58,5 @@ async fn a_server_that_cannot_read_on_sends_elsewhere_who_knows_more() {
             assert_eq!(again.until("subscribed").await["room"], room);
         }
     }
+    log_reader::assert_whole(&log_reader::read_store(cluster.store.port));
 }

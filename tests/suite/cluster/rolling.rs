@@ -3,6 +3,7 @@
 use crate::servers::Cluster;
 use crate::support::checker::{WholeRoom, assert_engine, calm, check_frames};
 use crate::support::engine::Engine;
+use crate::support::log_reader;
 use crate::support::plain::Plain;
 use crate::support::proxy::CuttingProxy;
 use crate::support::redis::{RedisServer, Store};
@@ -112,6 +113,7 @@ async fn a_rolling_restart_refuses_no_send_and_loses_and_doubles_nothing() {
     }
     assert_eq!(whole[0], whole[1]);
     whole[0].assert_holds(&texts);
+    log_reader::assert_holds(&log_reader::read_store(cluster.store.port), texts.keys(), []);
     for (n, engine) in engines.iter().enumerate() {
         assert_engine(&format!("engine {n}"), engine, &whole[0]);
     }
@@ -183,7 +185,7 @@ async fn forms_sockets_and_logins_go_to_any_server_at_once() {
         let ended = tokio::time::timeout(Duration::from_secs(20), socket.close_code()).await;
         assert_eq!(ended.unwrap(), Some(4001));
         for server in [here, there] {
-            assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in");
+            assert_eq!(server.page("/rooms", &cookie).await.1, "/sign-in?next=/rooms");
             assert_eq!(server.page("/rooms", &olive).await.0, 200);
         }
         olive = there.form("/sign-in", "", &sign_in).await.1;

@@ -4,13 +4,14 @@
 use crate::servers::Cluster;
 use crate::support::checker::{WholeRoom, assert_engine, calm, check_frames};
 use crate::support::engine::Engine;
+use crate::support::log_reader;
 use crate::support::plain::Plain;
 use crate::support::proxy::CuttingProxy;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::store_line::Way;
-use crate::support::{Place, assert_linked, furnish_on, read_all, seed};
-use beck::protocol::{ClientId, Kind, RoomId};
+use crate::support::{Place, furnish_on, seed};
+use beck::protocol::{ClientId, RoomId};
 use beck::server::broker::redis::Redis;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -220,15 +221,9 @@ impl Run {
         }
         assert_eq!(other_text, 3 * self.written);
 
-        // The log itself: linked from its first entry, with every message; what was sent again may be there again.
-        let entries = read_all(&Redis::open(&self.cluster.store.settings()).await.unwrap()).await;
-        assert_linked(&entries);
-        let mut times: HashMap<String, usize> = HashMap::new();
-        for entry in entries.iter().filter(|entry| entry.header.kind == Kind::Message) {
-            *times.entry(entry.header.client_id.to_string()).or_default() += 1;
-        }
-        assert!(self.texts.keys().all(|id| times.contains_key(id)));
-        let again: usize = self.texts.keys().map(|id| times[id] - 1).sum();
+        // The log itself, read without Beck: whole, with every message; what was sent again may be there again.
+        let entries = log_reader::read_store(self.cluster.store.port);
+        let again = log_reader::assert_holds(&entries, self.texts.keys(), []);
 
         let (counts, moves) = (self.front.counts(), self.front.moves());
         let checked = check_frames(&self.front.frames());

@@ -2,7 +2,7 @@
 
 use crate::support::awaited::until;
 use crate::support::redis::{RedisServer, Store};
-use crate::support::set_up_on;
+use crate::support::{log_reader, set_up_on};
 use beck::protocol::{ClientId, Kind, MessageBody, Outcome};
 use beck::server::broker::Proposal;
 use beck::server::broker::redis::Redis;
@@ -32,5 +32,7 @@ async fn what_may_be_stored_is_never_called_not_stored() {
     until("the node is ready", || here.node.readiness() == Readiness::Ready).await;
     let told = here.node.propose(proposal.clone()).await.unwrap();
     assert!(matches!(told, Outcome::Stored { .. }), "{told:?}");
-    assert_eq!(here.node.propose(proposal).await.unwrap(), told);
+    assert_eq!(here.node.propose(proposal.clone()).await.unwrap(), told);
+    let entries = log_reader::read_store(store.port);
+    log_reader::assert_holds(&entries, [&proposal.client_id.to_string()], []);
 }

@@ -7,7 +7,7 @@ use crate::support::{room_proposal, set_up};
 use beck::protocol::AccountId;
 use beck::server::broker::Broker;
 use beck::server::broker::embedded::Embedded;
-use beck::server::commands::doctor::file_system_of;
+use beck::server::commands::doctor::{Space, file_system_of, space};
 use std::fs;
 use std::path::Path;
 
@@ -77,7 +77,7 @@ async fn each_fault_of_a_folder_is_found_and_no_other() {
     drop(db);
     look(folder, &[]).only(&["fault log"], &["does not continue the one before it"]);
     fs::remove_file(folder.join("log.sqlite")).unwrap();
-    look(folder, &[]).only(&["fault log"], &["it is gone", "beck restore FILE"]);
+    look(folder, &[]).only(&["fault log"], &["The log is gone", "beck restore"]);
 
     // Written by a machine whose clock was an hour ahead.
     let ahead = private_folder();
@@ -142,6 +142,20 @@ async fn a_disk_that_is_nearly_full_is_said() {
         ("DIOXUS_PUBLIC_PATH", bundle.to_str().unwrap()),
     ];
     doctor(&[], &set).only(&["fault space"], &["MB are free for", "the file system is tmpfs"]);
+}
+
+#[test]
+fn little_space_is_said_with_what_a_million_messages_were_measured_to_take() {
+    const MB: u64 = 1024 * 1024;
+    for (on_store, log) in [(false, "log"), (true, "copy of the log")] {
+        let said = format!(
+            "only 900 MB are free for /srv: a million messages take about 1000 MB ({log} 286, state 733)"
+        );
+        assert_eq!(space(900 * MB, "/srv", on_store), Space::Little(said));
+        let said = "31 MB are free for /srv. Free some before messages are refused".to_owned();
+        assert_eq!(space(31 * MB, "/srv", on_store), Space::None(said));
+        assert_eq!(space(1024 * MB, "/srv", on_store), Space::Enough("1024 MB are free".into()));
+    }
 }
 
 #[test]

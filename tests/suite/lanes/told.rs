@@ -88,6 +88,8 @@ async fn every_device_of_one_who_follows_is_told_when_a_number_changes_and_other
     until_counts(&mut mine, [1, 0, 1, 1]).await;
     act(&mut guest, &room, &ids[4], "text", json!("look")).await;
     until_counts(&mut mine, [1, 0, 1, 0]).await;
+    act(&mut guest, &room, &ids[4], "text", json!("@room look")).await;
+    until_counts(&mut mine, [1, 0, 1, 1]).await;
     act(&mut guest, &room, &ids[4], "deleted", json!(true)).await;
     until_counts(&mut mine, [1, 0, 0, 0]).await;
     act(&mut guest, &room, &ids[4], "deleted", json!({ "restored": "@room look" })).await;

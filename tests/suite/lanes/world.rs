@@ -155,7 +155,9 @@ impl World {
                 self.say("erased", Said::Erased(id));
             }
         } else if deleted {
-            if self.act(by, id, "deleted", ActValue::Restored { restored: text }).await {
+            let stood = self.here.node.state.read(|state| state.last_text(id)).unwrap();
+            let restored = stood.unwrap_or(text);
+            if self.act(by, id, "deleted", ActValue::Restored { restored }).await {
                 self.written[at].deleted = false;
                 self.count("restored");
             }

@@ -7,6 +7,8 @@ pub mod command;
 pub mod corpus;
 pub mod engine;
 pub mod furnished;
+pub mod log_reader;
+pub mod logged;
 pub mod native;
 pub mod pass_on;
 pub mod plain;
@@ -231,6 +233,8 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         client_id: ClientId::random(),
         join_link: None,
         asks_code: false,
+        enters_as: None,
+        next: String::new(),
         acknowledged: String::new(),
         notice: None,
     }

@@ -30,8 +30,25 @@ impl TestServer {
         Self::launch(folder, &folder.join("no-bundle"), settings)
     }
 
+    /// As [`TestServer::start`], for a process that may have so many descriptors open, and no more.
+    pub fn start_with_descriptors(folder: &Path, descriptors: u32) -> TestServer {
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {descriptors} && exec \"$0\"");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_beck")]);
+        Self::launch_by(command, folder, &folder.join("no-bundle"), &[]).0
+    }
+
     fn launch(folder: &Path, public: &Path, settings: &[(&str, &str)]) -> (TestServer, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_beck"))
+        Self::launch_by(Command::new(env!("CARGO_BIN_EXE_beck")), folder, public, settings)
+    }
+
+    fn launch_by(
+        mut command: Command,
+        folder: &Path,
+        public: &Path,
+        settings: &[(&str, &str)],
+    ) -> (TestServer, String) {
+        let mut child = command
             .env_clear()
             .env("DATA_DIR", folder)
             .env("PORT", "0")

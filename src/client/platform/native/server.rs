@@ -63,9 +63,11 @@ impl Server {
         let post = post.header(ACCEPT, "application/json").form(fields);
         let answer = post.send().await.map_err(|fault| unreachable(&fault))?;
         let mut cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-        // Under one name on http and another one on https.
-        let token = cookies
-            .find_map(|cookie| Some(cookie.split_once("beck_login=")?.1.split(';').next()?.to_owned()));
+        // Its name has a prefix on https, and ends with the workspace.
+        let token = cookies.find_map(|cookie| {
+            let (name, value) = cookie.split(';').next()?.split_once('=')?;
+            name.trim_start_matches("__Host-").starts_with("beck_login").then(|| value.to_owned())
+        });
         let status = answer.status();
         match token {
             Some(token) if status.is_success() || status.is_redirection() => Ok(Server { token, ..server }),

@@ -5,6 +5,7 @@ use super::line::{Begin, EntryLine, Kind, Line, Manifest, PointerLine, SecretLin
 use crate::protocol::{AccountId, Hash, WorkspaceId};
 use crate::server::broker::moving::{KeptSecret, Moved};
 use crate::server::broker::{Entry, Pointer};
+use crate::server::private_files;
 use crate::server::remedy::with_remedy;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -53,11 +54,8 @@ impl ArchiveWriter {
         let by_chance = uuid::Uuid::new_v4().simple().to_string();
         let part = format!("{}.part-{}", name.as_deref().unwrap_or("beck"), &by_chance[..8]);
         let part = folder.join(part);
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&part).map_err(|fault| cannot(&part, &fault))?;
+        let file = private_files::options().write(true).create_new(true).open(&part);
+        let file = file.map_err(|fault| cannot(&part, &fault))?;
         let mut writer = ArchiveWriter {
             file: BufWriter::new(file),
             sum: Sha256::new(),

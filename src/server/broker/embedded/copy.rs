@@ -1,15 +1,18 @@
 //! The copy of a store's log that a server keeps in its data folder: with it a lost store can be made again.
 
-use super::{file, lock};
+use super::{OpenError, file, lock};
 use crate::protocol::{AccountId, Hash};
 use crate::server::broker::moving::KeptSecret;
 use crate::server::broker::{Entry, Head, Pointer};
+use crate::server::remedy::is_unreadable;
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::sync::Mutex;
 
 /// The copy's file in the data folder: of the same form as the log of a folder.
 pub const COPY_FILE: &str = "copy.sqlite";
+/// A damaged copy, kept until another one is damaged.
+const DAMAGED_FILE: &str = "copy.sqlite.damaged";
 
 /// Always a beginning of the log, as it was when it was read last.
 pub struct LogCopy {
@@ -23,22 +26,30 @@ pub enum CopyError {
     Gap(u64),
     #[error("the copy of the log ({COPY_FILE}) cannot be written: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("{0}")]
+    Open(String),
 }
 
 impl LogCopy {
-    /// Opens the copy of a data folder; a file that cannot be opened is made anew, since the log fills it again.
+    /// Opens the copy of a data folder. A damaged file is set aside, since it may have entries that the log has lost, and
+    /// the log fills a new one; any other fault is an error.
     pub fn open(folder: &Path) -> Result<LogCopy, CopyError> {
         let path = folder.join(COPY_FILE);
         let connection = match file::open_log(&path) {
-            Ok(connection) => connection,
-            Err(fault) => {
-                tracing::warn!(%fault, "the copy of the log is made anew");
-                for ending in ["", "-wal", "-shm"] {
-                    let _ = std::fs::remove_file(folder.join(format!("{COPY_FILE}{ending}")));
+            Err(OpenError::Log { source, .. }) if is_unreadable(&source) => {
+                tracing::error!(fault = %source, "the copy of the log is damaged: it is now {DAMAGED_FILE}, and a new one is made");
+                for ending in ["-wal", "-shm", ""] {
+                    let from = folder.join(format!("{COPY_FILE}{ending}"));
+                    let _ = std::fs::rename(from, folder.join(format!("{DAMAGED_FILE}{ending}")));
                 }
-                file::open(&path)?
+                file::open_log(&path)
             }
+            opened => opened,
         };
+        let connection = connection.map_err(|fault| match fault {
+            OpenError::Log { source, .. } => CopyError::Sqlite(source),
+            fault => CopyError::Open(fault.to_string()),
+        })?;
         // The log itself is flushed before anyone is answered.
         connection.execute_batch("PRAGMA synchronous=NORMAL")?;
         let head = file::read_head(&connection)?.map_or(Head::default(), |(head, _)| head);
@@ -65,11 +76,26 @@ impl LogCopy {
         entries.first().filter(|entry| entry.header.g == g).map(|entry| entry.link).ok_or(CopyError::Gap(g))
     }
 
+    /// Up to `limit` entries that follow the one at `after`, in order.
+    pub fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, CopyError> {
+        Ok(file::read_entries(&lock(&self.open).0, after, limit)?)
+    }
+
+    /// The links of up to `limit` entries from a number on.
+    pub fn links(&self, from: u64, limit: usize) -> Result<Vec<Hash>, CopyError> {
+        let entries = file::read_entries(&lock(&self.open).0, from.saturating_sub(1), limit)?;
+        Ok(entries.into_iter().map(|entry| entry.link).collect())
+    }
+
     /// Takes entries that follow the last one, all or none; those that it has are passed over.
     pub fn take(&self, entries: &[Entry]) -> Result<(), CopyError> {
         let mut open = lock(&self.open);
         let (connection, head) = &mut *open;
         let mut at = *head;
+        if let Some(other) = entries.iter().find(|entry| entry.header.g == head.g && entry.link != head.link)
+        {
+            return Err(CopyError::Gap(other.header.g));
+        }
         let transaction = connection.unchecked_transaction()?;
         for entry in entries.iter().filter(|entry| entry.header.g > head.g) {
             if entry.header.g != at.g + 1 || entry.link != at.link.then(&entry.header) {

@@ -4,7 +4,7 @@ use super::folder::OpenError;
 use crate::protocol::{Hash, Header};
 use crate::server::broker::moving::{Beside, KeptSecret};
 use crate::server::broker::{Entry, Head, Pointer, Secret};
-use crate::server::now_ms;
+use crate::server::{now_ms, private_files};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
@@ -18,7 +18,12 @@ const SCHEMA: &str = "
         PRIMARY KEY(account, key)) WITHOUT ROWID;
     PRAGMA user_version = 1;";
 
+/// For the sweep of expired secrets; version 0.1.0 made files without it.
+const EXPIRY_INDEX: &str =
+    "CREATE INDEX IF NOT EXISTS secrets_by_expiry ON secrets(expires) WHERE expires IS NOT NULL";
+
 pub fn open(path: &Path) -> rusqlite::Result<Connection> {
+    private_files::prepare_database(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.execute_batch(
@@ -49,7 +54,11 @@ pub fn open_log(path: &Path) -> Result<Connection, OpenError> {
     if version > 1 {
         return Err(OpenError::Newer(path.to_owned()));
     }
-    connection.execute_batch(SCHEMA).map_err(in_log)?;
+    // A file that has its tables is not written to: it may be damaged.
+    if version < 1 {
+        connection.execute_batch(SCHEMA).map_err(in_log)?;
+    }
+    connection.execute_batch(EXPIRY_INDEX).map_err(in_log)?;
     Ok(connection)
 }
 
@@ -115,6 +124,13 @@ pub fn read_secret(connection: &Connection, key: &str) -> rusqlite::Result<Optio
             Ok(Secret { value: row.get(0)?, version: row.get::<_, i64>(1)? as u64 })
         })
         .optional()
+}
+
+/// Deletes up to `limit` secrets that have ended; gives how many.
+pub fn delete_expired_secrets(connection: &Connection, limit: usize) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM secrets WHERE key IN
+               (SELECT key FROM secrets WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
+    connection.prepare_cached(sql)?.execute(params![now_ms(), limit as i64])
 }
 
 pub fn replace_secret(connection: &Connection, key: &str, secret: &KeptSecret) -> rusqlite::Result<()> {

@@ -1,5 +1,7 @@
 //! The data folder: one process at a time.
 
+use super::fault;
+use crate::server::private_files;
 use crate::server::remedy::with_remedy;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -18,8 +20,13 @@ pub enum OpenError {
     Locked(PathBuf),
     #[error("the data folder {path} cannot be used: {}", with_remedy(source))]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("the log {path} cannot be opened: {source}")]
+    #[error("the log {path} cannot be opened: {}", fault::with_remedy(path, source))]
     Log { path: PathBuf, source: rusqlite::Error },
+    #[error(
+        "the log {path} has a gap after entry {after}, and what follows it cannot be moved aside: {}. The log is as it was",
+        with_remedy(source)
+    )]
+    Gap { path: PathBuf, after: u64, source: std::io::Error },
     #[error("the log {0} was written by a newer Beck. Start that version, or restore a copy")]
     Newer(PathBuf),
     #[error(
@@ -58,7 +65,8 @@ impl Drop for FolderLock {
 pub fn lock_folder(folder: &Path) -> Result<FolderLock, OpenError> {
     let in_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
     make_private_folder(folder).map_err(in_folder)?;
-    let lock = File::options()
+    private_files::tighten_folder(folder);
+    let lock = private_files::options()
         .create(true)
         .truncate(false)
         .write(true)

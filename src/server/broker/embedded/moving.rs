@@ -6,6 +6,7 @@ use super::{LOG_FILE, lock};
 use crate::protocol::AccountId;
 use crate::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side, Source, Target};
 use crate::server::broker::{Entry, Head, Pointer};
+use crate::server::private_files;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
@@ -139,9 +140,8 @@ impl Source for FolderSource {
                 return Ok(false);
             }
             let written = (|| {
-                let mut file = File::create(self.0.folder.join(MOVED_FILE))?;
-                std::io::Write::write_all(&mut file, format!("{target}\n").as_bytes())?;
-                file.sync_all()?;
+                let path = self.0.folder.join(MOVED_FILE);
+                private_files::write(&path, format!("{target}\n").as_bytes())?.sync_all()?;
                 sync_folder(&self.0.folder)
             })();
             self.0.in_folder(written)?;
@@ -281,6 +281,6 @@ impl Target for FolderTarget {
     }
 }
 
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

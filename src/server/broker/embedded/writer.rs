@@ -1,17 +1,24 @@
 //! The thread that writes: commits what waits together, and answers after the commit.
 
+use super::fault::{cannot_write, with_remedy};
 use super::file::{self, End};
 use super::{Fault, RECENT_ENTRIES, Shared, lock};
 use crate::protocol::AccountId;
+use crate::server::broker::waiting::{Place, bytes_of};
 use crate::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, Secret, SecretOp, digest};
 use crate::server::now_ms;
 use rusqlite::{Connection, params};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 /// Commands that one commit takes together.
 const COMMIT_COMMANDS: usize = 512;
+/// Expired secrets that one sweep deletes, when the next one is due, and when it is while there are more.
+const SWEPT_SECRETS: usize = 500;
+const NEXT_SWEEP: Duration = Duration::from_secs(3_600);
+const NEXT_PART_OF_SWEEP: Duration = Duration::from_millis(200);
 
 pub enum Command {
     Create(Proposal, oneshot::Sender<Result<Head, BrokerError>>),
@@ -19,6 +26,26 @@ pub enum Command {
     Erase(Vec<u64>, oneshot::Sender<Result<bool, BrokerError>>),
     Secret(String, SecretOp, oneshot::Sender<Result<Option<Secret>, BrokerError>>),
     Raise(AccountId, Vec<(String, Pointer)>, oneshot::Sender<Result<Vec<(String, Pointer)>, BrokerError>>),
+}
+
+impl Command {
+    /// Bytes of bodies in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Command::Create(first, _) => bytes_of(std::slice::from_ref(first)),
+            Command::Append(batch, _) => bytes_of(batch),
+            Command::Erase(..) | Command::Secret(..) | Command::Raise(..) => 0,
+        }
+    }
+}
+
+/// What the commands of one transaction have done so far.
+#[derive(Default)]
+struct Changes {
+    entries: Vec<Entry>,
+    erased: Vec<u64>,
+    /// Why the transaction is gone: then nothing of it may be committed.
+    lost: Option<BrokerError>,
 }
 
 /// The one that writes. Replies are sent after the commit that holds what they speak of.
@@ -29,7 +56,7 @@ pub struct Writer {
     pub shared: Arc<Shared>,
     pub publish: watch::Sender<Option<Head>>,
     /// A commit failed and the file could not be opened anew: try again before each command.
-    pub broken: bool,
+    pub broken: Option<BrokerError>,
 }
 
 /// A reply that waits for the commit.
@@ -42,48 +69,92 @@ fn reply_after<T: Send + 'static>(to: oneshot::Sender<Result<T, BrokerError>>, w
 }
 
 impl Writer {
-    pub fn run(&mut self, waiting: &mpsc::Receiver<Command>) {
-        while let Ok(first) = waiting.recv() {
-            let mut batch = vec![first];
-            batch.extend(waiting.try_iter().take(COMMIT_COMMANDS - 1));
+    pub fn run(&mut self, queue: &mpsc::Receiver<(Command, Place)>) {
+        let mut next_sweep = Instant::now();
+        loop {
+            if next_sweep <= Instant::now() {
+                next_sweep += self.sweep();
+            }
+            let first = match queue.recv_timeout(next_sweep.saturating_duration_since(Instant::now())) {
+                Ok(first) => first,
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            };
+            drop(lock(&self.shared.pause));
+            // Their places are free for others as soon as they are taken.
+            let waiting = std::iter::once(first).chain(queue.try_iter()).map(|(command, _)| command);
+            let batch = waiting.take(COMMIT_COMMANDS).collect();
             self.commit(batch);
         }
     }
 
+    /// Deletes some of the secrets that have ended; gives when to go on. What a sweep takes is bounded, so that no
+    /// commit waits long for it.
+    fn sweep(&mut self) -> Duration {
+        if self.broken.is_some() {
+            return NEXT_SWEEP;
+        }
+        match file::delete_expired_secrets(&self.connection, SWEPT_SECRETS) {
+            Ok(SWEPT_SECRETS) => NEXT_PART_OF_SWEEP,
+            Ok(_) => NEXT_SWEEP,
+            Err(fault) => {
+                let fault = with_remedy(&self.shared.path, &fault);
+                tracing::warn!("expired secrets cannot be deleted now; the next try is in an hour: {fault}");
+                NEXT_SWEEP
+            }
+        }
+    }
+
     fn commit(&mut self, batch: Vec<Command>) {
-        if self.broken {
+        if self.broken.is_some() {
             self.open_anew();
         }
         let before = self.end;
         let mut replies: Vec<Reply> = Vec::with_capacity(batch.len());
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut erased: Vec<u64> = Vec::new();
-        let begun = !self.broken && self.connection.execute_batch("BEGIN IMMEDIATE").is_ok();
+        let mut changes = Changes::default();
+        let no_room = self.plant_no_room();
+        let begun = self.begin();
         for command in batch {
-            let reply = if begun {
-                self.carry_out(command, &mut entries, &mut erased)
-            } else {
-                refuse(command, "The log cannot be written now.")
+            let reply = match (&begun, &changes.lost) {
+                (Err(fault), _) | (_, Some(fault)) => refuse(command, fault.clone()),
+                _ => self.carry_out(command, &mut changes),
             };
             replies.push(reply);
         }
-        let result = if begun { self.end_commit(!entries.is_empty()) } else { Ok(()) };
-        match &result {
+        let result = match (&begun, changes.lost.take()) {
+            (Err(_), _) => Ok(()),
+            (Ok(()), None) => self.end_commit(!changes.entries.is_empty()),
+            (Ok(()), Some(fault)) => Err(fault),
+        };
+        let result = match result {
             Ok(()) => {
-                if !erased.is_empty() {
-                    self.forget(&erased);
+                if !changes.erased.is_empty() {
+                    self.forget(&changes.erased);
                 }
-                if !entries.is_empty() {
+                if !changes.entries.is_empty() {
                     let mut recent = lock(&self.shared.recent);
-                    recent.extend(entries);
+                    recent.extend(changes.entries);
                     let over = recent.len().saturating_sub(RECENT_ENTRIES);
                     recent.drain(..over);
                 }
+                Ok(())
             }
-            Err(_) => {
+            Err(fault) => {
                 self.end = before;
                 self.open_anew();
+                // Refused promises that nothing is stored: the file must say so.
+                match fault {
+                    fault @ (BrokerError::Refused(_) | BrokerError::Unready(_))
+                        if self.broken.is_some() || self.end != before =>
+                    {
+                        Err(BrokerError::Unknown(fault.to_string()))
+                    }
+                    fault => Err(fault),
+                }
             }
+        };
+        if no_room {
+            self.limit_pages(u32::MAX.into());
         }
         // Before the replies: who was answered finds the entry when he follows.
         let head = self.end.map(|(head, _)| head);
@@ -93,6 +164,31 @@ impl Writer {
         }
     }
 
+    fn begin(&mut self) -> Result<(), BrokerError> {
+        if let Some(fault) = &self.broken {
+            return Err(fault.clone());
+        }
+        self.connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|fault| cannot_write(&self.shared.path, &fault))
+    }
+
+    /// Takes the room for new pages if a test has planted that.
+    fn plant_no_room(&self) -> bool {
+        let (no_room, none) = (Fault::NoRoom as u8, 0);
+        let planted = &self.shared.planted;
+        let planted = planted.compare_exchange(no_room, none, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if planted {
+            let pages = self.connection.pragma_query_value(None, "page_count", |row| row.get(0));
+            self.limit_pages(pages.unwrap_or(1));
+        }
+        planted
+    }
+
+    fn limit_pages(&self, pages: i64) {
+        let _ = self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()));
+    }
+
     fn end_commit(&mut self, has_entries: bool) -> Result<(), BrokerError> {
         let planted = if has_entries { self.shared.planted.swap(0, Ordering::SeqCst) } else { 0 };
         let statement = if planted == Fault::LostCommit as u8 { "ROLLBACK" } else { "COMMIT" };
@@ -100,30 +196,40 @@ impl Writer {
         if planted != 0 {
             return Err(BrokerError::Unknown("the flush to disk failed".into()));
         }
-        done.map_err(|fault| BrokerError::Unknown(format!("the flush to disk failed: {fault}")))
+        done.map_err(|fault| {
+            // A full disk ends the commit before its last page is written. Once that is rolled back, nothing is stored.
+            let full = fault.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+            if full && (self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok())
+            {
+                return cannot_write(&self.shared.path, &fault);
+            }
+            BrokerError::Unknown(format!("the flush to disk failed: {fault}"))
+        })
     }
 
     /// After a failed flush only the file itself can say what it holds.
     fn open_anew(&mut self) {
-        self.broken = true;
         lock(&self.shared.recent).clear();
-        if let Ok(connection) = file::open(&self.shared.path)
-            && let Ok(end) = file::read_head(&connection)
-        {
-            self.connection = connection;
-            self.end = end;
-            self.broken = false;
+        let opened = file::open(&self.shared.path)
+            .and_then(|connection| Ok((file::read_head(&connection)?, connection)));
+        match opened {
+            Ok((end, connection)) => {
+                self.connection = connection;
+                self.end = end;
+                self.broken = None;
+            }
+            Err(fault) => self.broken = Some(cannot_write(&self.shared.path, &fault)),
         }
     }
 
-    fn carry_out(&mut self, command: Command, entries: &mut Vec<Entry>, erased: &mut Vec<u64>) -> Reply {
+    fn carry_out(&mut self, command: Command, changes: &mut Changes) -> Reply {
         match command {
             Command::Create(first, reply) => {
                 if self.end.is_some() {
                     let fault = BrokerError::Refused("This log already has a workspace.".into());
                     return Box::new(move |_| drop(reply.send(Err(fault))));
                 }
-                self.write(vec![first], entries, reply, |head| head)
+                self.write(changes, reply, move |writer, changes| writer.append(vec![first], changes))
             }
             Command::Append(batch, reply) => {
                 if self.end.is_none() {
@@ -131,55 +237,88 @@ impl Writer {
                     return Box::new(move |_| drop(reply.send(Err(fault))));
                 }
                 let count = batch.len() as u64;
-                self.write(batch, entries, reply, move |head| head.g + 1 - count)
+                self.write(changes, reply, move |writer, changes| {
+                    Ok(writer.append(batch, changes)?.g + 1 - count)
+                })
             }
             Command::Erase(numbers, reply) => {
-                let newest = self.end.map_or(0, |(head, _)| head.g);
-                let kept = numbers.contains(&newest);
-                let done = numbers.iter().filter(|g| **g != newest).try_for_each(|g| {
-                    let sql = "UPDATE entries SET body = NULL WHERE g = ?1 AND body IS NOT NULL";
-                    if self.connection.prepare_cached(sql)?.execute([*g as i64])? > 0 {
-                        erased.push(*g);
-                    }
-                    Ok(())
-                });
-                reply_with(reply, done.map(|()| !kept))
+                self.write(changes, reply, move |writer, changes| writer.erase(&numbers, changes))
             }
-            Command::Secret(key, op, reply) => reply_with(reply, self.secret(&key, op)),
-            Command::Raise(account, raise, reply) => reply_with(reply, self.raise(account, raise)),
+            Command::Secret(key, op, reply) => {
+                self.write(changes, reply, move |writer, _| writer.secret(&key, op))
+            }
+            Command::Raise(account, raise, reply) => {
+                self.write(changes, reply, move |writer, _| writer.raise(account, raise))
+            }
         }
     }
 
-    /// Writes a batch inside the open transaction. A statement that fails undoes the batch alone.
+    /// Carries out one command inside the open transaction. If a statement fails, the command alone is undone; where
+    /// that is not possible, the whole transaction is lost.
     fn write<T: Send + 'static>(
         &mut self,
-        batch: Vec<Proposal>,
-        entries: &mut Vec<Entry>,
+        changes: &mut Changes,
         reply: oneshot::Sender<Result<T, BrokerError>>,
-        answer: impl FnOnce(Head) -> T,
+        what: impl FnOnce(&mut Self, &mut Changes) -> rusqlite::Result<T>,
     ) -> Reply {
-        let (end_before, count_before) = (self.end, entries.len());
-        let written = (|| {
-            self.connection.execute_batch("SAVEPOINT batch")?;
-            for proposal in batch {
-                let (head, last_at) = self.end.unwrap_or_default();
-                let at = (self.clock)().max(last_at);
-                let header = proposal.header(head.g + 1, at);
-                debug_assert_eq!(header.digest, digest(&proposal.body));
-                let entry = Entry { link: head.link.then(&header), body: Some(proposal.body), header };
-                file::insert(&self.connection, &entry)?;
-                self.end = Some((Head { g: entry.header.g, link: entry.link }, at));
-                entries.push(entry);
-            }
-            self.connection.execute_batch("RELEASE batch")
-        })();
-        if written.is_err() {
-            let _ = self.connection.execute_batch("ROLLBACK TO batch; RELEASE batch");
-            self.end = end_before;
-            entries.truncate(count_before);
+        let (end_before, entries_before, erased_before) =
+            (self.end, changes.entries.len(), changes.erased.len());
+        let done = self.run_cached("SAVEPOINT command").and_then(|()| {
+            let answer = what(self, changes)?;
+            self.run_cached("RELEASE command")?;
+            Ok(answer)
+        });
+        let fault = match done {
+            Ok(answer) => return reply_after(reply, answer),
+            Err(fault) => cannot_write(&self.shared.path, &fault),
+        };
+        self.end = end_before;
+        changes.entries.truncate(entries_before);
+        changes.erased.truncate(erased_before);
+        // On a full disk and on some faults of it SQLite has rolled back everything, and what came after would be
+        // committed by itself.
+        let undo = || self.connection.execute_batch("ROLLBACK TO command; RELEASE command");
+        if self.connection.is_autocommit() || undo().is_err() || self.connection.is_autocommit() {
+            changes.lost = Some(fault);
+            return Box::new(move |commit| {
+                let fault = commit.err().cloned();
+                drop(
+                    reply
+                        .send(Err(fault.unwrap_or_else(|| BrokerError::Unknown("the commit failed".into())))),
+                );
+            });
         }
-        let head = self.end.unwrap_or_default().0;
-        reply_with(reply, written.map(|()| answer(head)))
+        Box::new(move |_| drop(reply.send(Err(fault))))
+    }
+
+    fn run_cached(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn append(&mut self, batch: Vec<Proposal>, changes: &mut Changes) -> rusqlite::Result<Head> {
+        for proposal in batch {
+            let (head, last_at) = self.end.unwrap_or_default();
+            let at = (self.clock)().max(last_at);
+            let header = proposal.header(head.g + 1, at);
+            debug_assert_eq!(header.digest, digest(&proposal.body));
+            let entry = Entry { link: head.link.then(&header), body: Some(proposal.body), header };
+            file::insert(&self.connection, &entry)?;
+            self.end = Some((Head { g: entry.header.g, link: entry.link }, at));
+            changes.entries.push(entry);
+        }
+        Ok(self.end.unwrap_or_default().0)
+    }
+
+    fn erase(&mut self, numbers: &[u64], changes: &mut Changes) -> rusqlite::Result<bool> {
+        let newest = self.end.map_or(0, |(head, _)| head.g);
+        let sql = "UPDATE entries SET body = NULL WHERE g = ?1 AND body IS NOT NULL";
+        let mut update = self.connection.prepare_cached(sql)?;
+        for g in numbers.iter().filter(|g| **g != newest) {
+            if update.execute([*g as i64])? > 0 {
+                changes.erased.push(*g);
+            }
+        }
+        Ok(!numbers.contains(&newest))
     }
 
     fn secret(&mut self, key: &str, op: SecretOp) -> rusqlite::Result<Option<Secret>> {
@@ -249,21 +388,7 @@ impl Writer {
     }
 }
 
-fn reply_with<T: Send + 'static>(
-    reply: oneshot::Sender<Result<T, BrokerError>>,
-    done: rusqlite::Result<T>,
-) -> Reply {
-    match done {
-        Ok(value) => reply_after(reply, value),
-        Err(fault) => {
-            let fault = BrokerError::Refused(format!("The log cannot be written: {fault}"));
-            Box::new(move |_| drop(reply.send(Err(fault))))
-        }
-    }
-}
-
-fn refuse(command: Command, why: &str) -> Reply {
-    let fault = BrokerError::Refused(why.to_owned());
+fn refuse(command: Command, fault: BrokerError) -> Reply {
     match command {
         Command::Create(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Append(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),

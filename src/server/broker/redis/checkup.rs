@@ -1,9 +1,11 @@
 //! What `beck doctor` asks a store: whether it works for Beck, without a trace in the log.
 
 use super::connect::Line;
+use super::durability;
 use super::entries::Keys;
 use super::place::{Place, words};
 use super::settings::RedisSettings;
+use super::versions::outdated;
 use crate::server::broker::Durability;
 use crate::server::broker::moving::Moved;
 use ::redis::{Cmd, Value, cmd};
@@ -12,6 +14,13 @@ use std::collections::HashMap;
 pub struct Checkup {
     place: Place,
     durability: Durability,
+}
+
+/// How much of its memory a store uses, in words and against its limit.
+pub struct Memory {
+    pub text: String,
+    pub nearly_full: bool,
+    pub full: bool,
 }
 
 impl Checkup {
@@ -88,8 +97,8 @@ impl Checkup {
         sink.subscribe(channel).await.map_err(|fault| line.connector.words(&fault))
     }
 
-    /// What it uses of its memory, and whether that is nearly all.
-    pub async fn memory(&self) -> Moved<(String, bool)> {
+    /// What it uses of its memory.
+    pub async fn memory(&self) -> Moved<Memory> {
         let info: String = self.place.line.read(cmd("INFO").arg("memory")).await.map_err(words)?;
         let fields: HashMap<_, _> = info.lines().filter_map(|line| line.trim().split_once(':')).collect();
         let bytes = |name: &str| fields.get(name).and_then(|text| text.parse::<u64>().ok());
@@ -97,14 +106,48 @@ impl Checkup {
         let most = bytes("maxmemory").unwrap_or(0);
         let megabytes = |bytes: u64| bytes / (1024 * 1024);
         if most == 0 {
-            return Ok((format!("Redis uses {} MB and has no limit", megabytes(used)), false));
+            let text = format!("Redis uses {} MB and has no limit", megabytes(used));
+            return Ok(Memory { text, nearly_full: false, full: false });
         }
-        let nearly = used > most / 10 * 9;
+        let (nearly_full, full) = (used > most / 10 * 9, used >= most);
         let text = format!("Redis uses {} of {} MB", megabytes(used), megabytes(most));
-        Ok((
-            if nearly { format!("{text}: raise its maxmemory before messages are refused") } else { text },
-            nearly,
-        ))
+        Ok(Memory { text, nearly_full, full })
+    }
+
+    /// What is wrong with its version; which one it is, where nothing is.
+    pub async fn version(&self) -> Moved<Result<String, String>> {
+        let info: String = self.place.line.read(cmd("INFO").arg("server")).await.map_err(words)?;
+        let fields = durability::fields(&info);
+        let (name, version) = match fields.get("valkey_version") {
+            Some(version) => ("Valkey", *version),
+            None => ("Redis", fields.get("redis_version").copied().unwrap_or_default()),
+        };
+        Ok(outdated(name, version).map_or_else(|| Ok(format!("it is {name} {version}")), Err))
+    }
+
+    /// What it says of its files: whether it is well, and in words.
+    pub async fn persistence(&self) -> Moved<Result<String, String>> {
+        let info: String = self.place.line.read(cmd("INFO").arg("persistence")).await.map_err(words)?;
+        let fields = durability::fields(&info);
+        let is = |name: &str, value: &str| fields.get(name).is_none_or(|found| *found == value);
+        let mut faults = Vec::new();
+        if !is("loading", "0") || !is("async_loading", "0") {
+            faults.push("Redis is still loading its data: wait");
+        }
+        if !is("aof_last_write_status", "ok") {
+            faults.push("Redis could not write its append-only file: see its log and the space on its disk");
+        }
+        if !is("aof_last_bgrewrite_status", "ok") {
+            faults.push("Redis could not rewrite its append-only file: see its log, then run BGREWRITEAOF");
+        }
+        if !is("rdb_last_bgsave_status", "ok") {
+            faults.push("Redis could not save its last snapshot: see its log and the space on its disk");
+        }
+        Ok(if faults.is_empty() {
+            Ok("Redis could write its files".to_owned())
+        } else {
+            Err(faults.join("; "))
+        })
     }
 
     /// Its clock, in milliseconds since 1970.

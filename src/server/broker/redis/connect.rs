@@ -3,9 +3,10 @@
 use super::fault;
 use super::settings::RedisSettings;
 use crate::server::broker::BrokerError;
+use crate::server::readiness::UnreadyState;
 use ::redis::aio::{MultiplexedConnection, PubSub};
 use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Pipeline,
     RedisConnectionInfo, RedisError, TlsCertificates,
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -193,6 +194,35 @@ impl Line {
         }
     }
 
+    /// Commands that the store carries out in this order, each for itself: no transaction. Other clients' commands may
+    /// come between. Gives the answer or the error of each; `Err` if their answers did not all come.
+    pub async fn ask_all<T: FromRedisValue>(
+        &self,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> Result<Vec<Result<T, RedisError>>, Result<RedisError, String>> {
+        let (mut connection, serial) = self.connection().await.map_err(Err)?;
+        let mut pipeline = Pipeline::new();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        pipeline.ignore_errors();
+        match pipeline.query_async::<Vec<Result<T, RedisError>>>(&mut connection).await {
+            Ok(answers) => {
+                let first = answers.iter().find_map(|answer| answer.as_ref().err());
+                if first.is_some_and(|fault| self.connector.heed(fault)) {
+                    self.give_up(serial).await;
+                }
+                Ok(answers)
+            }
+            Err(fault) => {
+                if self.connector.heed(&fault) {
+                    self.give_up(serial).await;
+                }
+                Err(Ok(fault))
+            }
+        }
+    }
+
     /// As [`Line::ask`], with its faults as the broker's caller is told them.
     pub async fn write<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BrokerError> {
         self.ask(command).await.map_err(|fault| self.broker_error(fault))
@@ -209,7 +239,7 @@ impl Line {
             Err(fault) => fault,
         };
         match self.broker_error(fault) {
-            BrokerError::Unknown(why) => Err(BrokerError::Refused(why)),
+            BrokerError::Unknown(why) => Err(BrokerError::unready(UnreadyState::StoreUnreachable, why)),
             fault => Err(fault),
         }
     }
@@ -217,7 +247,7 @@ impl Line {
     pub fn broker_error(&self, fault: Result<RedisError, String>) -> BrokerError {
         match fault {
             Ok(fault) => fault::broker_error(&fault, &self.connector.settings),
-            Err(words) => BrokerError::Refused(words),
+            Err(words) => BrokerError::unready(UnreadyState::StoreUnreachable, words),
         }
     }
 }

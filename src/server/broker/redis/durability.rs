@@ -34,7 +34,7 @@ fn in_words(line: &Line, fault: Result<RedisError, String>) -> String {
     fault.map_or_else(|words| words, |fault| line.connector.words(&fault))
 }
 
-fn fields(info: &str) -> HashMap<&str, &str> {
+pub fn fields(info: &str) -> HashMap<&str, &str> {
     info.lines().filter_map(|line| line.trim().split_once(':')).collect()
 }
 

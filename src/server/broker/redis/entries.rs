@@ -97,7 +97,8 @@ pub async fn read(line: &Line, keys: &Keys, from: u64, limit: usize) -> Result<V
     with_erased(line, keys, from, limit, found).await
 }
 
-/// Puts the erased entries where numbers are missing.
+/// Puts the erased entries where numbers are missing. An entry of the stream counts over its erased header: an erasure
+/// that was cut off leaves both.
 pub async fn with_erased(
     line: &Line,
     keys: &Keys,
@@ -128,7 +129,8 @@ pub async fn with_erased(
     Ok(whole)
 }
 
-/// How many entries the store has, erased ones among them; never too few for what the log had when this was called.
+/// How many entries the store has, erased ones among them; never too few for what the log had when this was
+/// called. An entry whose erasure was cut off counts twice until it is erased again.
 pub async fn count(line: &Line, keys: &Keys) -> Result<u64, BrokerError> {
     // In this order: what is erased between the two is counted twice, not left out.
     let log: u64 = line.read(cmd("XLEN").arg(&keys.log)).await?;

@@ -1,19 +1,25 @@
--- Takes entries out of the log and keeps their headers. KEYS: the log, the erased headers. ARGV: numbers.
--- The newest entry stays, or the next one would have nothing to continue: then the answer is 0.
+-- Keeps the headers of entries that are to be erased, with one HSET. KEYS: the log, the erased headers. ARGV: numbers.
+-- The bodies go in a second call (remove.lua). Between the two an entry stands in both, and counts as not erased.
+-- The newest entry stays, or the next one would have nothing to continue. Gives 0 if it was among them, else 1; then
+-- the numbers whose bodies are still there.
 local log, erased = KEYS[1], KEYS[2]
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 local newest = last and string.match(last[1], '^(%d+)%-0$')
-local all = 1
+local answer, headers = { '1' }, {}
 for _, g in ipairs(ARGV) do
   if g == newest then
-    all = 0
+    answer[1] = '0'
   else
     local entry = redis.call('XRANGE', log, g, g)[1]
     if entry then
       local field = entry[2]
-      redis.call('HSET', erased, g, field[2] .. ' ' .. field[4] .. ' ' .. field[6])
-      redis.call('XDEL', log, g .. '-0')
+      headers[#headers + 1] = g
+      headers[#headers + 1] = field[2] .. ' ' .. field[4] .. ' ' .. field[6]
+      answer[#answer + 1] = g
     end
   end
 end
-return all
+if #headers > 0 then
+  redis.call('HSET', erased, unpack(headers))
+end
+return answer

@@ -3,6 +3,7 @@
 use super::script;
 use super::settings::RedisSettings;
 use crate::server::broker::BrokerError;
+use crate::server::readiness::UnreadyState;
 use ::redis::{ErrorKind, RedisError};
 
 /// The sentence for a fault, without a full stop.
@@ -133,11 +134,34 @@ pub fn broker_error(fault: &RedisError, settings: &RedisSettings) -> BrokerError
     match fault.code() {
         Some("BECKNOLOG") => return BrokerError::Refused("There is no workspace yet.".into()),
         Some("BECKEXISTS") => return BrokerError::Refused("This log already has a workspace.".into()),
+        Some("BECKORDER") => {
+            return BrokerError::Refused("Too many servers append at the same time. Try again.".into());
+        }
         Some("BECKREWRITTEN") => {
             return BrokerError::Refused("The log is not the one that this server has read.".into());
         }
         _ => {}
     }
     let words = words(fault, settings);
-    if answered(fault) { BrokerError::Refused(words) } else { BrokerError::Unknown(words) }
+    if answered(fault) { BrokerError::unready(state(fault), words) } else { BrokerError::Unknown(words) }
+}
+
+/// The state of a server whose store answers with this fault.
+pub fn state(fault: &RedisError) -> UnreadyState {
+    let text = fault.to_string();
+    match fault.code() {
+        Some("OOM") => UnreadyState::StoreFull,
+        Some("MISCONF") => UnreadyState::StoreDiskFault,
+        Some("READONLY") => UnreadyState::StoreReadOnly,
+        Some("NOREPLICAS") => UnreadyState::StoreReplicasMissing,
+        Some("NOPERM") => UnreadyState::StoreRights,
+        Some("BECKMOVED") => UnreadyState::LogMoved,
+        Some("WRONGTYPE" | "BECKFOREIGN") => UnreadyState::LogUnreadable,
+        _ if text.contains("ACL failure in script")
+            || text.contains("The user executing the script can't run") =>
+        {
+            UnreadyState::StoreRights
+        }
+        _ => UnreadyState::StoreUnreachable,
+    }
 }

@@ -3,16 +3,20 @@
 use super::entries::{self, Keys};
 use super::mark;
 use super::place::{AT_ONCE, Place, words};
-use super::script::{COMMIT, PUT, SEAL};
+use super::script::SEAL;
+use super::secrets;
 use super::settings::RedisSettings;
 use crate::protocol::AccountId;
-use crate::server::auth::SETUP_SECRET;
 use crate::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side, Source, Target};
 use crate::server::broker::{Durability, Entry, Head, Pointer};
+use crate::server::first_run::SETUP_SECRET;
 use ::redis::cmd;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
+
+/// The field of the mark that names the workspace whose keys are being renamed.
+const COMMITTING: &str = "committing";
 
 macro_rules! side {
     ($name:ident) => {
@@ -123,8 +127,7 @@ impl LiveLog for LiveStore {
     fn secrets<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Moved<BTreeMap<String, KeptSecret>>> {
         async move {
             let there = stream::iter(names.to_vec()).map(|name| async move {
-                let (value, version): (Option<String>, Option<u64>) =
-                    self.0.value(&format!("secret:{name}")).await?;
+                let (value, version, _) = self.0.value(&format!("secret:{name}")).await?;
                 let kept = |(value, version)| (name, KeptSecret { value, version, expires: None });
                 Moved::Ok(value.zip(version).map(kept))
             });
@@ -145,11 +148,19 @@ impl StoreTarget {
     /// The store must have no log. Unless `beside` is allowed, nothing may stand beside where it is to be, but for
     /// what an unfinished move of this workspace left.
     pub async fn open(settings: &RedisSettings, workspace: &str, beside: bool) -> Moved<StoreTarget> {
-        let (place, durability) = Place::open(settings, Keys::unfinished(settings)).await?;
+        let (mut place, durability) = Place::open(settings, Keys::unfinished(settings)).await?;
         let name = place.name();
         let served = Keys::of(settings);
         let log: Vec<entries::StreamEntry> = place.line.read(&served.last()).await.map_err(words)?;
-        if !log.is_empty() {
+        if mark::field(&place.line, &served, COMMITTING).await.map_err(words)?.as_deref() == Some(workspace) {
+            // The commit of this move was cut off: some of the keys have their names already.
+            if place.exists(&served.log).await? {
+                place.keys.log.clone_from(&served.log);
+            }
+            if !place.exists(&place.keys.erased).await? && place.exists(&served.erased).await? {
+                place.keys.erased.clone_from(&served.erased);
+            }
+        } else if !log.is_empty() {
             return Err(format!(
                 "{name} has a log already: nothing there is overwritten. Choose another REDIS_PREFIX, or another store"
             ));
@@ -221,13 +232,28 @@ impl Target for StoreTarget {
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Moved<()>> {
         async move {
             let Keys { log, erased, .. } = &self.place.keys;
-            let mut call = PUT.call(&[log, erased]);
-            for entry in entries {
-                let header = &entry.header;
-                call.arg(header.g).arg(header.at).arg(entry.link.to_string()).arg(header.rest());
-                call.arg(i32::from(entry.body.is_some())).arg(entry.body.as_deref().unwrap_or_default());
+            let mut commands = Vec::with_capacity(entries.len());
+            for Entry { header, body, link } in entries {
+                let (g, at, link, rest) = (header.g, header.at, link.to_string(), header.rest());
+                match body {
+                    Some(body) => {
+                        let mut add = cmd("XADD");
+                        add.arg(log).arg(format!("{g}-0")).arg("at").arg(at).arg("link").arg(link);
+                        commands.push(add.arg("rest").arg(rest).arg("body").arg(body).take());
+                    }
+                    None => {
+                        let header = format!("{at} {link} {rest}");
+                        commands.push(cmd("HSET").arg(erased).arg(g).arg(header).take());
+                        commands.push(cmd("XDEL").arg(log).arg(format!("{g}-0")).take());
+                    }
+                }
             }
-            self.place.run(&PUT, &call).await.map(drop)
+            // Each by itself and in this order: what a move that was cut off has put is a beginning of the log.
+            let line = &self.place.line;
+            let done = line.ask_all::<::redis::Value>(commands).await;
+            let done = done.map_err(|fault| words(line.broker_error(fault)))?;
+            done.into_iter()
+                .try_for_each(|done| done.map(drop).map_err(|fault| words(line.broker_error(Ok(fault)))))
         }
         .boxed()
     }
@@ -244,9 +270,9 @@ impl Target for StoreTarget {
             for (key, secret) in &beside.secrets {
                 let key = place.settings.key(&format!("secret:{key}"));
                 let mut put = cmd("HSET");
-                puts.push(
-                    put.arg(&key).arg("value").arg(&secret.value).arg("version").arg(secret.version).take(),
-                );
+                put.arg(&key).arg("value").arg(&secret.value).arg("version").arg(secret.version);
+                let expires = secrets::expires_text(secret.version, secret.expires);
+                puts.push(put.arg("expires").arg(expires).take());
                 ends.extend(secret.expires.map(|end| cmd("PEXPIREAT").arg(&key).arg(end).take()));
             }
             for ((account, key), pointer) in &beside.pointers {
@@ -263,10 +289,35 @@ impl Target for StoreTarget {
 
     fn commit(&self) -> BoxFuture<'_, Moved<()>> {
         async {
-            let (served, unfinished) = (Keys::of(&self.place.settings), &self.place.keys);
-            let keys = [&served.log, &served.erased, &unfinished.log, &unfinished.erased, &served.mark];
-            let call = COMMIT.call(&keys.map(String::as_str));
-            self.place.run(&COMMIT, &call).await.map(drop)
+            let place = &self.place;
+            let (served, unfinished) = (Keys::of(&place.settings), Keys::unfinished(&place.settings));
+            let field = |name| mark::field(&place.line, &served, name);
+            if field(COMMITTING).await.map_err(words)?.is_none() {
+                if place.exists(&served.log).await? {
+                    return Err(format!("{} has a log already: nothing there is overwritten", self.name()));
+                }
+                let workspace = field("workspace").await.map_err(words)?.unwrap_or_default();
+                // Erased headers of a log that was lost.
+                place.write(cmd("DEL").arg(&served.erased)).await?;
+                place.write(cmd("HSET").arg(&served.mark).arg(COMMITTING).arg(workspace)).await?;
+            }
+            // Each step by itself, so that none is torn; servers refuse the log until the mark is gone, and the same
+            // command goes on from any of them.
+            for (from, to) in [(&unfinished.erased, &served.erased), (&unfinished.log, &served.log)] {
+                if place.exists(from).await? {
+                    if place.exists(to).await? {
+                        return Err(format!(
+                            "{} has the key {to} already: nothing there is overwritten",
+                            self.name()
+                        ));
+                    }
+                    place.write(cmd("RENAME").arg(from).arg(to)).await?;
+                }
+            }
+            if !place.exists(&served.log).await? {
+                return Err(format!("there is no log in {}", self.name()));
+            }
+            place.write(cmd("DEL").arg(&served.mark)).await
         }
         .boxed()
     }

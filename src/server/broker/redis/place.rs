@@ -4,6 +4,7 @@ use super::connect::{Connector, Line};
 use super::durability;
 use super::entries::{self, Keys};
 use super::script::Script;
+use super::secrets;
 use super::settings::RedisSettings;
 use crate::server::broker::moving::{Beside, KeptSecret, Moved};
 use crate::server::broker::{BrokerError, Durability, Head, Pointer};
@@ -67,19 +68,30 @@ impl Place {
         }
     }
 
-    /// A secret's value and version.
-    pub async fn value(&self, name: &str) -> Moved<(Option<String>, Option<u64>)> {
-        let mut get = cmd("HMGET");
-        get.arg(self.settings.key(name)).arg("value").arg("version");
-        self.line.read(&get).await.map_err(words)
+    pub async fn exists(&self, key: &str) -> Moved<bool> {
+        self.line.read::<i64>(cmd("EXISTS").arg(key)).await.map(|found| found == 1).map_err(words)
+    }
+
+    /// A command whose answer does not matter.
+    pub async fn write(&self, command: &Cmd) -> Moved<()> {
+        self.line.write::<::redis::Value>(command).await.map(drop).map_err(words)
+    }
+
+    /// A secret's value and version, and its end, if it was written with one.
+    pub async fn value(&self, name: &str) -> Moved<(Option<String>, Option<u64>, Option<i64>)> {
+        let get = secrets::read(&self.settings.key(name));
+        let (value, version, expires): secrets::Fields = self.line.read(&get).await.map_err(words)?;
+        let end = version.and_then(|version| secrets::end_of(version, expires.as_deref()));
+        Ok((value, version, end))
     }
 
     async fn secret(&self, name: String) -> Moved<Option<(String, KeptSecret)>> {
         let key = self.settings.key(&name);
-        let (value, version) = self.value(&name).await?;
+        let (value, version, written) = self.value(&name).await?;
         let end: i64 = self.line.read(cmd("PEXPIRETIME").arg(&key)).await.map_err(words)?;
         let kept = |(value, version)| {
-            let secret = KeptSecret { value, version, expires: (end >= 0).then_some(end) };
+            let expires = written.or((end >= 0).then_some(end));
+            let secret = KeptSecret { value, version, expires };
             Some((name.strip_prefix("secret:")?.to_owned(), secret))
         };
         // It may have ended since it was listed.

@@ -12,9 +12,21 @@ use futures::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, MissedTickBehavior};
 
-/// A connection without a word for so long is asked whether it lives.
-const PING: Duration = Duration::from_secs(5);
+/// How a server finds out that signals do not reach it any more.
+#[derive(Debug, Clone, Copy)]
+pub struct SignalTimes {
+    /// It sends a signal to itself so often; a connection without a word for so long is asked whether it lives.
+    pub beat: Duration,
+    /// A signal to itself that is not back after so long is lost, and others may be: the connection is made anew.
+    pub echo: Duration,
+}
+
+/// A connection that delivers nothing is found within 15 seconds.
+pub const SIGNAL_TIMES: SignalTimes =
+    SignalTimes { beat: Duration::from_secs(5), echo: Duration::from_secs(10) };
+
 /// A signal is sent again so often if the store does not take it.
 const TRIES: u32 = 3;
 
@@ -120,10 +132,10 @@ pub async fn send(shared: Arc<Shared>, me: String, mut out: mpsc::Receiver<Signa
 }
 
 /// Hears what other servers send.
-pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Signal>) {
+pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Signal>, times: SignalTimes) {
     let mut backoff = Backoff::new();
     loop {
-        let why = match hear_once(&shared, &me, &heard, &mut backoff).await {
+        let why = match hear_once(&shared, &me, &heard, &mut backoff, times).await {
             Err(why) => why,
             Ok(never) => match never {},
         };
@@ -137,26 +149,47 @@ async fn hear_once(
     me: &str,
     heard: &broadcast::Sender<Signal>,
     backoff: &mut Backoff,
+    times: SignalTimes,
 ) -> Result<std::convert::Infallible, String> {
     let channel = channel(shared).await.map_err(|fault| fault.to_string())?;
     let connector = &shared.line.connector;
     let (mut sink, mut messages) = connector.listen().await?.split();
     sink.subscribe(&channel).await.map_err(|fault| connector.words(&fault))?;
-    *backoff = Backoff::new();
     // Something may have been said while nobody listened.
     let _ = heard.send(Signal::Lost);
+    // Other servers, also older ones, take it for a signal that they do not know.
+    let own_beat = format!("{me} beat");
+    let mut beat = tokio::time::interval(times.beat);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut silent, mut beat_sent) = (false, None::<Instant>);
     loop {
-        match tokio::time::timeout(PING, messages.next()).await {
-            Ok(Some(message)) => {
+        tokio::select! {
+            message = messages.next() => {
+                let message = message.ok_or("the store closed the connection")?;
+                silent = false;
                 let text: String = message.get_payload().unwrap_or_default();
-                if let Some(signal) = parse(me, &text) {
+                if text == own_beat {
+                    beat_sent = None;
+                    // Only now it is known to deliver.
+                    *backoff = Backoff::new();
+                } else if let Some(signal) = parse(me, &text) {
                     let _ = heard.send(signal);
                 }
             }
-            Ok(None) => return Err("the store closed the connection".into()),
-            Err(_) => {
-                let ping = tokio::time::timeout(PING, sink.ping::<::redis::Value>()).await;
-                ping.map_err(|_| "the store does not answer")?.map_err(|fault| connector.words(&fault))?;
+            _ = beat.tick() => {
+                if beat_sent.is_some_and(|sent| sent.elapsed() >= times.echo) {
+                    return Err("the store takes signals and does not deliver them".into());
+                }
+                if silent {
+                    let ping = tokio::time::timeout(times.beat, sink.ping::<::redis::Value>()).await;
+                    ping.map_err(|_| "the store does not answer")?.map_err(|fault| connector.words(&fault))?;
+                }
+                silent = true;
+                let sent_at = Instant::now();
+                // A heartbeat that was not sent proves nothing.
+                if shared.line.write::<i64>(cmd("PUBLISH").arg(&channel).arg(&own_beat)).await.is_ok() {
+                    beat_sent.get_or_insert(sent_at);
+                }
             }
         }
     }

@@ -2,11 +2,15 @@
 
 use super::connect::{ANSWER_TIMEOUT, Backoff, Line};
 use super::entries::{self, Keys, StreamReply};
+use super::fault;
 use crate::protocol::Hash;
 use crate::server::broker::{BrokerError, Entry, Head};
+use crate::server::now_ms;
+use crate::server::readiness::UnreadyState;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cmd;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -20,6 +24,8 @@ const BLOCK: Duration = Duration::from_secs(1);
 /// Reads in 10 ms from which on each is followed by a pause, so that one answer carries more.
 const READS_UNPACED: u32 = 20;
 const PACE: Duration = Duration::from_millis(1);
+/// The clock of the store is asked so often.
+const CLOCKS: Duration = Duration::from_secs(10);
 
 /// What those who follow look at.
 pub struct Shared {
@@ -28,6 +34,10 @@ pub struct Shared {
     tail: Mutex<Tail>,
     /// Rises whenever the tail changed.
     changed: watch::Sender<u64>,
+    /// The run of the store that was read last, by the name that it gives itself at each start.
+    run: Mutex<Option<String>>,
+    restarts: watch::Sender<u64>,
+    clock_ahead_ms: AtomicI64,
 }
 
 #[derive(Default)]
@@ -83,8 +93,9 @@ fn rewritten(g: u64) -> BrokerError {
 
 impl Shared {
     pub fn new(line: Line, keys: Keys) -> Arc<Shared> {
-        let (changed, _) = watch::channel(0);
-        Arc::new(Shared { line, keys, tail: Mutex::default(), changed })
+        let (changed, restarts) = (watch::Sender::new(0), watch::Sender::new(0));
+        let (tail, run, clock_ahead_ms) = (Mutex::default(), Mutex::default(), AtomicI64::default());
+        Arc::new(Shared { line, keys, tail, changed, run, restarts, clock_ahead_ms })
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -103,6 +114,25 @@ impl Shared {
 
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// As [`crate::server::broker::Broker::restarts`].
+    pub fn restarts(&self) -> watch::Receiver<u64> {
+        self.restarts.subscribe()
+    }
+
+    /// As [`crate::server::broker::Broker::clock_ahead_ms`].
+    pub fn clock_ahead_ms(&self) -> i64 {
+        self.clock_ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Compares the clocks, to the time that the answer takes.
+    async fn compare_clocks(&self) -> Result<(), BrokerError> {
+        let asked = now_ms();
+        let (seconds, micros): (i64, i64) = self.line.read(&cmd("TIME")).await?;
+        let here = asked.midpoint(now_ms());
+        self.clock_ahead_ms.store(seconds * 1000 + micros / 1000 - here, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Erased text must go from memory too.
@@ -177,7 +207,8 @@ impl Shared {
         let mut backoff = Backoff::new();
         loop {
             let Err(fault) = self.run_once(&mut backoff).await;
-            tracing::warn!(%fault, "the log cannot be followed");
+            // The node's log says it, once a minute.
+            tracing::debug!(%fault, "the log cannot be followed");
             self.change(|tail| tail.fault = Some(fault));
             tokio::time::sleep(backoff.next()).await;
         }
@@ -185,12 +216,14 @@ impl Shared {
 
     async fn run_once(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, BrokerError> {
         let connector = &self.line.connector;
-        let refused = |fault| BrokerError::Refused(connector.words(&fault));
+        let refused = |fault| BrokerError::unready(fault::state(&fault), connector.words(&fault));
         let mut connection = connector.connect(None).await.map_err(refused)?;
+        self.notice_restart().await?;
+        self.compare_clocks().await?;
         self.compare().await?;
         self.change(|tail| tail.fault = None);
         *backoff = Backoff::new();
-        let mut compared = Instant::now();
+        let (mut compared, mut clocks_compared) = (Instant::now(), Instant::now());
         let (mut reads, mut window) = (0, Instant::now());
         loop {
             let found = self.read_on(&mut connection).await?;
@@ -202,12 +235,33 @@ impl Shared {
                 self.compare().await?;
                 compared = Instant::now();
             }
+            if clocks_compared.elapsed() >= CLOCKS {
+                self.compare_clocks().await?;
+                clocks_compared = Instant::now();
+            }
             if window.elapsed() > Duration::from_millis(10) {
                 (reads, window) = (0, Instant::now());
             } else if reads > READS_UNPACED {
                 tokio::time::sleep(PACE).await;
             }
         }
+    }
+
+    /// A restarted store can have other entries than before, not only at its end. Reads the entries in memory again and
+    /// notifies the fold thread, which compares the copy of the log.
+    async fn notice_restart(&self) -> Result<(), BrokerError> {
+        let info: String = self.line.read(cmd("INFO").arg("server")).await?;
+        // A service may hide it.
+        let Some(run) = info.lines().find_map(|line| line.trim().strip_prefix("run_id:")) else {
+            return Ok(());
+        };
+        let known = self.run.lock().unwrap_or_else(PoisonError::into_inner).replace(run.to_owned());
+        if known.is_some_and(|known| known != run) {
+            tracing::warn!("the store was started anew, or another one answers: its log is compared");
+            self.change(|tail| tail.restart(tail.end));
+            self.restarts.send_modify(|restarts| *restarts += 1);
+        }
+        Ok(())
     }
 
     async fn read_on(&self, connection: &mut MultiplexedConnection) -> Result<Vec<Entry>, BrokerError> {
@@ -220,11 +274,12 @@ impl Shared {
             Ok(Ok(reply)) => reply,
             Ok(Err(fault)) => {
                 connector.heed(&fault);
-                return Err(BrokerError::Refused(connector.words(&fault)));
+                return Err(BrokerError::unready(fault::state(&fault), connector.words(&fault)));
             }
             Err(_) => {
                 let at = connector.settings.address();
-                return Err(BrokerError::Refused(format!("Redis at {at} does not answer")));
+                let words = format!("Redis at {at} does not answer");
+                return Err(BrokerError::unready(UnreadyState::StoreUnreachable, words));
             }
         };
         let entries = reply.into_iter().flatten().flat_map(|(_, entries)| entries);
@@ -259,10 +314,10 @@ impl Shared {
         let held = entries::count(&self.line, &self.keys).await?;
         match end.g.saturating_sub(held) {
             0 => Ok(()),
-            missing => Err(BrokerError::Refused(format!(
-                "{missing} of {} entries of the log are missing in the store: they were evicted or removed. Restore a copy",
-                end.g
-            ))),
+            missing => {
+                let words = format!("{missing} of {} entries of the log are missing in the store", end.g);
+                Err(BrokerError::unready(UnreadyState::EntriesMissing, words))
+            }
         }
     }
 

@@ -1,17 +1,19 @@
 //! The log: whether it can be reached, what an acknowledgement is worth, and whether the clock fits it.
 
 use super::report::Report;
+use crate::server::broker::Head;
 use crate::server::broker::archive::Contents;
 use crate::server::broker::embedded::{LOG_FILE, LiveFolder, check_moves};
 use crate::server::broker::moving::{Moved, Side};
 use crate::server::broker::redis::{Checkup, LiveStore};
-use crate::server::broker::{Entry, Head};
+use crate::server::commands::verify;
 use crate::server::config::Config;
 use crate::server::fold::WorkspaceBody;
 use crate::server::now_ms;
+use crate::server::readiness::UnreadyState;
 
-/// Entries at the end of the log that are looked at.
-const LAST_ENTRIES: u64 = 500;
+/// Entries at the end of the log that are looked at; `beck verify` looks at all of them.
+const NEWEST_ENTRIES: u64 = 10_000;
 /// Clocks that differ by more are wrong, in milliseconds.
 const CLOCK_MS: i64 = 5_000;
 
@@ -38,8 +40,26 @@ pub async fn look(config: &Config, report: &mut Report) {
                 report.fault("rights", missing.join("; "));
             }
             match checkup.memory().await {
-                Ok((text, false)) => report.ok("memory", text),
-                Ok((text, true)) => report.warning("memory", text),
+                Ok(memory) if memory.full => {
+                    let text = format!("{}: {}", memory.text, UnreadyState::StoreFull.sentence());
+                    report.fault("memory", text.trim_end_matches('.'));
+                }
+                Ok(memory) if memory.nearly_full => {
+                    let text = format!("{}: raise its maxmemory before messages are refused", memory.text);
+                    report.warning("memory", text);
+                }
+                Ok(memory) => report.ok("memory", memory.text),
+                // A service that does not say.
+                Err(_) => {}
+            }
+            match checkup.version().await {
+                Ok(Ok(text)) => report.ok("version", text),
+                Ok(Err(why)) => report.warning("version", why),
+                Err(why) => report.fault("version", why),
+            }
+            match checkup.persistence().await {
+                Ok(Ok(text)) => report.ok("persistence", text),
+                Ok(Err(why)) => report.warning("persistence", why),
                 // A service that does not say.
                 Err(_) => {}
             }
@@ -62,7 +82,7 @@ pub async fn look(config: &Config, report: &mut Report) {
         }
         None if !config.data_dir.join(LOG_FILE).is_file() => {
             return match std::fs::read_to_string(config.data_dir.join("workspace")) {
-                Ok(_) => report.fault("log", "it is gone, but the data folder says that there was one: restore a backup (beck restore FILE)"),
+                Ok(_) => report.fault("log", sentence(UnreadyState::LogGone)),
                 Err(_) => report.ok("log", "there is none yet: the first start makes it"),
             };
         }
@@ -74,17 +94,30 @@ pub async fn look(config: &Config, report: &mut Report) {
             Err(why) => Err(why),
         },
     };
-    let (workspace, end, last) = match looked {
-        Ok(looked) => looked,
-        Err(why) => return report.fault("log", why),
+    let ((workspace, end), last) = match (looked, verify::newest(config, NEWEST_ENTRIES).await) {
+        (Ok(looked), Ok(last)) => (looked, last),
+        (Err(why), _) | (_, Err(why)) => return report.fault("log", why),
     };
     let pinned = std::fs::read_to_string(config.data_dir.join("workspace"));
     match pinned {
         Ok(pinned) if pinned.trim() != workspace.id.as_str() => report.fault(
             "log",
-            format!("it is of the workspace {}, but the data folder belongs to {}: set DATA_DIR to another folder, or name the right Redis", workspace.id, pinned.trim()),
+            format!(
+                "{} The log is of {}, the data folder belongs to {}",
+                UnreadyState::OtherWorkspace.sentence(),
+                workspace.id,
+                pinned.trim()
+            ),
         ),
-        _ => report.ok("log", format!("{} entries of {:?}; the last ones continue each other", end.g, workspace.name)),
+        _ => report.ok(
+            "log",
+            format!(
+                "{} entries of {:?}; the newest {} continue each other",
+                end.g,
+                workspace.name,
+                end.g.min(NEWEST_ENTRIES)
+            ),
+        ),
     }
     // Behind the log it would go on with the log's time for so long.
     if last > now_ms() + CLOCK_MS {
@@ -92,6 +125,11 @@ pub async fn look(config: &Config, report: &mut Report) {
     } else if config.redis.is_none() {
         report.ok("clock", "it is not behind the last entry of the log");
     }
+}
+
+/// A state's sentence, as the server would say it. The report adds the full stop.
+fn sentence(state: UnreadyState) -> &'static str {
+    state.sentence().trim_end_matches('.')
 }
 
 fn look_at_clock(what: &str, ahead_ms: i64, report: &mut Report) {
@@ -103,8 +141,8 @@ fn look_at_clock(what: &str, ahead_ms: i64, report: &mut Report) {
     report.warning("clock", format!("this machine's clock is {seconds} s {way} {what}: set both by NTP"));
 }
 
-/// The workspace, the end, and the time of the last entry.
-async fn look_at_entries(log: &dyn Side) -> Moved<(WorkspaceBody, Head, i64)> {
+/// The workspace and the end.
+async fn look_at_entries(log: &dyn Side) -> Moved<(WorkspaceBody, Head)> {
     let name = log.name();
     let end = log.head().await?.ok_or(format!("there is no log in {name}"))?;
     let mut contents = Contents::default();
@@ -112,13 +150,5 @@ async fn look_at_entries(log: &dyn Side) -> Moved<(WorkspaceBody, Head, i64)> {
     let first = first.first().ok_or(format!("entry 1 is missing in {name}: restore a backup"))?;
     contents.take(first).map_err(|what| format!("{name} {what}: restore a backup"))?;
     let workspace = contents.workspace.ok_or(format!("{name} is not the beginning of a workspace"))?;
-    let from = end.g.saturating_sub(LAST_ENTRIES).max(1);
-    let last = log.read(from, LAST_ENTRIES as usize + 1).await?;
-    let links = |pair: &[Entry]| pair[1].link == pair[0].link.then(&pair[1].header);
-    if let Some(pair) = last.windows(2).find(|pair| !links(pair)) {
-        let g = pair[1].header.g;
-        return Err(format!("entry {g} in {name} does not continue the one before it: restore a backup"));
-    }
-    let at = last.last().map_or(0, |entry| entry.header.at);
-    Ok((workspace, end, at))
+    Ok((workspace, end))
 }

@@ -1,0 +1,128 @@
+//! What is checked of an act before it is proposed: restores and reactions. The fold takes more, since it must decide old
+//! logs as before.
+
+use super::node::Node;
+use super::now_ms;
+use super::rooms::RoomError;
+use super::state::{ReadError, Reader};
+use crate::protocol::bounds::{self, REACTIONS, REACTIONS_EACH, RESTORE_MS, Unfit};
+use crate::protocol::{AccountId, ClientId, RoomId, Row};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Why a message is not restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    #[error("Only the author of a message can restore it, and only if nobody else deleted it.")]
+    NotYours,
+    #[error("This message was deleted more than 24 hours ago and can no longer be restored.")]
+    TooLate,
+    #[error("A message can only be restored with the text it had.")]
+    OtherText,
+}
+
+/// Why a reaction is not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReactionError {
+    #[error("This message has {REACTIONS} different reactions, which is the limit. Use one of those.")]
+    Full,
+    #[error(
+        "You have {REACTIONS_EACH} different reactions on this message, which is the limit. Remove one first."
+    )]
+    FullOfYours,
+}
+
+/// What a check says, if the state can be read.
+type Answer = Result<Result<(), RoomError>, ReadError>;
+
+/// An act that is about to be proposed.
+#[derive(Clone, Copy)]
+pub struct Checked {
+    pub id: ClientId,
+    pub by: AccountId,
+    pub room: RoomId,
+    pub target: ClientId,
+}
+
+impl Checked {
+    /// The message, if there is something to check: the fold answers for a message that is not there, and a draft
+    /// that is known is answered as before.
+    fn row(&self, state: &Reader<'_>) -> Result<Option<Row>, ReadError> {
+        if state.draft(self.id)?.is_some() {
+            return Ok(None);
+        }
+        let room = match state.room_head(self.room) {
+            Err(ReadError::NotFound) => return Ok(None),
+            head => head?,
+        };
+        Ok(state.row(self.target)?.filter(|(n, _)| *n == room.n).map(|(_, row)| row))
+    }
+
+    /// Asks what is folded here, and before a "no" what the log has.
+    async fn ask(&self, node: &Node, check: impl Fn(&Reader<'_>, Row) -> Answer) -> Result<(), RoomError> {
+        let ask = || {
+            node.state.read(|state| match self.row(state)? {
+                Some(row) => check(state, row),
+                None => Ok(Ok(())),
+            })
+        };
+        node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
+    }
+
+    /// Only the text that stood comes back, and only by the author who deleted it.
+    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), RoomError> {
+        let check = |state: &Reader<'_>, row: Row| -> Answer {
+            let Some(deleted) = &row.deleted else { return Ok(Ok(())) };
+            if row.author != self.by || deleted.by != self.by {
+                return Ok(Err(RestoreError::NotYours.into()));
+            }
+            // Asked of the first of several deletions: from that one on the time until it is erased counts.
+            let at = state.deleted_at(self.target)?;
+            let text = state.last_text(self.target)?;
+            Ok(match (at, text) {
+                (Some(at), Some(_)) if now_ms() > at.saturating_add(RESTORE_MS) => {
+                    Err(RestoreError::TooLate.into())
+                }
+                (Some(_), Some(text)) if text == restored => Ok(()),
+                (Some(_), Some(_)) => Err(RestoreError::OtherText.into()),
+                _ => Err(RestoreError::TooLate.into()),
+            })
+        };
+        self.ask(node, check).await
+    }
+
+    /// Two people who react at the same time may get a message past its limit by one.
+    pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+        one_emoji(emoji)?;
+        let check = |_: &Reader<'_>, row: Row| -> Answer {
+            let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
+            Ok(match row.reactions.get(emoji) {
+                Some(accounts) if accounts.contains(&self.by) => Ok(()),
+                None if row.reactions.len() >= REACTIONS => Err(ReactionError::Full.into()),
+                _ if mine >= REACTIONS_EACH => Err(ReactionError::FullOfYours.into()),
+                _ => Ok(()),
+            })
+        };
+        self.ask(node, check).await
+    }
+
+    /// Always allowed: also where a reaction would not be taken any more.
+    pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+        let check = |_: &Reader<'_>, row: Row| -> Answer {
+            Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
+        };
+        self.ask(node, check).await
+    }
+}
+
+/// One emoji: one character as people count them, made of what emoji are made of.
+fn one_emoji(text: &str) -> Result<(), Unfit> {
+    let letter = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
+    let letters = text.chars().filter(|c| letter(*c)).count();
+    // A letter of a flag, or a skin tone, is no emoji by itself.
+    let part = letters > 0 && (letters != 2 || text.chars().count() != 2)
+        || text.starts_with(|c: char| ('\u{1f3fb}'..='\u{1f3ff}').contains(&c));
+    if part || text.graphemes(true).count() != 1 {
+        return Err(Unfit::Emoji);
+    }
+    bounds::emoji(text).map(drop)
+}

@@ -1,0 +1,153 @@
+//! Whether the log and the store take writes. Every write goes through here, so any of them, and not only a post, finds
+//! out that the disk or the store is full, and the next one that succeeds ends the state.
+
+use super::Node;
+use crate::protocol::{AccountId, ClientId};
+use crate::server::broker::{
+    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, SharedBroker, Signals,
+};
+use crate::server::now_ms;
+use crate::server::readiness::Unready;
+use crate::server::watch::Watch;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Pause between two trial writes while writing fails.
+const PROBE_PAUSE: Duration = Duration::from_secs(2);
+/// Bytes of a trial write: no less than the longest message, or it could fit where messages do not.
+const PROBE_BYTES: usize = 64 * 1024;
+/// What a trial write leaves if the process ends in the middle of it expires after so many milliseconds.
+const PROBE_EXPIRES_MS: i64 = 60_000;
+
+/// Why the last write failed, if that concerns every write.
+#[derive(Default)]
+pub(super) struct Writes(Mutex<Option<Unready>>);
+
+impl Writes {
+    fn fault(&self) -> MutexGuard<'_, Option<Unready>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn unready(&self) -> Option<Unready> {
+        self.fault().clone()
+    }
+
+    /// `stored`: whether `Ok` means that something was written.
+    fn note<T>(&self, done: &Result<T, BrokerError>, stored: impl FnOnce(&T) -> bool) {
+        match done {
+            Ok(answer) => {
+                if stored(answer) {
+                    *self.fault() = None;
+                }
+            }
+            Err(BrokerError::Unready(unready)) if unready.state.only_writing_fails() => {
+                *self.fault() = Some(unready.clone());
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The broker, and a note of what becomes of each write.
+pub(super) struct Noting {
+    pub(super) broker: SharedBroker,
+    pub(super) writes: Arc<Writes>,
+}
+
+// A method of the trait that has a body must be passed on too.
+#[deny(clippy::missing_trait_methods)]
+impl Broker for Noting {
+    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
+        let made = self.broker.create(first);
+        made.inspect(|done| self.writes.note(done, |_| true)).boxed()
+    }
+
+    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
+        let writes = self.writes.clone();
+        // Called at once: the order of calls is the order of entries.
+        self.broker.append(batch).inspect(move |done| writes.note(done, |_| true)).boxed()
+    }
+
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        self.broker.follow(after, limit)
+    }
+
+    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        self.broker.read(from, limit)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
+        self.broker.head()
+    }
+
+    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+        self.broker.erase(entries).inspect(|done| self.writes.note(done, |_| false)).boxed()
+    }
+
+    fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
+        let put = match &op {
+            SecretOp::Put { value, .. } => Some(value.clone()),
+            SecretOp::Get | SecretOp::Delete => None,
+        };
+        let done = self.broker.secret(key, op);
+        let stored = move |stands: &Option<Secret>| {
+            put.is_some_and(|put| stands.as_ref().is_some_and(|stands| stands.value == put))
+        };
+        done.inspect(move |done| self.writes.note(done, stored)).boxed()
+    }
+
+    fn registers(
+        &self,
+        account: AccountId,
+        raise: Vec<(String, Pointer)>,
+    ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
+        // A pointer that is there already is no write.
+        self.broker.registers(account, raise).inspect(|done| self.writes.note(done, |_| false)).boxed()
+    }
+
+    fn signals(&self) -> Signals {
+        self.broker.signals()
+    }
+
+    fn durability(&self) -> Durability {
+        self.broker.durability()
+    }
+
+    fn watch(&self) -> Watch {
+        self.broker.watch()
+    }
+
+    fn restarts(&self) -> Option<watch::Receiver<u64>> {
+        self.broker.restarts()
+    }
+
+    fn clock_ahead_ms(&self) -> i64 {
+        self.broker.clock_ahead_ms()
+    }
+}
+
+impl Node {
+    /// Writes as much as a message has beside the log, and removes it again.
+    pub(super) async fn probe_writes(&self) {
+        let key = format!("probe:{}", ClientId::random());
+        let value = "x".repeat(PROBE_BYTES);
+        let put = SecretOp::Put { value, if_version: 0, expires: Some(now_ms() + PROBE_EXPIRES_MS) };
+        if self.broker.secret(key.clone(), put).await.is_ok() {
+            let _ = self.broker.secret(key, SecretOp::Delete).await;
+        }
+    }
+}
+
+/// While writing fails it is tried again and again, also if nobody posts.
+pub(super) async fn probe_while_writing_fails(node: Weak<Node>) {
+    loop {
+        tokio::time::sleep(PROBE_PAUSE).await;
+        let Some(node) = node.upgrade() else { return };
+        if node.writes.unready().is_some() {
+            node.probe_writes().await;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Texts that are due are erased while people restore some of them: a restore that was acknowledged keeps its text.
+
+use crate::support::backend::Backend;
+use crate::support::pass_on::pass_on;
+use crate::support::{TestNode, config, read_all, set_up_on};
+use beck::protocol::{ActDraft, ActValue, ClientId, Outcome};
+use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::server::fold::Fold;
+use beck::server::node::{ERASE_AFTER_MS, ERASE_AT_ONCE, Node};
+use beck::server::now_ms;
+use beck::server::rooms;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+use tempfile::tempdir;
+use tokio::sync::Semaphore;
+
+const DUE: usize = 120;
+const RESTORED: usize = 20;
+
+/// Waits in its first erasure until it is told to go on.
+struct Paused {
+    log: SharedBroker,
+    begun: Arc<Semaphore>,
+    go_on: Arc<Semaphore>,
+}
+
+impl Broker for Paused {
+    pass_on!(create append read secret registers signals durability);
+
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        self.log.follow(after, limit)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
+        self.log.head()
+    }
+
+    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+        async move {
+            self.begun.add_permits(1);
+            let _once = self.go_on.acquire().await;
+            self.log.erase(entries).await
+        }
+        .boxed()
+    }
+}
+
+async fn paused(log: SharedBroker) -> Arc<Paused> {
+    Arc::new(Paused { log, begun: Arc::new(Semaphore::new(0)), go_on: Arc::new(Semaphore::new(0)) })
+}
+
+/// Messages that were all deleted; the newest deletion last.
+async fn deleted_messages(here: &TestNode) -> Vec<ClientId> {
+    let ids: Vec<_> = (0..DUE).map(|_| ClientId::random()).collect();
+    for id in &ids {
+        here.post(here.owner, *id, &format!("text of {id}")).await;
+    }
+    for id in &ids {
+        let value = ActValue::On(true);
+        let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
+        let act = ActDraft { id: own, room, target: *id, slot, value };
+        rooms::act(&here.node, here.owner, act).await.unwrap();
+    }
+    here.post(here.owner, ClientId::random(), "the newest entry").await;
+    ids
+}
+
+/// Restores the newest ones, all at once; gives those whose restore was acknowledged.
+async fn restore(node: &Arc<Node>, here: &TestNode, ids: &[ClientId]) -> Vec<ClientId> {
+    let restores = ids[ids.len() - RESTORED..].iter().map(|id| {
+        let value = ActValue::Restored { restored: format!("text of {id}") };
+        let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
+        let act = ActDraft { id: own, room, target: *id, slot, value };
+        rooms::act(node, here.owner, act)
+            .map(|done| matches!(done, Ok(Outcome::Stored { .. })).then_some(*id))
+    });
+    futures::future::join_all(restores).await.into_iter().flatten().collect()
+}
+
+fn text(state: &beck::server::state::State, id: ClientId) -> Option<String> {
+    state.read(|state| state.row(id)).unwrap().unwrap().1.text
+}
+
+/// What was restored has its text on every node and in a fresh fold; all else has none, in the log neither.
+async fn check(here: &TestNode, nodes: &[&Arc<Node>], ids: &[ClientId], restored: &[ClientId]) {
+    let entries = read_all(here.log.as_ref()).await;
+    let folder = tempdir().unwrap();
+    let (fresh, mut fold) = Fold::open(folder.path(), |_, _| true).unwrap();
+    fold.fold(&entries).unwrap();
+    for node in nodes {
+        node.wait_folded(entries.len() as u64).await;
+    }
+    let mut erased = 0;
+    for id in ids {
+        let stands = restored.contains(id).then(|| format!("text of {id}"));
+        assert_eq!(text(&fresh, *id), stands, "{id} in a fresh fold");
+        for node in nodes {
+            assert_eq!(text(&node.state, *id), stands, "{id} on a server");
+        }
+        if stands.is_none() {
+            let entry = entries.iter().find(|entry| entry.header.client_id == *id).unwrap();
+            assert_eq!(entry.body, None, "{id} in the log");
+            erased += 1;
+        }
+    }
+    assert_eq!(erased, DUE - restored.len());
+    // Nothing more is due, and nothing is erased twice.
+    assert_eq!(nodes[0].erase_due(now_ms() + 2 * ERASE_AFTER_MS).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restores_on_the_server_that_erases_keep_their_text() {
+    let backend = Backend::embedded();
+    let broker = paused(backend.log().await).await;
+    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let ids = deleted_messages(&here).await;
+    let node = here.node.clone();
+    assert_eq!(node.erase_due(now_ms()).await.unwrap(), 0, "nothing is due yet");
+    let run = tokio::spawn(async move { node.erase_due(now_ms() + ERASE_AFTER_MS + 1_000).await });
+    let _begun = broker.begun.acquire().await.unwrap();
+    let restoring = restore(&here.node, &here, &ids);
+    let (restored, ()) = futures::join!(restoring, async { broker.go_on.add_permits(1_000) });
+    let erased = run.await.unwrap().unwrap();
+    println!("{} restored while {erased} of {DUE} were erased", restored.len());
+    assert!(restored.len() == RESTORED && erased > ERASE_AT_ONCE);
+    check(&here, &[&here.node], &ids, &restored).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restores_on_another_server_than_the_one_that_erases_keep_their_text() {
+    let backend = Backend::redis();
+    let broker = paused(backend.log().await).await;
+    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let ids = deleted_messages(&here).await;
+    let folder = tempdir().unwrap();
+    let other = Node::start(config(folder.path()), backend.log().await).await.unwrap();
+    let node = here.node.clone();
+    let run = tokio::spawn(async move { node.erase_due(now_ms() + ERASE_AFTER_MS + 1_000).await });
+    let _begun = broker.begun.acquire().await.unwrap();
+    // All of them are in the log before the next texts are erased, and this server has folded none of them.
+    let restored = restore(&other, &here, &ids).await;
+    broker.go_on.add_permits(1_000);
+    let erased = run.await.unwrap().unwrap();
+    println!("{} restored while {erased} of {DUE} were erased", restored.len());
+    assert!(restored.len() == RESTORED && erased > ERASE_AT_ONCE);
+    // What a server erased the other one hears of by a fresh fold alone: the texts that stand are compared.
+    for id in &restored {
+        assert_eq!(text(&other.state, *id), Some(format!("text of {id}")));
+    }
+    check(&here, &[&here.node], &ids, &restored).await;
+}

@@ -1,0 +1,74 @@
+//! A server whose clock differs from that of the store: ends that stand in entries are by the clock of the store.
+
+use crate::support::config;
+use crate::support::pass_on::pass_on;
+use beck::server::broker::embedded::Embedded;
+use beck::server::broker::redis::Redis;
+use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::server::node::Node;
+use beck::server::{accounts, now_ms, router, serve};
+use futures::future::BoxFuture;
+use std::sync::Arc;
+use tempfile::tempdir;
+
+/// A log whose clock is so far ahead of this machine's.
+struct Ahead {
+    log: SharedBroker,
+    ms: i64,
+}
+
+impl Broker for Ahead {
+    pass_on! { create append read erase secret registers signals durability }
+
+    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
+        self.log.follow(after, limit)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
+        self.log.head()
+    }
+
+    fn clock_ahead_ms(&self) -> i64 {
+        self.ms
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_ends_by_the_clock_that_times_entries() {
+    const HOUR: i64 = 3_600_000;
+    let mut ends = 0;
+    for ms in [-HOUR, 0, HOUR] {
+        let folder = tempdir().unwrap();
+        let log: SharedBroker = Arc::new(Ahead { log: Arc::new(Embedded::open(folder.path()).unwrap()), ms });
+        let node = Node::start(config(folder.path()), log.clone()).await.unwrap();
+        let new = accounts::NewAccount { name: "Olive Owner", handle: "olive", password: "a long password" };
+        let (owner, _) = accounts::set_up(&node, "Test Place", new).await.unwrap();
+        let earliest = now_ms() + ms + 8_000;
+        accounts::set_status(&node, owner, "soon back", false, Some(8_000)).await.unwrap();
+        let latest = now_ms() + ms + 8_000;
+        let status = node.directory().accounts[&owner].status.clone();
+        let until = status.until.unwrap();
+        assert!((earliest..=latest).contains(&until), "{ms}: {until} is not in {earliest}..={latest}");
+        // By that clock it stands now and has ended at its end, whatever this machine's clock says.
+        assert_eq!(status.at(node.log_now_ms()).text, "soon back");
+        ends += 1;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/readyz", listener.local_addr().unwrap());
+        let app = router::router(node.clone(), None);
+        tokio::spawn(serve::serve(node.clone(), app, listener, std::future::pending()));
+        let answer = reqwest::get(url).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let said = answer.text().await.unwrap();
+        assert_eq!(said.contains("clock"), ms != 0, "{said}");
+        assert!(ms == 0 || said.contains("3600 s"), "{said}");
+    }
+    assert_eq!(ends, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_on_this_machine_has_the_same_clock() {
+    let store = crate::support::redis::RedisServer::start(crate::support::redis::Store::Redis);
+    let log = Redis::open(&store.settings()).await.unwrap();
+    crate::support::awaited::until("the clocks are compared", || log.clock_ahead_ms().abs() < 1_000).await;
+}
