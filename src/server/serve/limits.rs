@@ -6,8 +6,9 @@
 
 use super::progress::Progress;
 use crate::server::proxies::Network;
+use crate::server::throttle::AddressBlock;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,17 +63,9 @@ fn descriptors() -> Option<u64> {
     None
 }
 
-/// One address, or all addresses of an IPv6 network that one customer usually has.
-fn block_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
-    }
-}
-
 struct Http {
     /// None where the peer may be a proxy.
-    block: Option<IpAddr>,
+    block: Option<AddressBlock>,
     progress: Progress,
     cut: CancellationToken,
 }
@@ -151,7 +144,7 @@ impl Connections {
     pub fn slot(self: &Arc<Self>, from: SocketAddr, progress: &Progress) -> HttpSlot {
         let address = from.ip().to_canonical();
         let may_be_proxy = address.is_loopback() || self.proxies.iter().any(|proxy| proxy.holds(address));
-        let block = (!may_be_proxy).then(|| block_of(address));
+        let block = (!may_be_proxy).then(|| AddressBlock::of(address));
         if let Some(block) = block {
             let same = self.http().values().filter(|http| http.block == Some(block)).count();
             if same >= self.limits.per_address {
