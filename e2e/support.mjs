@@ -11,8 +11,11 @@
 // A test also fails on any console error, uncaught exception or Content-Security-Policy violation that it did not
 // allow with t.allow(/…/). Servers, pages and folders go away at its end. `node e2e/run.mjs [word …]` runs the tests
 // whose "file: name" contains one of the words. BECK_BIN names another server, BECK_CHROMIUM another browser.
+// Tests run side by side, BECK_TOGETHER at a time, each worker with a browser of its own; what must have the machine to
+// itself says { alone: true } and runs after them.
 
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -268,10 +271,14 @@ function browserPath() {
   return found;
 }
 
-let browser;
-/** One browser for all; every page gets a profile of its own. It reaches this machine only. */
+/** What a worker of the runner has to itself; who runs without workers has one for all. */
+const worker = new AsyncLocalStorage();
+const single = {};
+
+/** The worker's browser; every page gets a profile of its own. It reaches this machine only. */
 export async function openBrowser() {
-  browser ??= await chromium.launch({
+  const own = worker.getStore() ?? single;
+  own.browser ??= chromium.launch({
     executablePath: browserPath(),
     args: [
       "--disable-background-networking",
@@ -284,12 +291,13 @@ export async function openBrowser() {
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ],
   });
-  return browser;
+  return own.browser;
 }
 
 export async function closeBrowser() {
-  await browser?.close();
-  browser = undefined;
+  const own = worker.getStore() ?? single;
+  await (await own.browser)?.close();
+  own.browser = undefined;
 }
 
 /** The sizes that the look is judged at. */
@@ -373,9 +381,9 @@ export function testsOf(name) {
   file = name;
 }
 
-/** A test; at most `timeout` milliseconds long. */
-export function test(name, body, { timeout = 60_000 } = {}) {
-  tests.push({ name: `${file}: ${name}`, body, timeout });
+/** A test; at most `timeout` milliseconds long. `alone`: it runs when no other does. */
+export function test(name, body, { timeout = 60_000, alone = false } = {}) {
+  tests.push({ name: `${file}: ${name}`, body, timeout, alone });
 }
 
 class Run {
@@ -464,15 +472,26 @@ async function runOne({ name, body, timeout }) {
 export async function runTests(words = []) {
   const wanted = words.map(word => word.toLowerCase());
   const chosen = tests.filter(({ name }) => !wanted.length || wanted.some(word => name.toLowerCase().includes(word)));
+  const together = Number(process.env.BECK_TOGETHER || 2);
   let failed = 0;
-  for (const one of chosen) {
-    const began = Date.now();
-    const faults = await runOne(one);
-    if (faults.length) failed += 1;
-    console.log(`${faults.length ? "not ok" : "ok"} ${one.name} # ${((Date.now() - began) / 1000).toFixed(1)} s`);
-    for (const fault of faults) console.log(fault.replace(/^/gm, "    "));
+  const work = async queue => {
+    for (let one = queue.shift(); one; one = queue.shift()) {
+      const began = Date.now();
+      const faults = await runOne(one);
+      if (faults.length) failed += 1;
+      console.log(`${faults.length ? "not ok" : "ok"} ${one.name} # ${((Date.now() - began) / 1000).toFixed(1)} s`);
+      for (const fault of faults) console.log(fault.replace(/^/gm, "    "));
+    }
+    await closeBrowser();
+  };
+  const queues = [
+    { queue: chosen.filter(({ alone }) => !alone), workers: together },
+    { queue: chosen.filter(({ alone }) => alone), workers: 1 },
+  ];
+  for (const { queue, workers } of queues) {
+    const count = Math.min(workers, queue.length);
+    await Promise.all(Array.from({ length: count }, () => worker.run({}, () => work(queue))));
   }
-  await closeBrowser();
   console.log(`${chosen.length - failed} passed, ${failed} failed`);
   return failed || !chosen.length ? 1 : 0;
 }
