@@ -296,8 +296,9 @@ impl Clients {
             self.greet(index, subscribe);
         }
         let at = self.clock.now();
-        while let Some((kind, payload, length)) = frame::decode(&bytes[used..]) {
+        while let Some((kind, payload, length)) = frame::message(&bytes[used..]) {
             used += length;
+            let payload = payload.as_ref();
             match kind {
                 frame::PING => self.list[index].say(frame::PONG, payload, at),
                 frame::CLOSE => {

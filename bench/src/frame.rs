@@ -1,5 +1,10 @@
-//! WebSocket frames (RFC 6455), as far as a client of short text messages needs them.
+//! WebSocket frames (RFC 6455), as far as a client of text messages needs them.
 
+use std::borrow::Cow;
+
+/// The bit of a frame that ends a message.
+const FINAL: u8 = 0x80;
+const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
@@ -24,9 +29,26 @@ pub fn encode(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
     out.extend(payload);
 }
 
-/// The first frame of what a server sent: its kind, its payload, and the bytes of both with the header. `None` while
-/// part of it is missing. A continuation keeps the kind 0.
-pub fn decode(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+/// The first message of what a server sent: its kind, its payload, and the bytes of it all with the headers. `None` while
+/// part of it is missing. A message in fragments is joined; control frames between them are left out.
+pub fn message(bytes: &[u8]) -> Option<(u8, Cow<'_, [u8]>, usize)> {
+    let (kind, payload, mut used) = decode(bytes)?;
+    let mut last = bytes[0] & FINAL != 0;
+    let mut payload = Cow::Borrowed(payload);
+    while !last {
+        let rest = &bytes[used..];
+        let (kind, more, length) = decode(rest)?;
+        if kind == CONTINUATION {
+            payload.to_mut().extend(more);
+            last = rest[0] & FINAL != 0;
+        }
+        used += length;
+    }
+    Some((kind, payload, used))
+}
+
+/// The first frame: its kind, its payload, and the bytes of both with the header.
+fn decode(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (length, start) = match second & 0x7f {
         126 => (u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),
@@ -56,8 +78,27 @@ mod tests {
         for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
             let payload = vec![b'a'; length];
             let frame = unmasked(&payload);
-            assert_eq!(decode(&frame), Some((TEXT, payload.as_slice(), frame.len())));
-            assert_eq!(decode(&frame[..frame.len() - 1]), None);
+            assert_eq!(message(&frame), Some((TEXT, payload.as_slice().into(), frame.len())));
+            assert_eq!(message(&frame[..frame.len() - 1]), None);
         }
+    }
+
+    #[test]
+    fn fragments_are_joined_once_the_last_is_here() {
+        let mut bytes = Vec::new();
+        for (kind, payload) in
+            [(TEXT, "one "), (0x80 | PING, "ping"), (CONTINUATION, "two "), (FINAL, "three")]
+        {
+            let mut frame = unmasked(payload.as_bytes());
+            frame[0] = kind;
+            bytes.extend(frame);
+        }
+        let next = unmasked(b"next");
+        let length = bytes.len();
+        for cut in 0..length {
+            assert_eq!(message(&bytes[..cut]), None, "{cut}");
+        }
+        bytes.extend(next);
+        assert_eq!(message(&bytes), Some((TEXT, b"one two three".as_slice().into(), length)));
     }
 }
