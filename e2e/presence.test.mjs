@@ -1,7 +1,7 @@
 // Who is there, who is typing, what one says of oneself; and rooms that are archived. Two people, two widths.
 
 import assert from "node:assert/strict";
-import { LONG, box, row, say, two } from "./room.mjs";
+import { LONG, box, clientId, roomOf, row, say, two } from "./room.mjs";
 import { SIZES, assertAccessible, test } from "./support.mjs";
 
 const people = page => page.getByRole("region", { name: "People" }).or(page.locator(".people"));
@@ -29,6 +29,13 @@ for (const [width, size] of [["desktop", SIZES.desktop], ["phone", SIZES.phone]]
     await bo.getByLabel("Clear the status").selectOption("60");
     await bo.getByLabel("Do not disturb").check();
     await assertAccessible(bo);
+    // Whatever happens meanwhile, what he has typed and chosen stays.
+    const fields = { text: "While he types", client_id: clientId() };
+    await server.request(`/r/${roomOf(bo)}/post`, { cookie: await server.signIn(), fields });
+    await row(bo, "While he types").waitFor({ timeout: LONG });
+    assert.equal(await bo.getByLabel("Status", { exact: true }).inputValue(), "At lunch");
+    assert.equal(await bo.getByLabel("Clear the status").inputValue(), "60");
+    assert(await bo.getByLabel("Do not disturb").isChecked());
     await bo.getByRole("button", { name: "Set", exact: true }).click();
     await bo.locator(".own-state.busy").filter({ hasText: "At lunch" }).waitFor({ timeout: LONG });
     await line(ada, "Bo").filter({ hasText: "At lunch" }).waitFor({ timeout: LONG });

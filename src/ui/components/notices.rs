@@ -28,7 +28,12 @@ pub fn OfferNotices(session: Signal<Session>) -> Element {
 /// alone: assets/device.js keeps it.
 #[component]
 pub fn NoticeSettings(session: Signal<Session>) -> Element {
-    let (permission, quiet) = (session.read().notices.permission, session.read().notices.quiet);
+    // Drawn again only when it changes: each drawing sets the fields, and would take away what is being typed.
+    let settings = use_memo(move || {
+        let notices = &session.read().notices;
+        (notices.permission, notices.quiet)
+    });
+    let (permission, quiet) = settings();
     let time = |minutes| clock(i64::from(minutes) * 60_000, 0);
     // What was typed and not taken.
     let notice = use_store().boot.notice.clone().filter(|notice| notice.fields.contains_key("from"));

@@ -94,10 +94,13 @@ pub fn Typers(session: Signal<Session>, lane: Lane) -> Element {
 /// What one says of oneself; assets/device.js gives it to the engine, and without that the form posts.
 #[component]
 pub fn StatusForm(session: Signal<Session>) -> Element {
-    let state = session.read();
-    let (text, busy) = state
-        .seen(state.me.id)
-        .map_or((String::new(), false), |seen| (seen.status.text.clone(), seen.status.do_not_disturb));
+    // Drawn again only when it changes: each drawing sets the fields, and would take away what is being typed.
+    let own = use_memo(move || {
+        let state = session.read();
+        let seen = state.seen(state.me.id);
+        seen.map_or_else(Default::default, |seen| (seen.status.text.clone(), seen.status.do_not_disturb))
+    });
+    let (text, busy): (String, bool) = own();
     let max = bounds::STATUS_CHARS;
     rsx! {
         form { class: "own-status", method: "post", action: "/account/status",
