@@ -231,6 +231,7 @@ async function connection() {
   if (fault) throw fault;
   if (code === 4000 || code === 4002) throw new Hopeless(`closed with ${code}`);
   if (code === 4001) token = undefined;
+  if (code === 4011) wait ??= 60_000; // too many sockets: one has to be closed
   note(`the connection ended: ${code}`);
   return wait;
 }

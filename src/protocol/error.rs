@@ -62,6 +62,11 @@ impl ErrorCode {
     }
 }
 
+/// For the person, also where a client does not know the code. The number is
+/// [`SOCKETS_PER_ACCOUNT`](super::bounds::SOCKETS_PER_ACCOUNT).
+const TOO_MANY_SOCKETS: &str =
+    "This account has 32 connections open, as many as it may. Close a tab or a window.";
+
 /// Why a socket was closed, and whether to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCode {
@@ -79,10 +84,12 @@ pub enum CloseCode {
     Throttled,
     /// 4010: no sign of life for two heartbeats; come back.
     Silent,
+    /// 4011: the account has as many sockets on this server as it may; come back slowly.
+    TooManySockets,
 }
 
 impl CloseCode {
-    pub const ALL: [CloseCode; 7] = [
+    pub const ALL: [CloseCode; 8] = [
         CloseCode::Moving,
         CloseCode::BadFrame,
         CloseCode::SignedOut,
@@ -90,6 +97,7 @@ impl CloseCode {
         CloseCode::Slow,
         CloseCode::Throttled,
         CloseCode::Silent,
+        CloseCode::TooManySockets,
     ];
 
     pub fn number(self) -> u16 {
@@ -101,6 +109,7 @@ impl CloseCode {
             CloseCode::Slow => 4008,
             CloseCode::Throttled => 4009,
             CloseCode::Silent => 4010,
+            CloseCode::TooManySockets => 4011,
         }
     }
 
@@ -108,6 +117,7 @@ impl CloseCode {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
+    /// What the close frame says: 123 bytes at most.
     pub fn reason(self) -> &'static str {
         match self {
             CloseCode::Moving => "moving",
@@ -117,6 +127,7 @@ impl CloseCode {
             CloseCode::Slow => "slow reader",
             CloseCode::Throttled => "throttled",
             CloseCode::Silent => "silent",
+            CloseCode::TooManySockets => TOO_MANY_SOCKETS,
         }
     }
 

@@ -4,7 +4,7 @@ use super::broker::{BrokerError, Secret, SecretOp};
 use super::config::Config;
 use super::hashing::Hashing;
 use super::node::Node;
-use super::throttle::{AddressBlock, Rate, Throttle};
+use super::throttle::{AddressBlock, Place, Places, Rate, Throttle};
 use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use std::hash::Hash;
@@ -18,8 +18,16 @@ use subtle::ConstantTimeEq as _;
 pub(super) const LOGIN_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// Buckets that each throttle keeps at most.
 const BUCKETS: usize = 50_000;
-/// A sign-in to an account that many addresses try is delayed by no more than this.
-const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// A sign-in waits this long if its address or its handle has used up its tries.
+const DELAY: Duration = Duration::from_secs(2);
+/// Sign-ins from one address block that may wait in such a delay at once; more are refused until one of them goes on.
+///
+/// A school may share an address. The errors of some must not keep out the others, so an address is slowed down and not
+/// closed. Somebody who tries one password at many accounts from one address (password spraying) gets 50 guesses, then
+/// eight every two seconds: four a second, 14,400 an hour, for all accounts of the workspace together. At any one of
+/// them it is 360 an hour, by the bucket of the handle and the address. Meanwhile people behind the same address who
+/// have no known browser compete for a free place.
+const DELAYED_OF_ADDRESS: usize = 8;
 
 /// There were too many tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +39,12 @@ pub struct TooMany {
 /// How often clients may try what a stranger could guess or fill up. None of these buckets is shared by everybody, so
 /// that nobody can use up the tries of others.
 struct Throttles {
-    /// Sign-ins from an address block, whatever the handle. A sign-in that succeeds does not count.
+    /// Sign-ins from an address block, whatever the handle: beyond this they are delayed. A sign-in that succeeds does
+    /// not count.
     address: Mutex<Throttle>,
     /// Sign-ins to one handle from one address block. A sign-in that succeeds does not count.
     handle_and_address: Mutex<Throttle>,
-    /// Sign-ins to one handle from anywhere: beyond this they are delayed, never refused.
+    /// Sign-ins to one handle from anywhere: beyond this they are delayed.
     handle: Mutex<Throttle>,
     /// Sign-ins with one browser that was signed in to the account before.
     known_browser: Mutex<Throttle>,
@@ -83,9 +92,35 @@ pub struct SignInTry<'a> {
     pub known_browser: Option<&'a str>,
 }
 
+/// A sign-in that is not refused.
+#[derive(Debug)]
+pub struct Admission {
+    /// Whether these buckets gave a token.
+    from_address: bool,
+    from_handle: bool,
+    /// It has to wait first.
+    place: Option<Place<AddressBlock>>,
+}
+
+impl Admission {
+    pub fn is_delayed(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Waits as long as this sign-in has to before its password is hashed.
+    pub async fn wait(&mut self) {
+        if let Some(place) = self.place.take() {
+            tokio::time::sleep(DELAY).await;
+            drop(place);
+        }
+    }
+}
+
 pub struct Auth {
     pub(super) hashing: Arc<Hashing>,
     throttles: Throttles,
+    /// Sign-ins that wait in a delay.
+    delayed: Arc<Places<AddressBlock>>,
     /// The one-time code of the first run was printed.
     pub(super) code_printed: AtomicBool,
 }
@@ -113,38 +148,54 @@ pub fn equal(a: &str, b: &str) -> bool {
 
 impl Default for Auth {
     fn default() -> Auth {
-        Auth { hashing: Arc::default(), throttles: Throttles::new(), code_printed: AtomicBool::new(false) }
+        Auth {
+            hashing: Arc::default(),
+            throttles: Throttles::new(),
+            delayed: Arc::default(),
+            code_printed: AtomicBool::new(false),
+        }
     }
 }
 
 impl Auth {
-    /// Whether this sign-in is allowed now, and how long it is to wait before its password is hashed.
-    pub fn try_sign_in(&self, attempt: SignInTry<'_>, now: u64) -> Result<Duration, TooMany> {
+    /// Whether this sign-in is allowed now.
+    pub fn try_sign_in(&self, attempt: SignInTry<'_>, now: u64) -> Result<Admission, TooMany> {
         let SignInTry { address, handle, known_browser } = attempt;
+        let throttles = &self.throttles;
         if let Some(browser) = known_browser {
-            return take(&self.throttles.known_browser, browser, now).map(|()| Duration::ZERO);
+            take(&throttles.known_browser, browser, now)?;
+            return Ok(Admission { from_address: false, from_handle: false, place: None });
         }
         let block = AddressBlock::of(address);
-        take(&self.throttles.address, block, now)?;
-        take(&self.throttles.handle_and_address, (handle, block), now)?;
-        match take(&self.throttles.handle, handle, now) {
-            Ok(()) => Ok(Duration::ZERO),
-            Err(TooMany { seconds }) => Ok(Duration::from_secs(seconds).min(LONGEST_DELAY)),
+        take(&throttles.handle_and_address, (handle, block), now)?;
+        let from_address = take(&throttles.address, block, now).is_ok();
+        let from_handle = take(&throttles.handle, handle, now).is_ok();
+        let mut admission = Admission { from_address, from_handle, place: None };
+        if from_address && from_handle {
+            return Ok(admission);
         }
+        admission.place = self.delayed.take(block, DELAYED_OF_ADDRESS);
+        if admission.place.is_none() {
+            self.give_back_sign_in(attempt, &admission, now);
+            return Err(TooMany { seconds: DELAY.as_secs() });
+        }
+        Ok(admission)
     }
 
-    /// This try was no guess: its password was right, or could not be checked.
-    pub fn give_back_sign_in(&self, attempt: SignInTry<'_>, now: u64) {
+    /// This try was no guess: its password was right, or was not checked. No bucket gets back more than it gave.
+    pub fn give_back_sign_in(&self, attempt: SignInTry<'_>, admission: &Admission, now: u64) {
         let SignInTry { address, handle, known_browser } = attempt;
         let block = AddressBlock::of(address);
         let throttles = &self.throttles;
-        match known_browser {
-            Some(browser) => give_back(&throttles.known_browser, browser, now),
-            None => {
-                give_back(&throttles.address, block, now);
-                give_back(&throttles.handle_and_address, (handle, block), now);
-                give_back(&throttles.handle, handle, now);
-            }
+        if let Some(browser) = known_browser {
+            return give_back(&throttles.known_browser, browser, now);
+        }
+        give_back(&throttles.handle_and_address, (handle, block), now);
+        if admission.from_address {
+            give_back(&throttles.address, block, now);
+        }
+        if admission.from_handle {
+            give_back(&throttles.handle, handle, now);
         }
     }
 
@@ -188,7 +239,8 @@ pub(super) fn workspace_cookie(node: &Node, name: &str) -> String {
     }
 }
 
-/// The name of the login cookie of releases that had one for all workspaces of a host. It is still read.
+/// The name of the login cookie of 0.1.0, which had one for all workspaces of a host. It is read where the cookie with
+/// the name of the workspace is absent.
 fn old_login_cookie(config: &Config) -> &'static str {
     if secure(config) { "__Host-beck_login" } else { "beck_login" }
 }
@@ -205,6 +257,14 @@ pub(super) fn set_cookie(config: &Config, name: &str, value: Option<&str>, secon
 /// The cookie that carries a login.
 pub fn login_cookie(node: &Node, token: &str) -> HeaderValue {
     set_cookie(&node.config, &workspace_cookie(node, "beck_login"), Some(token), LOGIN_MS / 1000)
+}
+
+/// What a sign-in gives a browser or an app: the login cookie, and the same login under the old name. During a rolling
+/// upgrade a server of 0.1.0 reads only the old name, and the desktop app of 0.1.0 takes its token from no other.
+/// Until the release after next; then only [`login_cookie`] is left.
+pub fn sign_in_cookies(node: &Node, token: &str) -> Vec<HeaderValue> {
+    let old = set_cookie(&node.config, old_login_cookie(&node.config), Some(token), LOGIN_MS / 1000);
+    vec![login_cookie(node, token), old]
 }
 
 /// What takes the login of a request away from the browser, under each name that it has there.

@@ -2,26 +2,29 @@
 
 mod deliver;
 mod follow;
+mod goodbye;
 mod heed;
 mod look;
 mod people;
 mod seat;
 mod slips;
+mod surplus;
 mod timeouts;
 
 pub use seat::Seat;
 pub use slips::Slips;
+pub use surplus::Surplus;
 pub use timeouts::{TIMEOUTS, Timeouts};
 
 use super::hub::{HubRoom, Mailbox, encode};
 use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
+use super::socket::Socket;
 use super::throttle::Bucket;
 use crate::protocol::{
     AccountId, ClientFrame, CloseCode, PROTOCOL_VERSION, Position, Presence, RoomId, ServerFrame,
 };
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -31,6 +34,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Proposals of one connection that wait for their outcome; beyond it the socket is not read.
 const PROPOSALS_AT_ONCE: usize = 32;
@@ -48,7 +52,7 @@ pub struct Connection {
     node: Arc<Node>,
     me: AccountId,
     token: String,
-    socket: WebSocket,
+    socket: Socket,
     progress: Progress,
     timeouts: &'static Timeouts,
     mailbox: Arc<Mailbox>,
@@ -81,7 +85,7 @@ impl Connection {
     pub fn new(
         node: Arc<Node>,
         (seat, token): (Seat, String),
-        (socket, progress): (WebSocket, Progress),
+        (socket, progress): (Socket, Progress),
         timeouts: &'static Timeouts,
     ) -> Self {
         let mailbox = seat.mailbox().clone();
@@ -122,16 +126,8 @@ impl Connection {
         // Nothing more is delivered: no ring keeps frames for it while it says goodbye.
         self.leave_rooms();
         if let End::Close(code) = end {
-            self.progress.heard(0);
-            let frame = CloseFrame { code: code.number(), reason: Utf8Bytes::from_static(code.reason()) };
-            let goodbye = async {
-                self.socket.send(Message::Close(Some(frame))).await?;
-                // What is left unread would make the system reset the connection, and the peer may then lose
-                // what was sent last: the reason, and outcomes before it.
-                while let Some(Ok(_)) = self.socket.recv().await {}
-                Ok::<(), axum::Error>(())
-            };
-            let _ = tokio::time::timeout(self.timeouts.goodbye, Box::pin(goodbye)).await;
+            let (socket, progress) = (&mut self.socket, &self.progress);
+            Box::pin(goodbye::say(socket, progress, code, self.timeouts)).await;
         }
     }
 
@@ -149,7 +145,7 @@ impl Connection {
 
     async fn greet(&mut self) -> Result<(), End> {
         self.progress.heard(WIRE_BYTES);
-        let first = tokio::time::timeout(self.timeouts.hello, self.socket.recv()).await;
+        let first = tokio::time::timeout(self.timeouts.hello, self.socket.next()).await;
         let text = match first.map_err(|_| End::Close(CloseCode::Silent))? {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(_)) => return Err(End::Close(CloseCode::BadFrame)),
@@ -227,7 +223,7 @@ impl Connection {
         tokio::select! {
             // More is there to deliver: look at the others, but do not wait for them.
             () = std::future::ready(()), if behind => {}
-            message = self.socket.recv(), if reading => Box::pin(self.heed(message)).await?,
+            message = self.socket.next(), if reading => Box::pin(self.heed(message)).await?,
             Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.send(&answer).await?,
             () = self.mailbox.notify.notified() => Box::pin(self.look()).await?,
             () = tokio::time::sleep_until(look_up_at) => Box::pin(self.look_up()).await?,

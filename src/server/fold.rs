@@ -7,6 +7,7 @@ mod bodies;
 mod decide;
 mod drafts;
 mod followers;
+mod lost_entry;
 mod place;
 mod refold;
 mod rooms;
@@ -14,11 +15,11 @@ mod rooms;
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
 pub use decide::IN_ROOM;
 pub use drafts::{same_draft, sameness};
-pub use refold::LostEntry;
+pub use lost_entry::{LostBatch, LostEntry};
 
 use super::broker::Entry;
 use super::directory::{Directory, Workspace};
-use super::state::{self, ReadError, Reader, RoomHead, State};
+use super::state::{self, Events, ReadError, Reader, RoomHead, State};
 use crate::protocol::{AccountId, Event, Hash, Kind, Outcome, Refusal, RoomId};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
@@ -108,6 +109,11 @@ impl Fold {
     /// The last entry that is folded, and its link.
     pub fn folded(&self) -> (u64, Hash) {
         (self.g, self.link)
+    }
+
+    /// What the state file has of the entries of all rooms.
+    pub fn events(&mut self) -> Events<'_> {
+        Events { db: &mut self.db }
     }
 
     /// Folds entries that follow the last one, all or none, in one transaction.

@@ -4,12 +4,12 @@
 pub mod accounts;
 pub mod commands;
 pub mod rooms;
+pub mod too_fast;
 
 use super::auth::TooMany;
 use super::broker::BrokerError;
 use super::config::Config;
 use super::node::Node;
-use super::request_rates;
 use super::rooms::RoomError;
 use super::{auth, origin, return_path};
 use crate::api::Notice;
@@ -21,13 +21,12 @@ use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use too_fast::TooFast;
 
 type Fields = Form<BTreeMap<String, String>>;
 
 /// Fields that no answer repeats.
 const SECRET_FIELDS: [&str; 4] = ["password", "code", "current", "new"];
-
-const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
 
 /// The page that a refused form came from, to be rendered with this notice (router.rs does it).
 pub struct ShowAgain {
@@ -66,7 +65,9 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
 
 /// There were too many tries.
 fn too_many(path: &str, fields: &BTreeMap<String, String>, TooMany { seconds }: TooMany) -> Response {
-    show(path, fields, TOO_MANY.into(), StatusCode::TOO_MANY_REQUESTS, Some(seconds))
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    let text = format!("Too many tries. Try again in {seconds} {unit}.");
+    show(path, fields, text, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
 }
 
 /// It cannot be done now, and may be sent once more as it is.
@@ -125,7 +126,9 @@ fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {
 /// The account of a form, or the way to sign in; where that cannot be told, why not.
 async fn me(node: &Node, headers: &HeaderMap) -> Result<AccountId, Response> {
     match node.signed_in(headers).await {
-        Ok(Some(me)) if !node.request_rates.form(me, node.uptime_ms()) => Err(too_many_requests(headers)),
+        Ok(Some(me)) if !node.request_rates.form(me, node.uptime_ms()) => {
+            Err(TooFast::OF_ACCOUNT.answer(headers))
+        }
         Ok(Some(me)) => Ok(me),
         Ok(None) => {
             let from = return_path::of_referer(headers).unwrap_or_default();
@@ -133,16 +136,6 @@ async fn me(node: &Node, headers: &HeaderMap) -> Result<AccountId, Response> {
         }
         Err(fault) => Err(unavailable(headers, &fault)),
     }
-}
-
-/// Nothing was done: the account has sent too many forms in a short time.
-fn too_many_requests(headers: &HeaderMap) -> Response {
-    let status = StatusCode::TOO_MANY_REQUESTS;
-    if wants_json(headers) {
-        return message(status, request_rates::TOO_MANY);
-    }
-    (status, [(header::CACHE_CONTROL, "no-store"), (header::RETRY_AFTER, "2")], request_rates::TOO_MANY)
-        .into_response()
 }
 
 /// What is said while the log cannot be asked.

@@ -1,6 +1,7 @@
 //! Argon2 under bounds: few hashes run at once, each in memory that the next one takes over, and few wait.
 
 use super::broker::BrokerError;
+use super::throttle::{Places, Site};
 use argon2::password_hash::{Output, ParamsString, PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,16 +11,20 @@ use tokio::sync::Semaphore;
 
 /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 2;
-/// Hashes that may wait: above the first number only those of people who were here before, who thus get in while
-/// strangers fill the queue.
-const WAITING_STRANGERS: usize = 128;
-const WAITING: usize = 256;
+/// Hashes of strangers that may wait, of one site and of all. A site is an IPv4 address or an IPv6 /48. The throttle of
+/// sign-ins lets one address have 50 at once and some that it delays, so that a school behind an IPv4 address or in one
+/// IPv6 /64 does not reach 64. Whoever has a whole /48 fills a quarter of the queue, not all of it.
+const WAITING_OF_SITE: usize = 64;
+const WAITING_STRANGERS: usize = 4 * WAITING_OF_SITE;
+/// Hashes that may wait in all: people who were here before get in while strangers fill their part. The last one waits
+/// some seconds: two cores make 40 to 100 hashes a second.
+const WAITING: usize = WAITING_STRANGERS + 128;
 
 /// Whose password is to be hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// Anybody who can reach the server.
-    Stranger,
+    /// Anybody who can reach the server, from this site.
+    Stranger(Site),
     /// Somebody who is signed in, was signed in with this browser before, or has an invitation.
     Known,
 }
@@ -50,6 +55,8 @@ impl From<NotHashed> for BrokerError {
 pub struct Hashing {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Those of them that are hashes of strangers.
+    strangers: Arc<Places<Site>>,
     /// Memory that is not in use, kept only while hashes wait.
     free: Mutex<Vec<Memory>>,
 }
@@ -72,6 +79,7 @@ impl Default for Hashing {
         Hashing {
             permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             waiting: AtomicUsize::new(0),
+            strangers: Arc::default(),
             free: Mutex::default(),
         }
     }
@@ -84,14 +92,21 @@ impl Hashing {
         whose: Whose,
         what: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, NotHashed> {
-        let limit = if whose == Whose::Known { WAITING } else { WAITING_STRANGERS };
+        let (limit, site) = match whose {
+            Whose::Known => (WAITING, None),
+            Whose::Stranger(site) => (WAITING_STRANGERS, Some(site)),
+        };
         let before = self.waiting.fetch_add(1, Ordering::AcqRel);
         let waiting = Waiting(&self.waiting);
         if before >= limit {
             return Err(NotHashed::Busy);
         }
+        let place = match site {
+            Some(site) => Some(self.strangers.take(site, WAITING_OF_SITE).ok_or(NotHashed::Busy)?),
+            None => None,
+        };
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| NotHashed::Failed)?;
-        drop(waiting);
+        drop((waiting, place));
         let hashing = self.clone();
         // A client that goes away ends the request, not the hash: the permit goes with the hash.
         let hashed = tokio::task::spawn_blocking(move || {

@@ -11,7 +11,6 @@ use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
 use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot, bounds};
-use axum::extract::ws::Utf8Bytes;
 use ring::{ALL_BYTES, Frames, Total};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,7 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, We
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use typing::Typing;
+
+/// Sockets of one account that are being closed at the same time because it has too many.
+pub const SURPLUS_AT_ONCE: usize = 8;
 
 /// Every room that somebody reads or watches now.
 pub struct Hub {
@@ -34,6 +37,8 @@ pub struct Hub {
     /// Numbers the frames of all rings in the order in which they were published.
     published: AtomicU64,
     mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
+    /// Sockets that are being closed because their account has too many.
+    surplus: Mutex<HashMap<AccountId, usize>>,
 }
 
 /// What the hub holds, counted.
@@ -203,6 +208,7 @@ impl Default for Hub {
             ring_budget: AtomicUsize::new(ALL_BYTES),
             published: AtomicU64::default(),
             mailboxes: Mutex::default(),
+            surplus: Mutex::default(),
         }
     }
 }
@@ -300,6 +306,30 @@ impl Hub {
             mailbox.tell(Inbox::hold);
         }
         Some(mailbox)
+    }
+
+    /// A socket beyond those that its account may have is to be closed; `false` if too many are.
+    pub fn begin_surplus(&self, account: AccountId) -> bool {
+        let mut surplus = lock(&self.surplus);
+        let closing = surplus.entry(account).or_default();
+        let fits = *closing < SURPLUS_AT_ONCE;
+        *closing += usize::from(fits);
+        fits
+    }
+
+    pub fn end_surplus(&self, account: AccountId) {
+        let mut surplus = lock(&self.surplus);
+        if let Some(closing) = surplus.get_mut(&account) {
+            *closing -= 1;
+            if *closing == 0 {
+                surplus.remove(&account);
+            }
+        }
+    }
+
+    /// Sockets that are being closed because their account has too many.
+    pub fn surplus(&self) -> usize {
+        lock(&self.surplus).values().sum()
     }
 
     /// A connection ends; it reads and watches no room any more.

@@ -45,7 +45,9 @@ pub struct PageLogin {
 }
 
 impl Node {
-    /// A login or link that is good, and the version of its secret.
+    /// A login or link that is good, and the version of its secret. An unknown token costs one read by key, and nothing
+    /// is kept of it. It has no throttle: only this read tells it from a known one, so that a throttle would spare the
+    /// store nothing unless it refused known ones too.
     async fn find_login(&self, kind: &str, token: &str) -> Result<Option<(WrittenLogin, u64)>, BrokerError> {
         let Some(secret) = self.broker.secret(hashed(kind, token), SecretOp::Get).await? else {
             return Ok(None);

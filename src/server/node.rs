@@ -2,6 +2,7 @@
 
 mod copying;
 mod erase;
+mod fold_pauses;
 mod follower;
 mod format;
 mod lost;
@@ -14,6 +15,7 @@ mod store_restart;
 mod writes;
 
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
+pub use fold_pauses::FoldPauses;
 pub use outcomes::ProposeError;
 pub use pin::StartError;
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
@@ -186,6 +188,8 @@ impl Node {
             publish_readiness,
             head: head_g,
             looked: Instant::now(),
+            rewriting: false,
+            wrong_entry: None,
             published: false,
         };
         let runtime = tokio::runtime::Handle::current();
@@ -276,8 +280,8 @@ impl Node {
         let _ = self.fold_commands.send(FoldCommand::Panic);
     }
 
-    /// What people are told while there is something that the log has lost and this server has kept.
-    pub fn lost_entries(&self) -> Option<String> {
+    /// What people are told of entries that the log has lost.
+    pub fn lost_entries(&self) -> Vec<String> {
         self.lost_entries.words()
     }
 

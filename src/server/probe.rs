@@ -6,15 +6,17 @@ use super::broker::{Broker, BrokerError, SecretOp};
 use super::node::Node;
 use super::origin;
 use super::proxies::Peer;
+use super::serve::Connections;
+use super::socket::{Handshake, Socket, place_of};
 use axum::Json;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
 
 /// The header of `/ws` that carries the token.
 pub const PROBE_HEADER: &str = "x-beck-probe";
@@ -50,7 +52,8 @@ pub async fn answer(
     node: Arc<Node>,
     headers: &HeaderMap,
     Peer { peer, client, .. }: Peer,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    connections: Option<&Connections>,
+    handshake: Option<Handshake>,
 ) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = text(header::HeaderName::from_static(PROBE_HEADER));
@@ -65,13 +68,17 @@ pub async fn answer(
         client,
         forwarded: lines.map(str::to_owned).collect(),
         origin_fault: origin::check(&node.config, headers, false).err(),
-        upgrade: upgrade.is_ok(),
+        upgrade: handshake.is_some(),
         public_url: node.config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
-    match upgrade {
-        Ok(upgrade) if seen.origin_fault.is_none() => {
-            let upgrade = upgrade.max_message_size(MESSAGE_BYTES).max_frame_size(MESSAGE_BYTES);
-            upgrade.on_upgrade(move |socket| async move {
+    match handshake {
+        Some(handshake) if seen.origin_fault.is_none() => {
+            let place = match place_of(connections) {
+                Ok(place) => place,
+                Err(full) => return full.into_response(),
+            };
+            handshake.accept(MESSAGE_BYTES, move |socket| async move {
+                let _place = place;
                 let _ = tokio::time::timeout(LIFE, echo(socket, seen)).await;
             })
         }
@@ -80,14 +87,14 @@ pub async fn answer(
 }
 
 /// Says what was seen, and then nothing but what it is told.
-async fn echo(mut socket: WebSocket, seen: Seen) {
+async fn echo(mut socket: Socket, seen: Seen) {
     let mut next = Some(Message::Text(serde_json::json!(seen).to_string().into()));
     while let Some(message) = next.take() {
         if socket.send(message).await.is_err() {
             return;
         }
         while next.is_none() {
-            match socket.recv().await {
+            match socket.next().await {
                 Some(Ok(Message::Text(text))) => next = Some(Message::Text(text)),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => {}

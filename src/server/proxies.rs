@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// An address, or all that share its first bits: `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,28 @@ pub fn client(trusted: &[Network], peer: IpAddr, headers: &HeaderMap) -> IpAddr 
     asks
 }
 
+/// Says once in the life of the process that a request came by way of a proxy which the settings do not name, as far as
+/// its headers say. Anybody can write them, so nothing else follows from them.
+fn warn_of_unnamed_proxy(trusted: &[Network], peer: IpAddr, headers: &HeaderMap) {
+    static WARNED: Once = Once::new();
+    let peer = peer.to_canonical();
+    let Some(header) = ["x-forwarded-for", "forwarded"].into_iter().find(|name| headers.contains_key(*name))
+    else {
+        return;
+    };
+    if !trusted.iter().any(|network| network.holds(peer)) {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "A request from {peer} has the header {header}, which is not believed: TRUSTED_PROXIES does not name \
+                 {peer}. If that is your proxy, everyone behind it counts as one person when tries to sign in are \
+                 counted: set TRUSTED_PROXIES={peer}, and let the proxy set X-Forwarded-For (docs/proxy.md). If it is \
+                 not, change nothing."
+            );
+        });
+    }
+}
+
 /// Who connected, which may be a proxy.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
@@ -77,7 +99,9 @@ pub struct Peer {
 /// What comes after it sees the address of who asks instead of the proxy's.
 pub async fn forwarded(State(node): State<Arc<Node>>, mut request: Request<Body>, next: Next) -> Response {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
-        let asks = client(&node.config.trusted_proxies, peer.ip(), request.headers());
+        let trusted = &node.config.trusted_proxies;
+        warn_of_unnamed_proxy(trusted, peer.ip(), request.headers());
+        let asks = client(trusted, peer.ip(), request.headers());
         let local = is_local(&node.config, peer.ip(), request.uri(), request.headers());
         request.extensions_mut().insert(Peer { peer, client: asks, local });
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(asks, peer.port())));

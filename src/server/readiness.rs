@@ -76,14 +76,6 @@ impl UnreadyState {
         self.texts().2
     }
 
-    /// Whether people can still read: only writing fails, and the next write that succeeds ends the state.
-    pub fn only_writing_fails(self) -> bool {
-        matches!(
-            self,
-            StoreReadOnly | StoreFull | StoreDiskFault | StoreReplicasMissing | DiskFull | LogUnwritable
-        )
-    }
-
     fn texts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Starting => (

@@ -5,13 +5,10 @@ use super::proxies::Peer;
 use super::throttle::{AddressBlock, Rate, Throttle};
 use crate::protocol::AccountId;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Forms of one account: no fewer than a socket may send frames, or people without a script would be held up.
 const FORMS: Rate = Rate { burst: 300.0, per_second: 30.0 };
@@ -61,16 +58,13 @@ fn take(throttle: &Mutex<Throttle>, key: impl Hash, now: u64) -> bool {
     throttle.lock().unwrap_or_else(PoisonError::into_inner).take(key, now).is_ok()
 }
 
-/// Refuses requests of an address that makes too many. Not where the address may be that of a proxy which does not
-/// say whose request it passes on: that would be everybody's.
-pub async fn by_address(State(node): State<Arc<Node>>, request: Request<Body>, next: Next) -> Response {
+/// Whether the address of a request may make it. One that may be that of a proxy which does not say whose request it
+/// passes on has no rate: it would be everybody's.
+pub fn admits(node: &Node, request: &Request<Body>) -> bool {
     let client = request.extensions().get::<Peer>().map(|peer| peer.client);
     let is_proxy = |address: IpAddr| {
         address.is_loopback() || node.config.trusted_proxies.iter().any(|proxy| proxy.holds(address))
     };
     let counts = client.filter(|address| !request.method().is_safe() && !is_proxy(*address));
-    if counts.is_some_and(|address| !node.request_rates.address(address, node.uptime_ms())) {
-        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], TOO_MANY).into_response();
-    }
-    next.run(request).await
+    counts.is_none_or(|address| node.request_rates.address(address, node.uptime_ms()))
 }

@@ -3,7 +3,8 @@
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
 use super::readiness::{Unready, UnreadyState};
-use super::{auth, body_timeout, names, pages, proxies, request_rates, return_path, websocket};
+use super::serve::Connections;
+use super::{auth, body_timeout, names, pages, proxies, return_path, websocket};
 use crate::ui::App;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -62,11 +63,11 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/r/{room}/archive", post(forms::rooms::archive_room))
         .with_state(node.clone())
         .fallback_service(pages.clone())
+        .layer(from_fn_with_state(node.clone(), forms::too_fast::check_rates))
         .layer(from_fn_with_state((node.clone(), pages), show_again))
         .layer(from_fn_with_state(node.clone(), lead))
         .layer(from_fn_with_state(node.clone(), opened))
         .layer(from_fn_with_state(node.clone(), forms::same_origin))
-        .layer(from_fn_with_state(node.clone(), request_rates::by_address))
         .layer(from_fn_with_state(node.clone(), proxies::forwarded))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(FORM_BYTES))
@@ -133,7 +134,7 @@ fn unready(node: &Node) -> Option<Unready> {
 async fn ready(State(node): State<Arc<Node>>) -> Response {
     match unready(&node) {
         None => {
-            let warnings = [node.lost_entries(), node.clock_fault()].into_iter().flatten();
+            let warnings = node.lost_entries().into_iter().chain(node.clock_fault());
             let text =
                 warnings.fold("ready".to_owned(), |text, warning| format!("{text}\nWarning: {warning}"));
             text.into_response()
@@ -143,13 +144,20 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
 }
 
 /// Whether the request's login is good, without a body: a page whose socket cannot be opened asks it, to tell a
-/// login that has ended from a network that is away and from a proxy that passes no upgrade.
-async fn login(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+/// login that has ended from a network that is away, from a server that has no place for a socket, and from a proxy
+/// that passes no upgrade.
+async fn login(
+    State(node): State<Arc<Node>>,
+    connections: Option<Extension<Arc<Connections>>>,
+    headers: HeaderMap,
+) -> Response {
+    let full = connections.is_some_and(|Extension(open)| !open.has_socket());
     let known = match auth::token(&headers, &node) {
         Some(token) => node.login_of(token).await,
         None => Ok(None),
     };
     let status = match known {
+        Ok(Some(_)) if full => StatusCode::SERVICE_UNAVAILABLE,
         Ok(Some(_)) => StatusCode::NO_CONTENT,
         Ok(None) => StatusCode::UNAUTHORIZED,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -185,7 +193,9 @@ async fn lead(
         let enters_as = node.enters_as(token).await;
         return match enters_as {
             Ok(Some(_)) => next.run(request).await,
-            Ok(None) => Redirect::to("/sign-in").into_response(),
+            Ok(None) if super::accounts::needs_setup(&node) => Redirect::to("/setup").into_response(),
+            // The page says that the link is good no more.
+            Ok(None) => (StatusCode::GONE, next.run(request).await).into_response(),
             Err(fault) => (StatusCode::SERVICE_UNAVAILABLE, forms::away(&fault)).into_response(),
         };
     }

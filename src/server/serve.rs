@@ -3,7 +3,7 @@
 mod limits;
 mod progress;
 
-pub use limits::{Connections, HttpSlot, Limits};
+pub use limits::{Connections, HttpSlot, Limits, SocketPlace};
 pub use progress::Progress;
 
 use super::node::Node;
@@ -112,7 +112,10 @@ async fn connection(
     (permit, slot): (Option<OwnedSemaphorePermit>, HttpSlot),
 ) {
     let _ = socket.set_nodelay(true);
-    let app = app.layer(axum::Extension(ConnectInfo(from))).layer(axum::Extension(progress.clone()));
+    let app = app
+        .layer(axum::Extension(ConnectInfo(from)))
+        .layer(axum::Extension(progress.clone()))
+        .layer(axum::Extension(slot.connections().clone()));
     let socket = Noting { socket, progress: progress.clone(), _permit: permit };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@
 mod any_version;
 mod directory;
 mod drafts;
+mod events;
 mod history;
 mod pages;
 mod rooms;
@@ -14,6 +15,7 @@ mod unread;
 
 pub use any_version::{AnyVersion, StateFault};
 pub use drafts::KnownDraft;
+pub use events::Events;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
 pub use threads::{Above, Following};
@@ -21,15 +23,13 @@ pub use unread::{Membership, Named};
 
 use super::readiness::{Unready, UnreadyState};
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};
-use crate::server::private_files;
 use crate::server::remedy::{is_corrupt, is_unreadable};
+use crate::server::{damaged_files, private_files};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub const STATE_FILE: &str = "state.sqlite";
-/// A damaged state file, kept until another one is damaged.
-const DAMAGED_FILE: &str = "state.sqlite.damaged";
 /// Says that damage was found while the file was open: the next start sets it aside.
 const DAMAGE_MARK: &str = "state.sqlite.damage-found";
 /// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
@@ -221,24 +221,13 @@ fn open_existing(path: &Path) -> rusqlite::Result<Option<(Connection, (u64, Hash
     Ok(Some((connection, at)))
 }
 
-/// Takes a damaged file out of the way: it is made from the log and can be made again. One such file is kept.
+/// Takes a damaged file out of the way: it is made from the log and can be made again.
 pub(super) fn set_aside(folder: &Path, why: &str) -> std::io::Result<()> {
-    // It may be aside already: the file that is kept is not given up for nothing.
-    if !folder.join(STATE_FILE).exists() {
-        return Ok(());
-    }
-    // The write-ahead file first: without it a crash in between would leave a whole file with less in it.
-    for ending in ["-wal", "-shm", ""] {
-        let aside = folder.join(format!("{DAMAGED_FILE}{ending}"));
-        let _ = std::fs::remove_file(&aside);
-        match std::fs::rename(folder.join(format!("{STATE_FILE}{ending}")), &aside) {
-            Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => return Err(fault),
-            _ => {}
-        }
-    }
+    // It may be aside already.
+    let Some(aside) = damaged_files::set_aside(folder, STATE_FILE)? else { return Ok(()) };
     tracing::warn!(
         why,
-        "{STATE_FILE} is damaged: it is now {DAMAGED_FILE}, and the log is folded again. Look at the disk and its cables; delete {DAMAGED_FILE} when you no longer need it"
+        "{STATE_FILE} is damaged: it is now {aside}, and the log is folded again. Look at the disk and its cables; delete {aside} when you no longer need it"
     );
     Ok(())
 }

@@ -1,8 +1,10 @@
-//! Token buckets. Time is a parameter: milliseconds of any clock that only goes forward.
+//! Token buckets, whose time is a parameter: milliseconds of any clock that only goes forward. Places that few may hold
+//! at once. Who counts as one client.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How much at once, and how much per second after that.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +115,71 @@ impl AddressBlock {
         match address.to_canonical() {
             IpAddr::V4(address) => AddressBlock::V4(address.to_bits()),
             IpAddr::V6(address) => AddressBlock::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+/// The network of a client, for what must stay bounded also where somebody has many address blocks: an IPv4 address, or
+/// the /48 that an IPv6 site gets, which has 65,536 blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Site(AddressBlock);
+
+impl Site {
+    pub fn of(address: IpAddr) -> Site {
+        Site(match AddressBlock::of(address) {
+            AddressBlock::V6(block) => AddressBlock::V6(block & !0xffff),
+            block => block,
+        })
+    }
+}
+
+/// Places by key. Nothing is kept of a key whose places are all free, so that memory is bounded by who holds one.
+#[derive(Debug)]
+pub struct Places<K> {
+    held: Mutex<HashMap<K, usize>>,
+}
+
+/// Free again once it is dropped.
+#[derive(Debug)]
+pub struct Place<K: Copy + Eq + Hash> {
+    places: Arc<Places<K>>,
+    key: K,
+}
+
+impl<K> Default for Places<K> {
+    fn default() -> Places<K> {
+        Places { held: Mutex::default() }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Places<K> {
+    /// A place of this key, unless `limit` of them are held.
+    pub fn take(self: &Arc<Self>, key: K, limit: usize) -> Option<Place<K>> {
+        let mut all = self.lock();
+        let held = all.get(&key).copied().unwrap_or(0);
+        if held >= limit {
+            return None;
+        }
+        all.insert(key, held + 1);
+        Some(Place { places: self.clone(), key })
+    }
+
+    /// How many keys have a place that is held.
+    pub fn keys(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Copy + Eq + Hash> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut all = self.places.lock();
+        match all.get_mut(&self.key) {
+            Some(held) if *held > 1 => *held -= 1,
+            _ => drop(all.remove(&self.key)),
         }
     }
 }

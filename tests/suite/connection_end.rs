@@ -4,12 +4,12 @@ use crate::support::awaited::until;
 use crate::support::server::TestClient;
 use crate::support::set_up;
 use axum::Router;
-use axum::extract::WebSocketUpgrade;
 use axum::routing::any;
 use beck::protocol::Presence;
 use beck::server::connection::{Connection, Seat, TIMEOUTS};
 use beck::server::hub::HubCounts;
 use beck::server::serve::Progress;
+use beck::server::socket::Handshake;
 use serde_json::json;
 use std::sync::Arc;
 use tempfile::tempdir;
@@ -26,9 +26,9 @@ async fn a_connection_that_panics_leaves_nobody_online_and_no_room_behind() {
     let panic = Arc::new(Notify::new());
     let upgrade = {
         let (node, panic) = (node.clone(), panic.clone());
-        move |upgrade: WebSocketUpgrade| async move {
+        move |handshake: Handshake| async move {
             let seat = Seat::take(&node, account, node.hub.ended_logins()).unwrap();
-            upgrade.on_upgrade(move |socket| async move {
+            handshake.accept(64 * 1024, move |socket| async move {
                 let connection =
                     Connection::new(node, (seat, token), (socket, Progress::default()), &TIMEOUTS);
                 tokio::select! {

@@ -1,33 +1,35 @@
-//! Connections that take without giving: silent ones, bodies that never come, and more sockets than an account needs.
+//! Connections that take without giving: silent ones, and bodies that never come.
 
 use crate::support::awaited::until;
 use crate::support::server::{TestClient, TestServer};
-use crate::support::{furnish, resident, set_up};
+use crate::support::{TestNode, furnish, resident, set_up};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
 use axum::middleware::from_fn_with_state;
-use axum::routing::post;
-use beck::protocol::bounds::SOCKETS_PER_ACCOUNT;
-use beck::server::body_timeout::{BodyTimeouts, cut_stalled};
+use axum::routing::{get, post};
+use beck::server::body_timeout::{BodyTimeouts, FORM, cut_stalled};
 use beck::server::serve::{Connections, Limits, Progress};
 use beck::server::{router, serve};
 use futures::{StreamExt, stream};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::tempdir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 /// Not a bound that is tested: a test that would hang fails instead.
 const HANGS: Duration = Duration::from_secs(60);
 
-async fn is_closed(stream: &mut TcpStream) -> bool {
+/// Whether it was closed without an answer: a request that took too long is answered with 408 first.
+async fn is_cut(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
-    // An answer, a reset or nothing: it ends.
-    tokio::time::timeout(Duration::from_millis(1), stream.read_to_end(&mut rest)).await.is_ok()
+    let ended = tokio::time::timeout(Duration::from_millis(1), stream.read_to_end(&mut rest)).await.is_ok();
+    ended && rest.is_empty()
 }
 
 #[cfg(unix)]
@@ -63,7 +65,7 @@ async fn silent_posts_that_take_every_descriptor_keep_nobody_out() {
     before.until("people").await;
     let mut cut = 0;
     for stream in &mut silent {
-        cut += usize::from(is_closed(stream).await);
+        cut += usize::from(is_cut(stream).await);
     }
     assert!(cut >= SILENT - DESCRIPTORS as usize, "{cut} of {SILENT} made room");
 }
@@ -74,7 +76,7 @@ async fn answer(timeouts: BodyTimeouts, body: Body) -> StatusCode {
         .route("/", post(|body: Bytes| async move { body.len().to_string() }))
         .layer(from_fn_with_state(timeouts, cut_stalled));
     let request = Request::post("/").body(body).unwrap();
-    app.oneshot(request).await.unwrap().status()
+    tokio::time::timeout(HANGS, app.oneshot(request)).await.expect("it is answered").unwrap().status()
 }
 
 #[tokio::test]
@@ -95,6 +97,21 @@ async fn a_body_that_stalls_or_takes_too_long_in_all_is_answered_with_408() {
     let slow = Body::from_stream(drips().into_data_stream().take(100));
     assert_eq!(answer(BodyTimeouts { stalled: long, whole: long }, slow).await, 200);
     assert_eq!(answer(BodyTimeouts { stalled: short, whole: short }, Body::empty()).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_whose_body_stalls_is_cut_with_its_connection() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let part = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"name="))]);
+    let body = Body::from_stream(part.chain(stream::pending()));
+    let cookie = format!("beck_login={}", here.node.sign_in(here.owner).await.unwrap());
+    let request = Request::post("/rooms").header("cookie", cookie).header("sec-fetch-site", "same-origin");
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(body).unwrap();
+    let answering = router::router(here.node.clone(), None).oneshot(request);
+    let answer = tokio::time::timeout(HANGS, answering).await.expect("it is cut").unwrap();
+    assert_eq!(answer.status(), 408);
+    assert_eq!(answer.headers()["connection"], "close");
 }
 
 fn limits(connections: usize) -> Limits {
@@ -125,18 +142,118 @@ fn the_idlest_connection_of_an_address_goes_where_it_has_too_many_and_proxies_ha
     assert_eq!(connections.counts().0, 0, "nothing is kept of what is gone");
 }
 
+#[test]
+fn a_connection_whose_request_is_being_answered_goes_only_if_all_are_and_then_the_idlest() {
+    // Often, since the order of a map decides nothing.
+    for _ in 0..20 {
+        let connections = Connections::new(limits(1_000), Vec::new());
+        let from = SocketAddr::new("203.0.113.7".parse().unwrap(), 4711);
+        let progress: Vec<_> = (0..5).map(|_| Progress::begin()).collect();
+        let answering: Vec<_> = [0, 1, 3].map(|n| progress[n].answering()).into_iter().collect();
+        let mut slots: Vec<_> =
+            progress[..3].iter().map(|progress| connections.slot(from, progress)).collect();
+        let cut = |slots: &[serve::HttpSlot]| -> Vec<bool> {
+            slots.iter().map(|slot| slot.cut.is_cancelled()).collect()
+        };
+        assert_eq!(cut(&slots), [false, false, false]);
+        slots.push(connections.slot(from, &progress[3]));
+        assert_eq!(cut(&slots), [false, false, true, false], "the one that waits for nothing");
+        slots.push(connections.slot(from, &progress[4]));
+        assert_eq!(cut(&slots), [true, false, true, false, false], "the one that is idle longest");
+        // What was answered may go again.
+        drop(answering);
+        slots.push(connections.slot(from, &Progress::begin()));
+        assert_eq!(cut(&slots).iter().filter(|cut| **cut).count(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_being_answered_outlasts_any_number_of_silent_connections() {
+    const SILENT: usize = 60;
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (asked, answer) = (asked.clone(), answer.clone());
+        move |body: Bytes| async move {
+            asked.notify_one();
+            answer.notified().await;
+            body
+        }
+    };
+    let body = BodyTimeouts { stalled: HANGS, whole: HANGS };
+    let app = Router::new().route("/slow", post(slow)).layer(from_fn_with_state(body, cut_stalled));
+    let (host, _) = serve_limited(&here, limits(6), app).await;
+    for body in ["", "a body"] {
+        let request = reqwest::Client::new().post(format!("http://{host}/slow")).body(body);
+        let answered = tokio::spawn(request.send());
+        tokio::time::timeout(HANGS, asked.notified()).await.expect("it is asked");
+        let mut silent = Vec::new();
+        for _ in 0..SILENT {
+            silent.push(TcpStream::connect(&host).await.unwrap());
+        }
+        // All of them were let in: the last one is served.
+        let mut last = TcpStream::connect(&host).await.unwrap();
+        last.write_all(format!("GET /none HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        tokio::time::timeout(HANGS, last.read_exact(&mut status)).await.expect("it gets in").unwrap();
+        assert_eq!(&status, b"HTTP/1.1 404");
+        answer.notify_one();
+        assert_eq!(answered.await.unwrap().unwrap().text().await.unwrap(), body);
+    }
+}
+
+/// Serves an application within limits; where, and the connections.
+async fn serve_limited(here: &TestNode, limits: Limits, app: Router) -> (String, Arc<Connections>) {
+    let connections = Connections::new(limits, Vec::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let node = here.node.clone();
+    tokio::spawn(serve::serve_within(connections.clone(), node, app, listener, std::future::pending()));
+    (host, connections)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stops_is_closed_as_idle_where_it_may_take_any_time() {
+    const STOPPED: usize = 5;
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let began = Arc::new(Notify::new());
+    let upload = {
+        let began = began.clone();
+        move |body: Body| async move {
+            let mut parts = body.into_data_stream();
+            while let Some(Ok(_)) = parts.next().await {
+                began.notify_one();
+            }
+        }
+    };
+    let body = BodyTimeouts { stalled: Duration::from_secs(3_600), whole: Duration::from_secs(3_600) };
+    let app = Router::new().route("/upload", post(upload)).layer(from_fn_with_state(body, cut_stalled));
+    let limits = Limits { idle: Duration::from_millis(300), ..limits(8) };
+    let (host, connections) = serve_limited(&here, limits, app).await;
+    let mut stopped = Vec::new();
+    for _ in 0..STOPPED {
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        let part = format!("POST /upload HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nx");
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::time::timeout(HANGS, began.notified()).await.expect("its body has begun");
+        stopped.push(stream);
+    }
+    until("all of them are closed", || connections.counts() == (0, 8)).await;
+    for mut stream in stopped {
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(HANGS, stream.read_to_end(&mut rest)).await.expect("it is closed");
+        assert_eq!(rest, b"", "nothing was answered");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_stays_idle_is_closed_and_gives_its_place_back() {
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
     let limits = Limits { idle: Duration::from_millis(300), ..limits(8) };
-    let connections = Connections::new(limits, Vec::new());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = listener.local_addr().unwrap().to_string();
-    let app = router::router(here.node.clone(), None);
-    let served =
-        serve::serve_within(connections.clone(), here.node.clone(), app, listener, std::future::pending());
-    tokio::spawn(served);
+    let (host, connections) = serve_limited(&here, limits, router::router(here.node.clone(), None)).await;
     let cookie = format!("beck_login={}", here.node.sign_in(here.owner).await.unwrap());
     let mut socket = TestClient::connect_at(&host, &cookie).await;
     // More than there is room for, one after another and all at once.
@@ -159,29 +276,24 @@ async fn a_connection_that_stays_idle_is_closed_and_gives_its_place_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_has_so_many_sockets_and_others_are_not_touched() {
+async fn a_connection_whose_request_is_being_answered_is_not_idle() {
     let folder = tempdir().unwrap();
-    let place = furnish(folder.path(), 2).await;
-    let server = TestServer::start(folder.path());
-    let [(_, owner), (_, other)] = place.people.as_slice() else { panic!() };
-    let upgrade = async || {
-        let request = reqwest::Client::new().get(format!("{}/ws", server.base)).header("cookie", owner);
-        let request = request.header("origin", &server.base).header("connection", "upgrade");
-        let request = request.header("upgrade", "websocket").header("sec-websocket-version", "13");
-        request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send().await.unwrap()
+    let here = set_up(folder.path()).await;
+    let limits = Limits { idle: Duration::from_millis(200), ..limits(8) };
+    let connections = Connections::new(limits, Vec::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let slow = async |body: Bytes| {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        body
     };
-    let mut sockets = Vec::new();
-    for _ in 0..SOCKETS_PER_ACCOUNT {
-        sockets.push(TestClient::connect(&server, owner).await);
-    }
-    let refused = upgrade().await;
-    assert_eq!(refused.status(), 429);
-    assert!(refused.text().await.unwrap().contains("Close a tab"));
-    TestClient::connect(&server, other).await;
-    // One that goes makes room for one.
-    drop(sockets.pop());
-    while upgrade().await.status() == 429 {
-        tokio::task::yield_now().await;
+    let app = Router::new().route("/", get(slow).post(slow)).layer(from_fn_with_state(FORM, cut_stalled));
+    let served =
+        serve::serve_within(connections.clone(), here.node.clone(), app, listener, std::future::pending());
+    tokio::spawn(served);
+    let client = reqwest::Client::new();
+    for request in [client.get(&base), client.post(&base).body("in full")] {
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
 }
 

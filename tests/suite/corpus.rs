@@ -1,6 +1,8 @@
 //! Old logs are decided for ever as they were: recorded logs of 0.1.0, one for each format, and what its fold made of
 //! every entry. tests/data/corpus/README.md says how they came to be.
 
+mod by_hand;
+
 use crate::support::corpus::make_log;
 use beck::protocol::{Kind, Outcome, Slot};
 use beck::server::broker::Entry;

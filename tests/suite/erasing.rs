@@ -1,35 +1,58 @@
 //! Texts that are due are erased while people restore some of them: a restore that was acknowledged keeps its text.
 
+use crate::support::awaited::awaited;
 use crate::support::backend::Backend;
 use crate::support::pass_on::pass_on;
 use crate::support::{TestNode, config, read_all, set_up_on};
-use beck::protocol::{ActDraft, ActValue, ClientId, Outcome};
-use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::protocol::{ActDraft, ActValue, ClientId, ErrorCode, Outcome};
+use beck::server::broker::{Broker, BrokerError, Entry, Head, Proposal, SharedBroker};
 use beck::server::fold::Fold;
 use beck::server::node::{ERASE_AFTER_MS, ERASE_AT_ONCE, Node};
 use beck::server::now_ms;
 use beck::server::rooms;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::tempdir;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 const DUE: usize = 120;
 const RESTORED: usize = 20;
 
-/// Waits in its first erasure until it is told to go on.
+/// Waits in its first erasure until it is told to go on; in appends and in following too once it is told to.
 struct Paused {
     log: SharedBroker,
     begun: Arc<Semaphore>,
     go_on: Arc<Semaphore>,
+    /// Appends wait for permits of the second one, and say so by the first one.
+    appending: Mutex<Option<(Arc<Semaphore>, Arc<Semaphore>)>>,
+    /// Nothing new is given to who follows.
+    held: watch::Sender<bool>,
 }
 
 impl Broker for Paused {
-    pass_on!(create append read secret registers signals durability);
+    pass_on!(create read secret registers signals durability);
+
+    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
+        let Some((begun, go_on)) = self.appending.lock().unwrap().clone() else {
+            return self.log.append(batch);
+        };
+        let log = self.log.clone();
+        async move {
+            begun.add_permits(1);
+            let _once = go_on.acquire().await;
+            log.append(batch).await
+        }
+        .boxed()
+    }
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
+        async move {
+            let _ = self.held.subscribe().wait_for(|held| !held).await;
+            self.log.follow(after, limit).await
+        }
+        .boxed()
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
@@ -47,7 +70,8 @@ impl Broker for Paused {
 }
 
 async fn paused(log: SharedBroker) -> Arc<Paused> {
-    Arc::new(Paused { log, begun: Arc::new(Semaphore::new(0)), go_on: Arc::new(Semaphore::new(0)) })
+    let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    Arc::new(Paused { log, begun, go_on, appending: Mutex::default(), held: watch::Sender::new(false) })
 }
 
 /// Messages that were all deleted; the newest deletion last.
@@ -139,9 +163,11 @@ async fn restores_on_another_server_than_the_one_that_erases_keep_their_text() {
     let run = tokio::spawn(async move { node.erase_due(now_ms() + ERASE_AFTER_MS + 1_000).await });
     let _begun = broker.begun.acquire().await.unwrap();
     // All of them are in the log before the next texts are erased, and this server has folded none of them.
+    broker.held.send_replace(true);
     let restored = restore(&other, &here, &ids).await;
     broker.go_on.add_permits(1_000);
     let erased = run.await.unwrap().unwrap();
+    broker.held.send_replace(false);
     println!("{} restored while {erased} of {DUE} were erased", restored.len());
     assert!(restored.len() == RESTORED && erased > ERASE_AT_ONCE);
     // What a server erased the other one hears of by a fresh fold alone: the texts that stand are compared.
@@ -149,4 +175,59 @@ async fn restores_on_another_server_than_the_one_that_erases_keep_their_text() {
         assert_eq!(text(&other.state, *id), Some(format!("text of {id}")));
     }
     check(&here, &[&here.node], &ids, &restored).await;
+}
+
+/// The store takes the erasure and does not answer. A restore is not to wait for that: it is told so, and taken once the
+/// erasure has its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_hangs_does_not_hold_back_the_restore_of_another_message() {
+    let backend = Backend::embedded();
+    let broker = paused(backend.log().await).await;
+    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let ids = deleted_messages(&here).await;
+    let (node, erased) = (here.node.clone(), ids[0]);
+    let run = tokio::spawn(async move { node.erase(erased).await });
+    let _begun = broker.begun.acquire().await.unwrap();
+    let restore = async || {
+        let value = ActValue::Restored { restored: format!("text of {}", ids[1]) };
+        let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
+        rooms::act(&here.node, here.owner, ActDraft { id: own, room, target: ids[1], slot, value }).await
+    };
+    let refused = awaited("the restore is answered", restore()).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unavailable);
+    assert!(refused.to_string().contains("Try again"), "{refused}");
+    assert!(!run.is_finished());
+    broker.go_on.add_permits(1_000);
+    run.await.unwrap().unwrap();
+    assert!(matches!(restore().await, Ok(Outcome::Stored { .. })));
+    assert_eq!(text(&here.node.state, ids[1]), Some(format!("text of {}", ids[1])));
+    assert_eq!(text(&here.node.state, ids[0]), None);
+}
+
+/// A restore that was checked and is not in the log yet: its text is not erased in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_not_erased_between_the_check_of_a_restore_and_its_outcome() {
+    let backend = Backend::embedded();
+    let broker = paused(backend.log().await).await;
+    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let ids = deleted_messages(&here).await;
+    broker.go_on.add_permits(1_000);
+    let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    *broker.appending.lock().unwrap() = Some((begun.clone(), go_on.clone()));
+    let (node, by, room, id) = (here.node.clone(), here.owner, here.general, ids[0]);
+    let restoring = tokio::spawn(async move {
+        let value = ActValue::Restored { restored: format!("text of {id}") };
+        let act = ActDraft { id: ClientId::random(), room, target: id, slot: "deleted".into(), value };
+        rooms::act(&node, by, act).await
+    });
+    let _begun = awaited("the restore is on its way", begun.acquire()).await.unwrap();
+    let node = here.node.clone();
+    let mut run = tokio::spawn(async move { node.erase_due(now_ms() + ERASE_AFTER_MS + 1_000).await });
+    // It would be over by now if it did not wait.
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut run).await;
+    assert!(early.is_err(), "texts were erased while a restore was on its way");
+    go_on.add_permits(1_000);
+    assert!(matches!(restoring.await.unwrap(), Ok(Outcome::Stored { .. })));
+    assert_eq!(run.await.unwrap().unwrap(), DUE - 1);
+    check(&here, &[&here.node], &ids, &[id]).await;
 }

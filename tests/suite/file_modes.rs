@@ -24,6 +24,12 @@ fn modes(folder: &Path) -> BTreeMap<String, u32> {
     files.map(|file| (file.file_name().into_string().unwrap(), mode(&file))).collect()
 }
 
+/// Its owner alone may read this file, if it is there.
+pub fn assert_private_file(path: &Path) {
+    let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode() & 0o777);
+    assert!(mode.as_ref().is_ok_and(|mode| *mode == 0o600) || mode.is_err(), "{path:?}: {mode:?}");
+}
+
 fn assert_private(folder: &Path, names: &[&str]) {
     let modes = modes(folder);
     for name in names {

@@ -135,6 +135,7 @@ fn the_code_is_asked_for_unless_all_says_that_the_request_is_of_this_machine() {
         ("127.9.9.9:1", false),
         ("[::1]", false),
         ("[::1]:8080", false),
+        ("[::ffff:127.0.0.1]:8080", false),
         // A name of another site that leads to this machine: DNS rebinding.
         ("evil.example", true),
         ("evil.example:8080", true),
@@ -157,6 +158,7 @@ fn the_code_is_asked_for_unless_all_says_that_the_request_is_of_this_machine() {
         "Forwarded",
         "Via",
         "X-Real-IP",
+        "X-Client-IP",
     ];
     let configs = [
         (&here, false),
@@ -178,7 +180,7 @@ fn the_code_is_asked_for_unless_all_says_that_the_request_is_of_this_machine() {
             }
         }
     }
-    assert_eq!(checked, 4 * 8 * 19 * 8);
+    assert_eq!(checked, 4 * 8 * 20 * 9);
     // Two hosts, none, and one in the address that is another.
     let (peer, host) = ("127.0.0.1", ("host", "localhost"));
     assert!(asks(&here, peer, "/setup", &[]));
@@ -210,6 +212,26 @@ async fn a_server_on_loopback_asks_who_comes_by_a_proxy_and_prints_the_code_then
     let code = code(&printed);
     assert!(printed.try_recv().is_err(), "once");
     assert_eq!(set_up(&base, &[rebound], Some(&code)).await.0, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_from_this_machine_that_is_refused_is_shown_again_without_the_code() {
+    let folder = tempdir().unwrap();
+    let (_server, base, printed) = start(folder.path(), &[]);
+    let fields = [("workspace", "Here"), ("name", "Olive"), ("handle", "olive"), ("password", "short")];
+    let request = reqwest::Client::new().post(format!("{base}/setup")).form(&fields);
+    let answer = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+    let (status, page) = (answer.status().as_u16(), answer.text().await.unwrap());
+    assert!(status == 422 && page.contains("value=\"olive\""), "{status} {page}");
+    assert!(!page.contains("name=\"code\""), "{page}");
+    assert!(printed.try_recv().is_err(), "who comes from this machine needs no code");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_without_an_address_is_asked_for_the_code() {
+    let folder = tempdir().unwrap();
+    let here = crate::support::set_up(folder.path()).await;
+    assert!(here.node.asks_code(None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

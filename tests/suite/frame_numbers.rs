@@ -163,4 +163,11 @@ async fn a_number_that_is_too_large_negative_or_no_whole_one_is_refused_in_every
         }
         assert_eq!(count, position["seq"].as_u64().unwrap(), "{kind}");
     }
+    let frame = json!({ "t": "page", "req": 1, "room": room, "at": "newest", "limit": most });
+    client.send(frame).await;
+    let page = client.until("page").await["page"].take();
+    let ordinals: Vec<_> =
+        page["rows"].as_array().unwrap().iter().map(|row| row["ordinal"].as_u64().unwrap()).collect();
+    let newest = EVENTS as u64;
+    assert_eq!(ordinals, Vec::from_iter(newest - bounds::PAGE_ROWS as u64 + 1..=newest), "the newest rows");
 }

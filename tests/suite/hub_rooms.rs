@@ -91,6 +91,9 @@ async fn a_room_is_kept_while_somebody_reads_or_watches_it() {
         rooms::post(&here.node, here.owner, draft).await.unwrap();
         client.until("event").await;
         client.send(json!({ "t": "unsubscribe", "room": made[0] })).await;
+        client.send(json!({ "t": "people", "ids": [] })).await;
+        client.until("people").await;
+        assert_eq!(rooms_now(), 6, "a room that nobody reads is still watched");
         client.send(json!({ "t": "subscribe", "room": made[0] })).await;
         client.until("subscribed").await;
     }

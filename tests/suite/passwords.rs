@@ -9,8 +9,11 @@ use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, BrokerError, Entry, Head, Secret, SecretOp};
 use beck::server::hashing::{Hashing, Memory, NotHashed, Whose};
 use beck::server::node::Node;
+use beck::server::throttle::Site;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sha2::{Digest, Sha256};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tempfile::tempdir;
@@ -49,9 +52,14 @@ fn hashes_in_used_memory_are_those_of_the_crate_also_with_other_parameters() {
     }
 }
 
+/// A stranger of this IPv6 /48, in this /64 of it.
+fn stranger(site: u16, block: u16) -> Whose {
+    Whose::Stranger(Site::of(Ipv6Addr::new(0x2001, 0xdb8, site, block, 0, 0, 0, 1).into()))
+}
+
 /// Hashes hold both permits until the end of the test.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_strangers_fill_still_takes_people_who_are_known_and_has_an_end() {
+async fn strangers_of_one_site_do_not_fill_the_queue_and_those_of_all_leave_room_for_people_who_are_known() {
     let hashing = Arc::new(Hashing::default());
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = Arc::new(std::sync::Mutex::new(held));
@@ -69,15 +77,23 @@ async fn a_queue_that_strangers_fill_still_takes_people_who_are_known_and_has_an
         }));
     };
     for _ in 0..2 {
-        start(Whose::Stranger);
+        start(stranger(0, 0));
     }
     until("two run", || running.load(Ordering::SeqCst) == 2).await;
-    for n in 1..=128 {
-        start(Whose::Stranger);
-        until("it waits", || hashing.waiting() == n).await;
+    // Each of them in a /64 of its own.
+    let mut waiting = 0;
+    for site in 0..4 {
+        for block in 0..64 {
+            start(stranger(site, block));
+            waiting += 1;
+            until("it waits", || hashing.waiting() == waiting).await;
+        }
+        let refused = hashing.run(stranger(site, 64), |_| ()).now_or_never();
+        assert_eq!(refused, Some(Err(NotHashed::Busy)), "{site}");
+        assert_eq!(hashing.waiting(), waiting);
     }
-    assert_eq!(hashing.run(Whose::Stranger, |_| ()).await, Err(NotHashed::Busy));
-    for n in 129..=256 {
+    assert_eq!(hashing.run(stranger(4, 0), |_| ()).await, Err(NotHashed::Busy));
+    for n in 257..=384 {
         start(Whose::Known);
         until("it waits", || hashing.waiting() == n).await;
     }
@@ -85,14 +101,15 @@ async fn a_queue_that_strangers_fill_still_takes_people_who_are_known_and_has_an
     // Whoever goes away leaves the queue; a hash that runs keeps its permit.
     tasks[0].abort();
     tasks[200].abort();
-    until("one less waits", || hashing.waiting() == 255).await;
+    until("one less waits", || hashing.waiting() == 383).await;
     assert_eq!(running.load(Ordering::SeqCst), 2);
     drop(release);
     let mut done = 0;
     for task in tasks {
         done += usize::from(task.await.is_ok_and(|hashed| hashed == Ok(())));
     }
-    assert_eq!((done, hashing.waiting()), (256, 0));
+    assert_eq!((done, hashing.waiting()), (384, 0));
+    assert_eq!(hashing.run(stranger(0, 0), |_| ()).await, Ok(()));
 }
 
 const COMPOSED: &str = "\u{fc}ber den Wolken";
@@ -181,6 +198,12 @@ async fn a_change_of_password_that_fails_leaves_no_login_that_outlives_signing_o
         let store = Arc::new(store);
         let node = Node::start(config(folder.path()), store.clone()).await.unwrap();
         let own = node.sign_in(owner).await.unwrap();
+        let key = format!("login:{}", hex::encode(Sha256::digest(&own)));
+        let generation = async || {
+            let login = store.log.secret(key.clone(), SecretOp::Get).await.unwrap().unwrap().value;
+            serde_json::from_str::<serde_json::Value>(&login).unwrap()["generation"].as_u64().unwrap()
+        };
+        let before = generation().await;
         store.plan.store(plan, Ordering::SeqCst);
         let changed = node.change_password((owner, &own), "a long password", "another long password").await;
         assert!(changed.is_err(), "{changed:?}");
@@ -190,6 +213,9 @@ async fn a_change_of_password_that_fails_leaves_no_login_that_outlives_signing_o
             Some(owner),
             "the password is the old one, and so is the login"
         );
+        if plan == REFUSE {
+            assert_eq!(generation().await, before, "the login is not left a generation ahead");
+        }
         store.plan.store(NOTHING, Ordering::SeqCst);
         node.sign_out_everywhere(owner).await.unwrap();
         assert_eq!(node.account_of(&own).await, None);

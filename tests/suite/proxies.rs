@@ -1,14 +1,14 @@
 //! Behind a proxy: whose address counts.
 
+use crate::support::logged::LoggedServer;
 use crate::support::server::TestServer;
 use axum::http::HeaderMap;
 use beck::server::proxies::{Network, client};
 use tempfile::tempdir;
 
-/// The status of a try to sign in.
-async fn attempt(server: &TestServer, n: usize, forwarded: &str) -> u16 {
-    let handle = format!("nobody{n}");
-    let fields = [("handle", handle.as_str()), ("password", "a long password")];
+/// The status of a try to sign in to one account.
+async fn attempt(server: &TestServer, forwarded: &str) -> u16 {
+    let fields = [("handle", "nobody"), ("password", "a long password")];
     let headers = [("accept", "application/json"), ("x-forwarded-for", forwarded)];
     server.post("/sign-in", "", &fields, &headers).await.status().as_u16()
 }
@@ -21,7 +21,7 @@ async fn tries_to_sign_in_are_counted_by_the_address_that_a_trusted_proxy_names(
         server.set_up().await;
         let mut n = 0;
         // What somebody writes into the header stands before what the proxy adds.
-        while attempt(&server, n, &format!("203.0.113.{}, 198.51.100.7", n % 250)).await == 401 {
+        while attempt(&server, &format!("203.0.113.{n}, 198.51.100.7")).await == 401 {
             n += 1;
             assert!(n < 60, "tries of one address have an end");
         }
@@ -30,8 +30,7 @@ async fn tries_to_sign_in_are_counted_by_the_address_that_a_trusted_proxy_names(
         for (address, expected) in [("198.51.100.8", other), ("198.51.100.7", 429)] {
             let mut found = 0;
             for _ in 0..3 {
-                n += 1;
-                found = attempt(&server, n, address).await;
+                found = attempt(&server, address).await;
                 if found == expected {
                     break;
                 }
@@ -69,4 +68,29 @@ fn the_last_address_that_is_no_proxys_asks() {
         assert!(bad.parse::<Network>().is_err(), "{bad}");
     }
     assert!("0.0.0.0/0".parse::<Network>().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_not_named_is_said_once_with_what_to_set() {
+    let named = [("TRUSTED_PROXIES", "127.0.0.1")];
+    for (header, settings, lines) in [
+        ("x-forwarded-for", &[][..], 1),
+        ("forwarded", &[], 1),
+        ("x-forwarded-for", &named, 0),
+        ("x-other", &[], 0),
+    ] {
+        let folder = tempdir().unwrap();
+        let server = LoggedServer::start_with(folder.path(), "077", settings).unwrap();
+        let client = reqwest::Client::new();
+        for _ in 0..3 {
+            let request = client.get(format!("{}/setup", server.base)).header(header, "for=203.0.113.9");
+            assert_eq!(request.send().await.unwrap().status(), 200);
+        }
+        let log = server.stop();
+        assert_eq!(
+            log.matches("set TRUSTED_PROXIES=127.0.0.1,").count(),
+            lines,
+            "{header} {settings:?}: {log}"
+        );
+    }
 }

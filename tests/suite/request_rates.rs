@@ -49,7 +49,7 @@ async fn an_account_that_sends_too_many_forms_or_completions_is_refused_and_othe
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_sends_too_much_is_refused_unless_it_may_be_a_proxys() {
     let folder = tempdir().unwrap();
-    let settings = [("TRUSTED_PROXIES", "127.0.0.0/8")];
+    let settings = [("TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8")];
     let (server, _) = TestServer::start_set(folder.path(), &settings);
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let post = async |from: &str| {
@@ -62,6 +62,24 @@ async fn an_address_that_sends_too_much_is_refused_unless_it_may_be_a_proxys() {
     assert_eq!(post("203.0.113.10").await, 303);
     let proxy = futures::future::join_all((0..900).map(|_| post(""))).await;
     assert!(!proxy.contains(&429), "one that does not say whose request it passes on");
+    let outer = futures::future::join_all((0..900).map(|_| post("10.0.0.1"))).await;
+    assert!(!outer.contains(&429), "one before the first");
+    let look = async || {
+        let request =
+            client.get(format!("{}/healthz", server.base)).header("x-forwarded-for", "203.0.113.11");
+        request.send().await.unwrap().status().as_u16()
+    };
+    let looks = futures::future::join_all((0..900).map(|_| look())).await;
+    assert!(!looks.contains(&429), "what changes nothing");
+    // Without a proxy that is trusted, this machine's own address may be that of one.
+    let folder = tempdir().unwrap();
+    let server = TestServer::start(folder.path());
+    let post = async || {
+        let request = client.post(format!("{}/sign-out", server.base)).header("origin", &server.base);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let near = futures::future::join_all((0..900).map(|_| post())).await;
+    assert!(!near.contains(&429), "this machine");
 }
 
 #[test]

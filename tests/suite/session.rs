@@ -169,6 +169,39 @@ fn reconnects_wait_longer_each_time_and_end_when_they_are_of_no_use() {
 }
 
 #[test]
+fn a_socket_too_many_is_said_and_tried_again_slowly_and_nothing_asks_about_proxies() {
+    let mut here = here();
+    for _ in 0..5 {
+        assert_eq!(here.handle(Input::Closed(Some(4011))), [Effect::Connect { after_ms: 60_000 }]);
+        assert_eq!(here.session.status, Status::TooManySockets);
+        here.handle(Input::Connecting);
+        here.handle(Input::Opened);
+    }
+    // Somebody closed a tab and looks at this one.
+    here.handle(Input::Closed(Some(4011)));
+    assert_eq!(here.handle(Input::Wake), [Effect::Connect { after_ms: 0 }]);
+    // What is written meanwhile waits.
+    let (id, effects) = here.write("meanwhile");
+    assert_eq!(posted(&effects), []);
+    here.handle(Input::Opened);
+    assert_eq!(posted(&here.welcome()), [id]);
+    assert_eq!(here.session.status, Status::Live);
+    // A network that goes away is another thing.
+    here.handle(Input::Closed(Some(4011)));
+    assert_eq!(here.handle(Input::Closed(None)), [Effect::Connect { after_ms: 500 }]);
+    assert_eq!(here.session.status, Status::Offline);
+    // A server that said that it goes, and then this: its delay no longer counts.
+    here.handle(Input::Opened);
+    here.welcome();
+    here.handle(Input::Frame(ServerFrame::Moving { after_ms: 7 }));
+    assert_eq!(here.handle(Input::Closed(Some(4011))), [Effect::Connect { after_ms: 60_000 }]);
+    assert_eq!(here.handle(Input::Closed(None)), [Effect::Connect { after_ms: 500 }]);
+    // A page that is too old stays so.
+    here.handle(Input::Closed(Some(4002)));
+    assert_eq!((here.handle(Input::Closed(Some(4011))), here.session.status), (vec![], Status::TooOld));
+}
+
+#[test]
 fn a_close_after_the_login_was_found_to_have_ended_leaves_one_signed_out() {
     use beck::client::Probe;
     let mut here = here();

@@ -9,10 +9,12 @@ use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{Place, furnish, furnish_on, read_all, set_up};
 use beck::client::KeptState;
+use beck::protocol::frame::Role;
 use beck::protocol::{AccountId, ClientId, Kind, MessageBody, RoomId};
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, Proposal};
+use beck::server::fold::AccountBody;
 use beck::timeline::MarkKind;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -65,6 +67,8 @@ fn messages_of_file(folder: &Path) -> Vec<String> {
 }
 
 fn lost_lines(folder: &Path) -> Vec<Value> {
+    #[cfg(unix)]
+    crate::file_modes::assert_private_file(&folder.join("lost.jsonl"));
     let text = std::fs::read_to_string(folder.join("lost.jsonl")).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -370,7 +374,7 @@ async fn a_state_file_that_cannot_be_read_is_set_aside_and_made_anew() {
             db.execute_batch(&format!("{g}; UPDATE events SET rest = 'x', g = g + 100")).unwrap();
         }),
     ];
-    for (what, harm) in kinds {
+    for (n, (what, harm)) in kinds.into_iter().enumerate() {
         let path = folder.path().join("state.sqlite");
         while Embedded::open(folder.path()).is_err() {
             tokio::task::yield_now().await;
@@ -387,7 +391,7 @@ async fn a_state_file_that_cannot_be_read_is_set_aside_and_made_anew() {
             let name = name.to_str().unwrap();
             name.starts_with("state.sqlite.damaged") && !name.ends_with("-wal") && !name.ends_with("-shm")
         });
-        assert_eq!(kept.count(), 1, "{what}: one is kept");
+        assert_eq!(kept.count(), (n + 1).min(2), "{what}: the first and the newest one are kept");
     }
 }
 
@@ -433,4 +437,48 @@ async fn a_draft_that_was_sent_again_is_not_lost_and_a_torn_line_is_written_anew
     let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let kept: Vec<_> = whole.map(|line| line["header"]["id"].clone()).collect();
     assert_eq!(kept, [json!(ids[0]), json!(ids[2])]);
+}
+
+/// What happened in rooms is all there, so nothing goes into lost.jsonl; it is said all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_lost_accounts_alone_is_said_until_the_next_start() {
+    let folder = tempdir().unwrap();
+    furnish(folder.path(), 1).await;
+    checkpoint(folder.path(), "log.sqlite");
+    let older = std::fs::read(folder.path().join("log.sqlite")).unwrap();
+    let account = AccountId::random();
+    let body = AccountBody { name: "Late".into(), handle: "late".into(), role: Role::Member };
+    let late = Proposal::new(account, ClientId::random(), Kind::Account, &body);
+    let late = late.target(account.as_str().parse().unwrap());
+    let node = reopen(folder.path()).await;
+    node.propose(late).await.unwrap();
+    assert!(node.directory().accounts.contains_key(&account));
+    let folded = node.folded();
+    drop(node);
+    while Embedded::open(folder.path()).is_err() {
+        tokio::task::yield_now().await;
+    }
+    remove(folder.path(), "log.sqlite");
+    std::fs::write(folder.path().join("log.sqlite"), older).unwrap();
+    let node = reopen(folder.path()).await;
+    assert!(!node.directory().accounts.contains_key(&account));
+    let said = node.lost_entries();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains(&format!("entry {folded};")) && said[0].contains("No message is lost"),
+        "{said:?}"
+    );
+    assert!(!folder.path().join("lost.jsonl").exists());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/readyz", listener.local_addr().unwrap());
+    let app = beck::server::router::router(node.clone(), None);
+    let serving = beck::server::serve::serve(node.clone(), app, listener, std::future::pending());
+    let serving = tokio::spawn(serving);
+    let answer = reqwest::get(url).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.text().await.unwrap().contains(&format!("Warning: {}", said[0])));
+    serving.abort();
+    drop(node);
+    // The state is that of the log again.
+    assert!(reopen(folder.path()).await.lost_entries().is_empty());
 }

@@ -1,17 +1,24 @@
 //! The ways in: links to join and to sign in, throttles, cookies, and where one comes out.
 
+mod cookies;
+mod counts;
+mod links;
+mod prolonging;
+
 use crate::support::server::{TestClient, TestServer};
 use crate::support::set_up;
 use beck::protocol::{AccountId, RoomId};
 use beck::server::broker::SecretOp;
+use beck::server::config::Config;
 use beck::server::node::Node;
 use beck::server::{router, serve};
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tempfile::{TempDir, tempdir};
 
 const PASSWORD: &str = "a long password";
-const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
+const TOO_MANY: &str = "Too many tries. Try again in ";
 
 struct Answer {
     status: u16,
@@ -88,8 +95,9 @@ impl Behind {
         for n in 0..80 {
             let answer = try_one(n).await;
             if answer.status == 429 {
-                assert!(answer.retry_after.is_some_and(|seconds| (1..=60).contains(&seconds)));
-                assert!(answer.text.contains(TOO_MANY), "{}", answer.text);
+                let seconds = answer.retry_after.unwrap();
+                assert!((1..=60).contains(&seconds), "{seconds}");
+                assert!(answer.text.contains(&format!("{TOO_MANY}{seconds} second")), "{}", answer.text);
                 return n;
             }
             assert_eq!(answer.status, 422, "{}", answer.text);
@@ -203,13 +211,27 @@ struct Inside {
 
 impl Inside {
     async fn start() -> Inside {
+        Inside::start_at("").await
+    }
+
+    /// Under this `PUBLIC_URL`, if it is not empty.
+    async fn start_at(public: &str) -> Inside {
         let folder = tempdir().unwrap();
         let here = set_up(folder.path()).await;
+        let (owner, room, log) = (here.owner, here.general, here.log.clone());
+        let node = if public.is_empty() {
+            here.node
+        } else {
+            let data = folder.path().join("public");
+            std::fs::create_dir(&data).unwrap();
+            let settings = HashMap::from([("DATA_DIR", data.to_str().unwrap()), ("PUBLIC_URL", public)]);
+            let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Node::start(Config::from_settings(&settings.collect()).unwrap(), log.clone()).await.unwrap()
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let app = router::router(here.node.clone(), None);
-        tokio::spawn(serve::serve(here.node.clone(), app, listener, std::future::pending()));
-        let (node, owner, room, log) = (here.node.clone(), here.owner, here.general, here.log.clone());
+        let app = router::router(node.clone(), None);
+        tokio::spawn(serve::serve(node.clone(), app, listener, std::future::pending()));
         Inside { node, owner, room, base, log, folder }
     }
 
@@ -278,8 +300,15 @@ async fn a_link_signs_in_by_its_button_and_once() {
     assert!(refused[0].text.contains("This link was used"), "{}", refused[0].text);
     let cookie = done[0].cookie("beck_login");
     assert_eq!(here.get("/rooms", &[("cookie", cookie)]).await.status, 200);
-    assert_eq!(here.get(&path, &[]).await.outcome(), (303, "/sign-in"));
-    assert_eq!(here.get(&format!("/enter/{}", "0".repeat(64)), &[]).await.outcome(), (303, "/sign-in"));
+    for used in [path, format!("/enter/{}", "0".repeat(64))] {
+        let page = here.get(&used, &[]).await;
+        assert!(page.status == 410 && page.text.contains("This link was used already"), "{}", page.text);
+        assert!(
+            page.text.contains("href=\"/sign-in\"") && !page.text.contains("Olive Owner"),
+            "{}",
+            page.text
+        );
+    }
     // A link to join is for many.
     let join = here.node.join_token().await.unwrap();
     for handle in ["one", "two"] {
@@ -335,6 +364,124 @@ async fn two_workspaces_on_one_host_do_not_sign_each_other_out() {
     assert_eq!(servers[1].form("/sign-out", &jar, &[]).await.1, format!("{}=", name(&other)));
     assert_eq!(servers[0].page(&format!("/r/{room}"), &jar).await.0, 200);
     TestClient::connect(&servers[0], &jar).await;
+}
+
+/// What a browser keeps of the cookies of one host, by name.
+#[derive(Default)]
+struct Jar(BTreeMap<String, String>);
+
+impl Jar {
+    fn line(&self) -> String {
+        let pairs = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    async fn ask(&mut self, base: &str, path: &str, fields: Option<&[(&str, &str)]>) -> Answer {
+        let line = self.line();
+        let answer = ask(base, path, &[("origin", base), ("cookie", &line)], fields).await;
+        for cookie in &answer.cookies {
+            let (name, value) = cookie.split_once('=').unwrap();
+            match value {
+                "" => self.0.remove(name),
+                value => self.0.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        answer
+    }
+
+    /// The end of the names of the workspaces that have a login in it.
+    fn logins(&self) -> Vec<&str> {
+        self.0.keys().filter_map(|name| name.strip_prefix("beck_login")).collect()
+    }
+}
+
+/// Where pages of a workspace lead: nowhere else, or to its sign-in.
+async fn is_signed_in(jar: &mut Jar, base: &str) -> bool {
+    let kept = jar.0.clone();
+    let page = jar.ask(base, "/account", None).await;
+    assert_eq!(jar.0, kept, "a page sets no cookie that is there");
+    match page.outcome() {
+        (200, _) => true,
+        (303, "/sign-in?next=/account") => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+const OLIVE: [(&str, &str); 2] = [("handle", "olive"), ("password", PASSWORD)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workspaces_on_one_host_share_the_old_name_of_the_login_and_no_login() {
+    let here = [Inside::start().await, Inside::start().await];
+    let [one, other] = here.each_ref().map(|here| here.base.as_str());
+    let ends = here.each_ref().map(|here| format!("_{}", &here.node.epoch().unwrap().as_str()[..8]));
+    let mut both = ["", &ends[0], &ends[1]];
+    both.sort();
+    let mut jar = Jar::default();
+    for base in [one, other] {
+        assert_eq!(jar.ask(base, "/sign-in", Some(&OLIVE)).await.outcome(), (303, "/"));
+    }
+    assert_eq!(jar.logins(), both);
+    assert!(is_signed_in(&mut jar, one).await && is_signed_in(&mut jar, other).await);
+    // The old name has the login of the other one, who keeps it.
+    assert_eq!(jar.ask(one, "/sign-out", Some(&[])).await.status, 303);
+    assert_eq!(jar.logins(), ["", ends[1].as_str()]);
+    assert!(!is_signed_in(&mut jar, one).await && is_signed_in(&mut jar, other).await);
+    // Each sign-in takes the old name, and whoever has it takes it away.
+    assert_eq!(jar.ask(one, "/sign-in", Some(&OLIVE)).await.status, 303);
+    assert_eq!(jar.logins(), both);
+    assert_eq!(jar.ask(other, "/sign-out", Some(&[])).await.status, 303);
+    assert_eq!(jar.logins(), ["", ends[0].as_str()]);
+    assert!(is_signed_in(&mut jar, one).await && !is_signed_in(&mut jar, other).await);
+    assert_eq!(jar.ask(one, "/sign-out-everywhere", Some(&[])).await.status, 303);
+    assert!(jar.logins().is_empty());
+}
+
+/// What the desktop app of 0.1.0 takes for the token, from the lines `Set-Cookie` of an answer.
+fn token_for_0_1_0(cookies: &[String]) -> Option<&str> {
+    cookies.iter().find_map(|cookie| cookie.split_once("beck_login=")?.1.split(';').next())
+}
+
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_and_apps_of_0_1_0_find_a_login_under_the_name_that_they_know() {
+    for (public, name) in [("", "beck_login"), ("https://chat.example.org", "__Host-beck_login")] {
+        let here = Inside::start_at(public).await;
+        let (join, enter) =
+            (here.node.join_token().await.unwrap(), here.node.enter_token(here.owner).await.unwrap());
+        let base = here.base.as_str();
+        let origin = if public.is_empty() { base } else { public };
+        let json = ("accept", "application/json");
+        let (join, enter) = (format!("/join/{join}"), format!("/enter/{enter}"));
+        let ways: [(&str, Fields, u16); 4] = [
+            ("/sign-in", &OLIVE, 204),
+            ("/sign-in", &OLIVE, 303),
+            (&join, &person("zoe"), 303),
+            (&enter, &[], 303),
+        ];
+        for (path, fields, status) in ways {
+            let headers = [("origin", origin), json];
+            let headers = if status == 204 { &headers[..] } else { &headers[..1] };
+            let answer = ask(base, path, headers, Some(fields)).await;
+            assert_eq!(answer.status, status, "{path} {}", answer.text);
+            let token = token_for_0_1_0(&answer.cookies).unwrap();
+            let bearer = format!("Bearer {token}");
+            let known = ask(base, "/api/v1/login", &[("authorization", &bearer)], None).await;
+            assert_eq!(known.status, 204, "{path}");
+            // Servers of 0.1.0 read this name, and releases from now on the one of the workspace.
+            let names: Vec<_> = answer.cookies.iter().filter(|cookie| cookie.ends_with(token)).collect();
+            let names: Vec<_> = names.iter().map(|cookie| cookie.split('=').next().unwrap()).collect();
+            assert_eq!(names.len(), 2, "{names:?}");
+            assert!(names[0].starts_with(&format!("{name}_")) && names[1] == name, "{names:?}");
+            // What is there is not sent again, and signing out ends both.
+            let jar = names.iter().map(|name| format!("{name}={token}")).collect::<Vec<_>>().join("; ");
+            let headers = [("origin", origin), ("cookie", jar.as_str())];
+            let page = ask(base, "/account", &headers, None).await;
+            assert_eq!((page.status, page.cookies.len()), (200, 0), "{path}");
+            let out = ask(base, "/sign-out", &headers, Some(&[])).await;
+            assert_eq!(out.cookies, names.iter().map(|name| format!("{name}=")).collect::<Vec<_>>());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -486,6 +633,7 @@ async fn no_link_leads_out_of_the_workspace_by_way_of_the_sign_in() {
         "data:text/html,x",
         "evil.example",
         "/r//evil.example",
+        "/r//evil",
         "/r/..//evil.example",
         "/r/../../evil",
         "/\t/evil.example",

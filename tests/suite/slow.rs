@@ -26,6 +26,8 @@ struct Follower {
     seq: u64,
     /// The newest event's frame.
     newest: Vec<u8>,
+    /// The frame that was read last ends its message.
+    ends: bool,
     /// The close code, once it came.
     closed: Option<u16>,
     /// A pause before each read, which then takes 4 KiB at most.
@@ -51,8 +53,9 @@ impl Follower {
         }
         let stream = socket.connect(host.parse().unwrap()).await.unwrap();
         let (held, room) = (Vec::with_capacity(32 * 1024), room.to_owned());
+        let (seq, newest) = (0, Vec::new());
         let mut follower =
-            Follower { stream, held, at: 0, room, seq: 0, newest: Vec::new(), closed: None, pause: None };
+            Follower { stream, held, at: 0, room, seq, newest, ends: true, closed: None, pause: None };
         let head = format!(
             "GET /ws HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -79,15 +82,16 @@ impl Follower {
         self.stream.write_all(&masked(frame)).await.unwrap();
     }
 
-    /// Where the next text frame stands in what is held; `None` at the end.
+    /// Where the next frame of a text stands in what is held; `None` at the end.
     async fn next_range(&mut self) -> Option<std::ops::Range<usize>> {
         loop {
             if let Some((head, length)) = frame_at(&self.held[self.at..]) {
                 let code = self.held[self.at] & 0x0f;
+                self.ends = self.held[self.at] & 0x80 != 0;
                 let from = self.at + head;
                 self.at = from + length;
                 match code {
-                    1 => return Some(from..self.at),
+                    0 | 1 => return Some(from..self.at),
                     8 => {
                         let code = self.held.get(from..from + 2)?;
                         self.closed = Some(u16::from_be_bytes(code.try_into().unwrap()));
@@ -109,8 +113,14 @@ impl Follower {
     }
 
     async fn next(&mut self) -> Option<Vec<u8>> {
-        let range = self.next_range().await?;
-        Some(self.held[range].to_vec())
+        let mut text = Vec::new();
+        loop {
+            let range = self.next_range().await?;
+            text.extend_from_slice(&self.held[range]);
+            if self.ends {
+                return Some(text);
+            }
+        }
     }
 
     /// Reads events in order up to a seq; `false` if the socket ends before.

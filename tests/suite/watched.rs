@@ -124,9 +124,10 @@ async fn a_fold_that_panics_makes_readyz_red_with_its_name_and_posts_are_refused
 }
 
 /// Calls that start a thread or task beside watch.rs, and why each may end by itself.
-const UNWATCHED: [(&str, &str); 3] = [
+const UNWATCHED: [(&str, &str); 4] = [
     ("rooms.rs", "one restore, which ends with its outcome"),
     ("hub.rs", "ends by itself when somebody stops typing"),
+    ("socket.rs", "one socket, which ends with its peer"),
     ("commands/doctor/client.rs", "one connection of a command that ends soon"),
 ];
 

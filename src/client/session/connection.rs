@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// The longest wait between two tries to connect, in milliseconds.
 const MAX_BACKOFF_MS: u32 = 30_000;
 const FIRST_BACKOFF_MS: u32 = 500;
+/// Where the account has too many sockets: somebody has to close one before a try can do anything.
+const SURPLUS_BACKOFF_MS: u32 = 60_000;
 /// A connection that does not answer for so long is given up, in milliseconds.
 const ANSWER_MS: i64 = 10_000;
 /// After so many tries in vain it is asked outside the socket what is wrong.
@@ -40,11 +42,16 @@ impl Session {
             Some(CloseCode::TooOld) => Status::TooOld,
             // A socket that was being opened meanwhile closes too, and tells nothing new.
             _ if matches!(self.status, Status::SignedOut | Status::TooOld) => self.status,
+            Some(CloseCode::TooManySockets) => Status::TooManySockets,
             Some(CloseCode::Moving) => Status::Moving,
             // It said before that it goes; the way it then went does not matter.
             _ if self.come_back.is_some() => Status::Moving,
             _ => Status::Offline,
         };
+        if self.status == Status::TooManySockets {
+            (self.tries, self.probe, self.come_back) = (0, None, None);
+            out.push(Effect::Connect { after_ms: SURPLUS_BACKOFF_MS });
+        }
         if matches!(self.status, Status::Offline | Status::Moving) {
             let backoff = (FIRST_BACKOFF_MS << self.tries.min(6)).min(MAX_BACKOFF_MS);
             self.tries += 1;
@@ -75,7 +82,9 @@ impl Session {
 
     pub(super) fn wake(&mut self, out: &mut Vec<Effect>) {
         match self.status {
-            Status::Offline | Status::Moving => out.push(Effect::Connect { after_ms: 0 }),
+            Status::Offline | Status::Moving | Status::TooManySockets => {
+                out.push(Effect::Connect { after_ms: 0 });
+            }
             // A socket that died in a sleep says nothing; coming back costs less than waiting to see.
             Status::Live if self.now - self.heard_at > i64::from(bounds::HEARTBEAT_MS) * 6 / 5 => {
                 out.push(Effect::Disconnect);

@@ -47,6 +47,8 @@ pub enum Status {
     Offline,
     /// The server said that it goes, and that it comes back.
     Moving,
+    /// The account has as many connections as it may: one of them has to be closed.
+    TooManySockets,
     /// The login ended: sign in again.
     SignedOut,
     /// The server is too new for this client: reload.

@@ -170,6 +170,10 @@ impl Broker for Embedded {
         self.ask(|reply| Command::Append(batch, reply))
     }
 
+    fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        self.ask(Command::TryAppend)
+    }
+
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
         let mut head = self.head.clone();
         async move {

@@ -209,6 +209,12 @@ pub trait Broker: Send + Sync {
     /// is waiting already.
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>>;
 
+    /// Does what the next append has to do, and takes it back: tells whether an entry could be stored. `Ok` where a
+    /// backend cannot tell.
+    fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
     /// yet. With a limit of 0 it does not wait: it only compares. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
     /// while it cannot be reached, also in the middle of the wait. Cancelling the wait loses nothing.

@@ -59,7 +59,7 @@ pub fn run(config: Config) -> Ended {
         if let Some(warning) = durability.warning {
             say!("Warning: {warning}");
         }
-        if let Some(lost) = node.lost_entries() {
+        for lost in node.lost_entries() {
             say!("Warning: {lost}");
         }
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {

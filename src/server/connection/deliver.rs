@@ -3,9 +3,10 @@
 use super::{Connection, End};
 use crate::protocol::{CloseCode, RoomId, ServerFrame};
 use crate::server::hub::{Pulled, encode};
-use axum::extract::ws::{Message, Utf8Bytes};
+use crate::server::socket::text_frames;
 use futures::SinkExt;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Frames that go out before the connection looks at what came in.
 const FRAMES_AT_ONCE: usize = 64;
@@ -21,8 +22,8 @@ impl Connection {
     pub(super) async fn send_all(&mut self, frames: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {
         let socket = &mut self.socket;
         let writing = async {
-            for frame in frames {
-                socket.feed(Message::Text(frame)).await?;
+            for message in frames.into_iter().flat_map(text_frames) {
+                socket.feed(message).await?;
             }
             socket.flush().await
         };

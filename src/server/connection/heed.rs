@@ -12,10 +12,10 @@ use crate::server::node::{Node, ProposeError};
 use crate::server::rooms::{self, RoomError};
 use crate::server::throttle::Rate;
 use crate::server::{threads, unread};
-use axum::extract::ws::Message;
 use futures::FutureExt;
 use std::sync::Arc;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 pub(super) const FRAME_RATE: Rate = Rate { burst: 120.0, per_second: 30.0 };
 /// Bytes that a message may take on the wire: much more than it may hold, and less than a flood of fragments.
@@ -24,7 +24,7 @@ pub(super) const WIRE_BYTES: u64 = 2 * bounds::FRAME_BYTES as u64;
 const AGAIN: &str = "Try again in a moment.";
 
 impl Connection {
-    pub(super) async fn heed(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    pub(super) async fn heed(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         let message = match message {
             Some(Ok(message)) => message,
             // Too large, not UTF-8, or against the WebSocket protocol.
@@ -47,7 +47,7 @@ impl Connection {
                 self.send(&error_frame(&text, ErrorCode::Throttled, message)).await
             }
             Message::Binary(_) => Err(End::Close(CloseCode::BadFrame)),
-            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
         }
     }

@@ -7,10 +7,10 @@ use crate::server::directory::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
 use crate::server::unread;
-use axum::extract::ws::Utf8Bytes;
 use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 const BADGE_PAUSE: Duration = Duration::from_millis(300);
 

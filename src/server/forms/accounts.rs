@@ -8,6 +8,7 @@ use crate::server::hashing::Whose;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
 use crate::server::proxies::Peer;
+use crate::server::throttle::Site;
 use crate::server::{return_path, unread};
 use axum::Extension;
 use axum::extract::{ConnectInfo, Form, Path, State};
@@ -46,7 +47,7 @@ async fn signed_in_to(node: &Node, headers: &HeaderMap, account: AccountId, path
     }
 }
 
-/// An answer that hands out a login: its cookie, and the one by which the browser is known later.
+/// An answer that hands out a login: its cookies, and the one by which the browser is known later.
 async fn with_login(
     node: &Node,
     headers: &HeaderMap,
@@ -54,7 +55,9 @@ async fn with_login(
     answer: impl IntoResponse,
 ) -> Response {
     let mut answer = answer.into_response();
-    answer.headers_mut().append(header::SET_COOKIE, auth::login_cookie(node, token));
+    for cookie in auth::sign_in_cookies(node, token) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     let browser = node.known_browser(headers, account).await;
     if let Some(cookie) = node.known_browser_cookie(account, browser.as_deref()).await {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -98,7 +101,8 @@ pub async fn set_up(
                 if let Err(wait) = node.auth.wrong_setup_code(from.ip(), node.uptime_ms()) {
                     return too_many("/setup", &fields, wait);
                 }
-                let why = "One-time code: that is not the one in the output of the server.";
+                let why =
+                    "One-time code: that is not the one that Beck printed. The newest is in its output.";
                 return again("/setup", &fields, why.into());
             }
             Err(fault) => return later("/setup", &fields, away(&fault)),
@@ -173,14 +177,12 @@ async fn check_in(
         None => None,
     };
     let attempt = SignInTry { address, handle: &handle, known_browser: browser.as_deref() };
-    let delay = node.auth.try_sign_in(attempt, node.uptime_ms()).map_err(NotIn::TooMany)?;
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    let whose = if browser.is_some() { Whose::Known } else { Whose::Stranger };
+    let mut admission = node.auth.try_sign_in(attempt, node.uptime_ms()).map_err(NotIn::TooMany)?;
+    admission.wait().await;
+    let whose = if browser.is_some() { Whose::Known } else { Whose::Stranger(Site::of(address)) };
     let login = accounts::sign_in(node, whose, &handle, password).await;
     if !matches!(login, Err(AccountError::Field { .. })) {
-        node.auth.give_back_sign_in(attempt, node.uptime_ms());
+        node.auth.give_back_sign_in(attempt, &admission, node.uptime_ms());
     }
     let login = login.map_err(|fault| match fault {
         AccountError::Field { what, .. } => NotIn::Wrong(what),

@@ -1,9 +1,9 @@
 //! A room's newest encoded frames, with a budget for the rings of all rooms together.
 
-use axum::extract::ws::Utf8Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Frames that one room keeps at most.
 const ROOM_FRAMES: usize = 256;

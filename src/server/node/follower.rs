@@ -1,5 +1,6 @@
 //! The thread that folds what the broker gives, for as long as the node lives.
 
+use super::fold_pauses::FoldPauses;
 use super::{FOLD_ENTRIES, FoldCommand, Node, Readiness};
 use crate::protocol::Hash;
 use crate::server::broker::embedded::LogCopy;
@@ -13,9 +14,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// Pauses of the fold after a failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+/// A pause of the fold is looked at so often: commands that come are refused, and a node that is gone ends it.
+const PAUSE_SLICE: Duration = Duration::from_millis(50);
 /// A node that is so many entries behind the log is not ready.
 const LAG: u64 = 4 * FOLD_ENTRIES as u64;
 
@@ -36,6 +36,10 @@ pub(super) struct Follower {
     /// Where the log ended when it was last looked up.
     pub(super) head: u64,
     pub(super) looked: Instant,
+    /// It is known that the log was rewritten, and its folding has not succeeded yet.
+    pub(super) rewriting: bool,
+    /// The entry at which a log that was folded from its start did not continue itself.
+    pub(super) wrong_entry: Option<u64>,
     /// The last step has published where the fold stands, and with it that the node is well.
     pub(super) published: bool,
 }
@@ -44,6 +48,8 @@ pub(super) struct Follower {
 pub(super) enum Stopped {
     /// It may pass by itself.
     Pausing(Unready),
+    /// It may pass by itself, but to try again may cost a reading of the whole log.
+    RefoldFailed(Unready),
     /// The log is no longer the one that was folded.
     Rewritten(String),
     Ended(Unready),
@@ -58,10 +64,12 @@ enum Work {
 
 impl Follower {
     pub(super) fn run(mut self, runtime: &tokio::runtime::Handle) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = FoldPauses::default();
         let mut failed = false;
         loop {
-            let done = if self.aligned {
+            let done = if let Some(g) = self.wrong_entry {
+                self.look_at_wrong_entry(g, runtime)
+            } else if self.aligned {
                 match self.step(failed, runtime) {
                     Some(done) => done,
                     None => return,
@@ -73,34 +81,48 @@ impl Follower {
                 Err(Stopped::Rewritten(why)) => self.begin_anew(&why, runtime),
                 done => done,
             };
-            let (why, again) = match done {
+            let (why, pause) = match done {
                 Ok(()) => {
                     // Only what was published ends a failure: an alignment or a command says nothing to anybody.
                     if std::mem::take(&mut self.published) {
-                        (pause, failed) = (FIRST_PAUSE, false);
+                        (pauses, failed, self.rewriting) = (FoldPauses::default(), false, false);
                     }
                     continue;
                 }
-                Err(Stopped::Pausing(why)) => (why, true),
-                Err(Stopped::Ended(why)) => (why, false),
-                Err(Stopped::Rewritten(why)) => (Unready::new(UnreadyState::LogRewritten, why), false),
+                Err(Stopped::Pausing(why)) => (why, Some(pauses.next(false))),
+                Err(Stopped::RefoldFailed(why)) => (why, Some(pauses.next(true))),
+                Err(Stopped::Ended(why)) => (why, None),
+                Err(Stopped::Rewritten(why)) => (Unready::new(UnreadyState::LogRewritten, why), None),
             };
             failed = true;
-            tracing::debug!(%why, again, "the fold cannot go on");
+            tracing::debug!(%why, ?pause, "the fold cannot go on");
             self.publish_readiness.send_replace(Readiness::Unready(why));
-            if self.node.upgrade().is_none() {
-                return;
+            match pause {
+                Some(pause) => {
+                    if !self.pause(pause) {
+                        return;
+                    }
+                }
+                None => return self.refuse_commands(),
             }
-            if !again {
-                return self.refuse_commands();
-            }
-            // Restores wait for an erasure: it is not to wait for the end of the fault.
+        }
+    }
+
+    /// Restores wait for an erasure: it is not to wait for the end of the fault. `false` once the node is gone.
+    fn pause(&mut self, pause: Duration) -> bool {
+        let mut left = pause;
+        while !left.is_zero() {
             while let Ok(command) = self.commands.try_recv() {
                 refuse(command, "the server cannot go on now");
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            if self.node.upgrade().is_none() {
+                return false;
+            }
+            let slice = left.min(PAUSE_SLICE);
+            std::thread::sleep(slice);
+            left -= slice;
         }
+        true
     }
 
     /// The log cannot be folded by this version, or not at all: people can read what is folded, until the node ends.
@@ -144,7 +166,7 @@ impl Follower {
     }
 
     /// Damage of the state file is kept and said.
-    fn note_fault(&self, fault: &FoldError) {
+    pub(super) fn note_fault(&self, fault: &FoldError) {
         if let (FoldError::State(fault), Some(node)) = (fault, self.node.upgrade()) {
             node.state.note_fault(fault);
         }

@@ -1,18 +1,19 @@
 //! What the log has lost and this server still has. It goes into a file of the data folder, flushed, before anything is
 //! cut or deleted here: it may be the last copy of messages that were acknowledged.
 
-use super::{FOLD_ENTRIES, StartError};
-use crate::protocol::{ClientId, Header};
+use super::StartError;
+use crate::protocol::{ClientId, Digest, Header};
 use crate::server::broker::embedded::{CopyError, LogCopy};
-use crate::server::broker::{Broker, BrokerError, Head, SharedBroker};
-use crate::server::fold::{FoldError, LostEntry};
+use crate::server::broker::{Broker, BrokerError, Head, SharedBroker, digest};
+use crate::server::fold::{FoldError, LostBatch, LostEntry};
 use crate::server::private_files;
-use crate::server::readiness::Unready;
-use crate::server::state::{AnyVersion, StateFault, set_aside};
+use crate::server::readiness::{Unready, UnreadyState};
+use crate::server::state::{AnyVersion, Events, StateFault, set_aside};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The file in the data folder that lost entries are added to, one JSON object a line.
@@ -50,50 +51,65 @@ impl From<KeepError> for StartError {
 
 impl From<KeepError> for Unready {
     fn from(fault: KeepError) -> Unready {
-        StartError::from(fault).unready()
+        match fault {
+            // A start sets the file aside, whole.
+            KeepError::State(fault @ StateFault::Unreadable(_)) => {
+                Unready::new(UnreadyState::StateDamaged, fault)
+            }
+            fault => StartError::from(fault).unready(),
+        }
     }
 }
 
-/// How many lost entries a data folder has.
+/// What a data folder has of lost entries, and what is known to be lost without being there.
 pub(super) struct LostEntries {
     path: PathBuf,
     lines: AtomicU64,
+    /// Lost entries that the state file does not have as entries: how far it had read, and where the log ended.
+    not_kept: OnceLock<(u64, u64)>,
 }
 
 impl LostEntries {
     pub(super) fn of(folder: &Path) -> Result<LostEntries, KeepError> {
         let path = folder.join(LOST_FILE);
         let lines = known(&path)?.len() as u64;
-        Ok(LostEntries { path, lines: AtomicU64::new(lines) })
+        Ok(LostEntries { path, lines: AtomicU64::new(lines), not_kept: OnceLock::new() })
     }
 
-    /// A clause for people, as long as the file is there.
-    pub(super) fn words(&self) -> Option<String> {
+    /// Clauses for people: of the file as long as it is there, of what was not kept until the next start.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
         let lines = self.lines.load(Ordering::Relaxed);
-        (lines > 0 && self.path.is_file()).then(|| {
-            format!(
+        if lines > 0 && self.path.is_file() {
+            words.push(format!(
                 "the log has lost entries that this server had: {lines} are in {}. See \"Lost entries\" in docs/operations.md, then move the file away",
                 self.path.display()
-            )
-        })
+            ));
+        }
+        if let Some((folded, head)) = self.not_kept.get() {
+            words.push(format!(
+                "the log is not the one that this server had read up to entry {folded}; it ended at {head} when the server started. No message is lost, but accounts, memberships or settings may be. See \"Lost entries\" in docs/operations.md; the next start no longer says this"
+            ));
+        }
+        words
     }
 
     /// Keeps what `next` gives, batch by batch until one is empty, but for what is in the file already or stored in the
     /// log again. Gives how many were written; they are flushed.
-    pub(super) fn keep<E: From<std::io::Error>>(
+    fn keep<E: From<std::io::Error>>(
         &self,
         again: &SentAgain,
-        mut next: impl FnMut() -> Result<Vec<LostEntry>, E>,
+        mut next: impl FnMut() -> Result<LostBatch, E>,
     ) -> Result<u64, E> {
         let mut known = known(&self.path)?;
         let (mut file, mut kept) = (None, 0);
         loop {
             let batch = next()?;
-            if batch.is_empty() {
+            if batch.entries().is_empty() {
                 break;
             }
             let mut lines = String::new();
-            for entry in batch.iter().filter(|entry| !again.has(entry)) {
+            for entry in batch.entries().iter().filter(|entry| !again.has(entry)) {
                 if known.insert(entry.header.client_id) {
                     lines.push_str(&serde_json::to_string(entry).map_err(std::io::Error::from)?);
                     lines.push('\n');
@@ -156,34 +172,39 @@ fn known(path: &Path) -> std::io::Result<HashSet<ClientId>> {
     Ok(known)
 }
 
-/// Drafts that the log has stored again after it had lost them: they are not lost.
+/// Drafts that the log has stored again after it had lost them, with a digest of each body: they are not lost.
 #[derive(Default)]
-pub(super) struct SentAgain(HashMap<ClientId, Option<serde_json::Value>>);
+struct SentAgain(HashMap<ClientId, Option<Digest>>);
 
 impl SentAgain {
     /// Looks through what the log has after an entry.
-    pub(super) async fn after(broker: &dyn Broker, after: u64) -> Result<SentAgain, BrokerError> {
+    async fn after(broker: &dyn Broker, after: u64) -> Result<SentAgain, BrokerError> {
         let mut again = SentAgain::default();
         let mut g = after;
         while g < after.saturating_add(SENT_AGAIN_WITHIN) {
-            let entries = broker.read(g + 1, FOLD_ENTRIES).await?;
+            let entries = broker.read(g + 1, LostBatch::MOST).await?;
             let Some(last) = entries.last() else { break };
             g = last.header.g;
-            for entry in entries {
-                let json = entry.json().and_then(|json| serde_json::from_str(json).ok());
-                again.0.insert(entry.header.client_id, json);
+            for entry in entries.into_iter().map(LostEntry::from) {
+                again.0.insert(entry.header.client_id, body_digest(&entry));
             }
         }
         Ok(again)
     }
 
     fn has(&self, entry: &LostEntry) -> bool {
-        self.0.get(&entry.header.client_id).is_some_and(|json| entry.body.is_none() || *json == entry.body)
+        let again = self.0.get(&entry.header.client_id);
+        again.is_some_and(|again| entry.body.is_none() || *again == body_digest(entry))
     }
 }
 
+/// Of the body without its salt, which is another one when a draft is sent again.
+fn body_digest(entry: &LostEntry) -> Option<Digest> {
+    entry.body.as_ref().map(|body| digest(&body.to_string()))
+}
+
 /// Whether the log has this entry.
-pub(super) async fn stands(broker: &dyn Broker, header: &Header) -> Result<bool, BrokerError> {
+async fn stands(broker: &dyn Broker, header: &Header) -> Result<bool, BrokerError> {
     let found = broker.read(header.g, 1).await?;
     Ok(found.first().is_some_and(|found| found.header == *header))
 }
@@ -206,7 +227,7 @@ pub(super) async fn check_state(
 }
 
 async fn state_fits(broker: &SharedBroker, folder: &Path, lost: &LostEntries) -> Result<bool, KeepError> {
-    let Some(state) = AnyVersion::open(folder)? else { return Ok(true) };
+    let Some(mut state) = AnyVersion::open(folder)? else { return Ok(true) };
     let (g, link) = state.folded()?;
     if g == 0 {
         return Ok(true);
@@ -215,49 +236,60 @@ async fn state_fits(broker: &SharedBroker, folder: &Path, lost: &LostEntries) ->
     if entry.first().is_some_and(|entry| entry.header.g == g && entry.link == link) {
         return Ok(true);
     }
-    // Every event up to `low` stands in the log, the one at `high` does not. An entry's link holds all before it, so
-    // halving finds the first that is lost.
-    let mut low = 0;
-    let newest = state.event_before(u64::MAX)?;
-    let newest = match newest {
-        Some(newest) if !stands(broker.as_ref(), &newest).await? => newest,
+    match keep_of_state(broker.as_ref(), state.events(), lost).await? {
+        Some((kept, after)) => tracing::error!(
+            kept,
+            after,
+            folded = g,
+            "the log has lost what this server has shown: it is in lost.jsonl, and the log is folded again"
+        ),
         // What else is lost (accounts, rooms, memberships) the state does not have as entries.
-        _ => {
+        None => {
             let head = broker.head().await?.map_or(0, |head| head.g);
             tracing::error!(
                 folded = g,
                 head,
                 "the log is not the one that this server has folded: it is folded again. No message is lost, but accounts or settings may be; see docs/operations.md#lost-entries"
             );
-            return Ok(false);
+            let _ = lost.not_kept.set((g, head));
         }
-    };
-    let mut high = newest.g;
+    }
+    Ok(false)
+}
+
+/// Keeps the events that a state file has and the log has no more. Gives how many were written, and the newest event
+/// before them; `None` if the log has them all.
+pub(super) async fn keep_of_state(
+    broker: &dyn Broker,
+    events: Events<'_>,
+    lost: &LostEntries,
+) -> Result<Option<(u64, u64)>, KeepError> {
+    let Some(newest) = events.before(u64::MAX)? else { return Ok(None) };
+    if stands(broker, &newest).await? {
+        return Ok(None);
+    }
+    // Every event up to `low` stands in the log, the one at `high` does not. An entry's link holds all before it, so
+    // halving finds the first that is lost.
+    let (mut low, mut high) = (0, newest.g);
     while low + 1 < high {
         let middle = low.midpoint(high);
-        let event = state.event_before(middle)?.filter(|event| event.g > low);
+        let event = events.before(middle)?.filter(|event| event.g > low);
         match event {
             None => low = middle,
-            Some(event) => match stands(broker.as_ref(), &event).await? {
+            Some(event) => match stands(broker, &event).await? {
                 true => low = middle,
                 false => high = event.g,
             },
         }
     }
-    let again = SentAgain::after(broker.as_ref(), low).await?;
+    let again = SentAgain::after(broker, low).await?;
     let mut after = low;
     let kept = lost.keep(&again, || {
-        let events = state.events_after(after, FOLD_ENTRIES)?;
-        after = events.last().map_or(after, |last| last.header.g);
-        Ok::<_, KeepError>(events)
+        let batch = events.after(after)?;
+        after = batch.last().unwrap_or(after);
+        Ok::<_, KeepError>(batch)
     })?;
-    tracing::error!(
-        kept,
-        after = low,
-        folded = g,
-        "the log has lost what this server has shown: it is in lost.jsonl, and the log is folded again"
-    );
-    Ok(false)
+    Ok(Some((kept, low)))
 }
 
 /// Where a copy and its log part: what the copy has after that is kept.
@@ -274,14 +306,10 @@ pub(super) async fn keep_of_copy(
     let again = SentAgain::after(broker.as_ref(), fork.g).await?;
     let mut after = fork.g;
     let kept = lost.keep(&again, || {
-        let entries = copy.entries(after, FOLD_ENTRIES)?;
-        after = entries.last().map_or(after, |last| last.header.g);
-        let lost = entries.into_iter().map(|entry| LostEntry {
-            link: Some(entry.link),
-            body: entry.json().and_then(|json| serde_json::from_str(json).ok()),
-            header: entry.header,
-        });
-        Ok::<_, KeepError>(lost.collect())
+        let entries = copy.entries(after, LostBatch::MOST)?;
+        let batch = LostBatch::take(entries.into_iter().map(|entry| Ok::<_, KeepError>(entry.into())))?;
+        after = batch.last().unwrap_or(after);
+        Ok::<_, KeepError>(batch)
     })?;
     // None where the same was found a moment ago, before the copy was cut.
     if kept > 0 {

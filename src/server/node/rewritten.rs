@@ -2,9 +2,9 @@
 //! lost in a file, folds the log again, and sends its clients back to compare their positions.
 
 use super::follower::{Follower, Stopped};
-use super::lost_entries::{KeepError, SentAgain, stands};
+use super::lost_entries::keep_of_state;
 use super::{FOLD_ENTRIES, PIN_FILE, Readiness, StartError, check_workspace};
-use crate::server::broker::BrokerError;
+use crate::server::broker::{BrokerError, Head};
 use crate::server::fold::FoldError;
 use crate::server::readiness::{Unready, UnreadyState};
 use tokio::runtime::Handle;
@@ -14,9 +14,11 @@ impl Follower {
     /// another workspace's, changes nothing here.
     pub(super) fn begin_anew(&mut self, why: &str, runtime: &Handle) -> Result<(), Stopped> {
         let Some(node) = self.node.upgrade() else { return Ok(()) };
-        tracing::error!(why, "the log was rewritten");
-        let known = node.readiness();
-        if !matches!(known, Readiness::Unready(_)) {
+        if !std::mem::replace(&mut self.rewriting, true) {
+            tracing::error!(why, "the log was rewritten");
+        }
+        // What was found out since is not hidden again.
+        if !matches!(*self.publish_readiness.borrow(), Readiness::Unready(_)) {
             let why = Unready::new(UnreadyState::LogRewritten, why);
             self.publish_readiness.send_replace(Readiness::Unready(why));
         }
@@ -29,32 +31,28 @@ impl Follower {
         };
         runtime.block_on(check_workspace(&self.broker, &node.pin)).map_err(of_start)?;
 
-        let folding = |fault: FoldError| match fault {
-            FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.into()),
-            // Read from its start, the log does not continue itself.
-            FoldError::Rewritten { g } => {
-                let words =
-                    format!("entry {g} does not continue the one before it: restore the store from a copy");
-                Stopped::Pausing(Unready::new(UnreadyState::LogUnreadable, words))
-            }
-            fault => Stopped::Pausing(fault.into()),
-        };
-        let broker = self.broker.clone();
-        let lost = self.fold.lost_events(|header| runtime.block_on(stands(broker.as_ref(), header)));
-        let lost = lost.map_err(folding)?.map_err(of_log)?;
         // Before it is cut: what cannot be kept is not dropped.
-        let kept = match lost.first() {
-            Some(first) => {
-                let again = SentAgain::after(broker.as_ref(), first.header.g - 1);
-                let again = runtime.block_on(again).map_err(of_log)?;
-                let mut lost = Some(lost);
-                let kept = node.lost_entries.keep(&again, || Ok(lost.take().unwrap_or_default()));
-                kept.map_err(|fault: KeepError| Stopped::Pausing(fault.into()))?
-            }
-            None => 0,
-        };
+        let kept = keep_of_state(self.broker.as_ref(), self.fold.events(), &node.lost_entries);
+        let kept = runtime.block_on(kept).map_err(|fault| refold_failed(fault.into()))?;
+        let kept = kept.map_or(0, |(kept, _)| kept);
+        let broker = self.broker.clone();
         let read = |from| runtime.block_on(broker.read(from, FOLD_ENTRIES));
-        self.fold.refold(read).map_err(folding)?.map_err(of_log)?;
+        match self.fold.refold(read) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => return Err(refold_failed(fault.into())),
+            Err(fault @ (FoldError::Format(_) | FoldError::NoWorkspace)) => {
+                return Err(Stopped::Ended(fault.into()));
+            }
+            // Read from its start, the log does not continue itself.
+            Err(FoldError::Rewritten { g }) => {
+                self.wrong_entry = Some(g);
+                return Err(wrong_entry(g));
+            }
+            Err(fault) => {
+                self.note_fault(&fault);
+                return Err(refold_failed(fault.into()));
+            }
+        }
 
         self.head = head.g;
         self.aligned = false;
@@ -65,5 +63,42 @@ impl Follower {
             node.hub.begin_anew();
             Ok(())
         })
+    }
+
+    /// Looks whether the log still is as wrong at an entry as it was when it was folded from its start. Until then
+    /// nothing else is tried: it would end at that entry again.
+    pub(super) fn look_at_wrong_entry(&mut self, g: u64, runtime: &Handle) -> Result<(), Stopped> {
+        let wrong = runtime.block_on(async {
+            let head = self.broker.head().await?.map_or(0, |head| head.g);
+            Ok::<_, BrokerError>(g <= head && !self.continues(g).await?)
+        });
+        if wrong.map_err(|fault| Stopped::Pausing(fault.into()))? {
+            return Err(wrong_entry(g));
+        }
+        self.wrong_entry = None;
+        Ok(())
+    }
+
+    /// Whether an entry of the log continues the one before it.
+    async fn continues(&self, g: u64) -> Result<bool, BrokerError> {
+        let before = g.saturating_sub(1);
+        let found = self.broker.read(before.max(1), 2).await?;
+        let entry = |g| found.iter().find(|entry| entry.header.g == g);
+        let link =
+            if before == 0 { Some(Head::default().link) } else { entry(before).map(|entry| entry.link) };
+        Ok(link.zip(entry(g)).is_some_and(|(link, entry)| entry.link == link.then(&entry.header)))
+    }
+}
+
+fn wrong_entry(g: u64) -> Stopped {
+    let words = format!("entry {g} does not continue the one before it: restore the store from a copy");
+    Stopped::RefoldFailed(Unready::new(UnreadyState::LogUnreadable, words))
+}
+
+/// A store that is away is asked again soon, since that costs little.
+fn refold_failed(why: Unready) -> Stopped {
+    match why.state {
+        UnreadyState::StoreUnreachable => Stopped::Pausing(why),
+        _ => Stopped::RefoldFailed(why),
     }
 }

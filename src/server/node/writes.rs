@@ -1,5 +1,5 @@
 //! Whether the log and the store take writes. Every write goes through here, so any of them, and not only a post, finds
-//! out that the disk or the store is full, and the next one that succeeds ends the state.
+//! out why nothing can be written, and the next one of its kind that succeeds ends the state.
 
 use super::Node;
 use crate::protocol::{AccountId, ClientId};
@@ -22,17 +22,26 @@ const PROBE_BYTES: usize = 64 * 1024;
 /// What a trial write leaves if the process ends in the middle of it expires after so many milliseconds.
 const PROBE_EXPIRES_MS: i64 = 60_000;
 
-/// Why the last write failed, if that concerns every write.
+/// What the last writes met: those of the log and those beside it, which can fail for themselves.
 #[derive(Default)]
-pub(super) struct Writes(Mutex<Option<Unready>>);
+pub(super) struct Writes {
+    log: Noted,
+    beside: Noted,
+}
 
 impl Writes {
+    pub(super) fn unready(&self) -> Option<Unready> {
+        self.log.fault().clone().or_else(|| self.beside.fault().clone())
+    }
+}
+
+/// Why the last write of a kind failed, if that concerns every write of that kind.
+#[derive(Default)]
+struct Noted(Mutex<Option<Unready>>);
+
+impl Noted {
     fn fault(&self) -> MutexGuard<'_, Option<Unready>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn unready(&self) -> Option<Unready> {
-        self.fault().clone()
     }
 
     /// `stored`: whether `Ok` means that something was written.
@@ -43,9 +52,7 @@ impl Writes {
                     *self.fault() = None;
                 }
             }
-            Err(BrokerError::Unready(unready)) if unready.state.only_writing_fails() => {
-                *self.fault() = Some(unready.clone());
-            }
+            Err(BrokerError::Unready(unready)) => *self.fault() = Some(unready.clone()),
             Err(_) => {}
         }
     }
@@ -62,13 +69,17 @@ pub(super) struct Noting {
 impl Broker for Noting {
     fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
         let made = self.broker.create(first);
-        made.inspect(|done| self.writes.note(done, |_| true)).boxed()
+        made.inspect(|done| self.writes.log.note(done, |_| true)).boxed()
     }
 
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
         let writes = self.writes.clone();
         // Called at once: the order of calls is the order of entries.
-        self.broker.append(batch).inspect(move |done| writes.note(done, |_| true)).boxed()
+        self.broker.append(batch).inspect(move |done| writes.log.note(done, |_| true)).boxed()
+    }
+
+    fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        self.broker.try_append().inspect(|done| self.writes.log.note(done, |()| true)).boxed()
     }
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
@@ -84,19 +95,20 @@ impl Broker for Noting {
     }
 
     fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
-        self.broker.erase(entries).inspect(|done| self.writes.note(done, |_| false)).boxed()
+        self.broker.erase(entries).inspect(|done| self.writes.log.note(done, |_| false)).boxed()
     }
 
     fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>> {
         let put = match &op {
+            SecretOp::Get => return self.broker.secret(key, op),
             SecretOp::Put { value, .. } => Some(value.clone()),
-            SecretOp::Get | SecretOp::Delete => None,
+            SecretOp::Delete => None,
         };
         let done = self.broker.secret(key, op);
         let stored = move |stands: &Option<Secret>| {
             put.is_some_and(|put| stands.as_ref().is_some_and(|stands| stands.value == put))
         };
-        done.inspect(move |done| self.writes.note(done, stored)).boxed()
+        done.inspect(move |done| self.writes.beside.note(done, stored)).boxed()
     }
 
     fn registers(
@@ -104,8 +116,11 @@ impl Broker for Noting {
         account: AccountId,
         raise: Vec<(String, Pointer)>,
     ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
+        if raise.is_empty() {
+            return self.broker.registers(account, raise);
+        }
         // A pointer that is there already is no write.
-        self.broker.registers(account, raise).inspect(|done| self.writes.note(done, |_| false)).boxed()
+        self.broker.registers(account, raise).inspect(|done| self.writes.beside.note(done, |_| false)).boxed()
     }
 
     fn signals(&self) -> Signals {
@@ -130,8 +145,9 @@ impl Broker for Noting {
 }
 
 impl Node {
-    /// Writes as much as a message has beside the log, and removes it again.
+    /// Tries what an append does, then writes as much as a message has beside the log and removes it again.
     pub(super) async fn probe_writes(&self) {
+        let _ = self.broker.try_append().await;
         let key = format!("probe:{}", ClientId::random());
         let value = "x".repeat(PROBE_BYTES);
         let put = SecretOp::Put { value, if_version: 0, expires: Some(now_ms() + PROBE_EXPIRES_MS) };

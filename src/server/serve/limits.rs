@@ -1,8 +1,10 @@
 //! How many connections the server takes, and which one goes when there is no room.
 //!
 //! A WebSocket is there after a sign-in and counts for its account. What is not a WebSocket can be anybody's: where
-//! there is no room for a new connection, the HTTP connection on which nothing has moved for the longest time goes.
-//! So connections that say nothing keep nobody out.
+//! there is no room for a new connection, the HTTP connection on which nothing has moved for the longest time goes,
+//! and one whose request is being answered only if all others are gone. So connections that say nothing keep nobody
+//! out. WebSockets leave some places to HTTP: there is always a connection that can go, and the server answers
+//! `/healthz` and `/readyz` however many sockets are open.
 
 use super::progress::Progress;
 use crate::server::proxies::Network;
@@ -19,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 const MOST: u64 = 100_000;
 /// Descriptors that connections leave to files, the store and the system: an eighth of all, within these bounds.
 const RESERVED: std::ops::RangeInclusive<u64> = 64..=1_024;
+
+/// Places that WebSockets leave to HTTP: a sixteenth of all, within these bounds, and at most half of all.
+const HTTP_PLACES: std::ops::RangeInclusive<usize> = 8..=1_024;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -38,6 +43,12 @@ impl Limits {
         let reserved = (files / 8).clamp(*RESERVED.start(), *RESERVED.end());
         let connections = usize::try_from(files.saturating_sub(reserved).clamp(16, MOST)).unwrap_or(16);
         Limits { connections, per_address: 256, idle: Duration::from_secs(75) }
+    }
+
+    /// WebSockets at most.
+    pub fn sockets(&self) -> usize {
+        let http = (self.connections / 16).clamp(*HTTP_PLACES.start(), *HTTP_PLACES.end());
+        self.connections - http.min(self.connections / 2)
     }
 }
 
@@ -70,11 +81,18 @@ struct Http {
     cut: CancellationToken,
 }
 
+/// A WebSocket's place among those that there may be; it is given up when this is dropped.
+pub struct SocketPlace {
+    _permit: OwnedSemaphorePermit,
+}
+
 /// The connections that there are.
 pub struct Connections {
     limits: Limits,
     proxies: Vec<Network>,
     permits: Arc<Semaphore>,
+    /// Places of WebSockets, which have one of `permits` as well.
+    sockets: Arc<Semaphore>,
     /// Those that are no WebSocket.
     http: Mutex<HashMap<u64, Http>>,
     next: AtomicU64,
@@ -89,6 +107,10 @@ pub struct HttpSlot {
 }
 
 impl HttpSlot {
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
     /// Ends when no byte has moved on a connection for too long.
     pub async fn idle(&self, progress: &Progress) {
         let began = tokio::time::Instant::now();
@@ -114,6 +136,7 @@ impl Connections {
             limits,
             proxies,
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            sockets: Arc::new(Semaphore::new(limits.sockets().min(Semaphore::MAX_PERMITS))),
             http: Mutex::default(),
             next: AtomicU64::new(0),
         })
@@ -123,7 +146,19 @@ impl Connections {
         self.http.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection that was accepted; waits until there is one. The permit belongs to the socket itself,
+    /// A place for a WebSocket, if there is one.
+    pub fn socket(&self) -> Option<SocketPlace> {
+        let permit = self.sockets.clone().try_acquire_owned().ok()?;
+        Some(SocketPlace { _permit: permit })
+    }
+
+    /// Whether there is a place for a WebSocket.
+    pub fn has_socket(&self) -> bool {
+        self.sockets.available_permits() > 0
+    }
+
+    /// A place for a connection that was accepted; waits until there is one: that is soon, since WebSockets cannot
+    /// have all of them and an HTTP connection is cut for it. The permit belongs to the socket itself,
     /// as long as it is open; the slot to what is served on it as HTTP.
     pub async fn admit(
         self: &Arc<Self>,
@@ -140,7 +175,8 @@ impl Connections {
         (permit, self.slot(from, progress))
     }
 
-    /// A place among the HTTP connections. If its address has too many, the one of them goes that is idle longest.
+    /// A place among the HTTP connections. If its address has too many, one of them goes: the idlest, and one that is
+    /// being answered only if all are.
     pub fn slot(self: &Arc<Self>, from: SocketAddr, progress: &Progress) -> HttpSlot {
         let address = from.ip().to_canonical();
         let may_be_proxy = address.is_loopback() || self.proxies.iter().any(|proxy| proxy.holds(address));
@@ -158,13 +194,14 @@ impl Connections {
         HttpSlot { connections: self.clone(), number, cut }
     }
 
-    /// Cuts the connection, of those that are meant, on which nothing has moved for the longest time.
+    /// Cuts the connection, of those that are meant, on which nothing has moved for the longest time; one whose
+    /// request is being answered only if all are.
     fn cut_idlest(&self, meant: impl Fn(&Http) -> bool) {
         let mut http = self.http();
         let idlest = http
             .iter()
             .filter(|(_, http)| meant(http))
-            .min_by_key(|(number, http)| (http.progress.moved(), **number))
+            .min_by_key(|(number, http)| (http.progress.is_answering(), http.progress.last_byte(), **number))
             .map(|(number, _)| *number);
         if let Some(cut) = idlest.and_then(|number| http.remove(&number)) {
             cut.cut.cancel();

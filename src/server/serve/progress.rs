@@ -48,12 +48,19 @@ impl Progress {
         Answering(self.clone())
     }
 
-    /// When a byte last came or went; now, while an answer is being made.
-    pub fn moved(&self) -> Instant {
-        if self.0.answering.load(Ordering::Relaxed) {
-            return Instant::now();
-        }
+    /// Whether a request is here in full and its answer is being made.
+    pub fn is_answering(&self) -> bool {
+        self.0.answering.load(Ordering::Relaxed)
+    }
+
+    /// When a byte last came or went.
+    pub fn last_byte(&self) -> Instant {
         self.last().max(*BEGAN + Duration::from_millis(self.0.received.load(Ordering::Relaxed)))
+    }
+
+    /// Since when the connection is idle; now, while an answer is being made.
+    pub fn moved(&self) -> Instant {
+        if self.is_answering() { Instant::now() } else { self.last_byte() }
     }
 
     /// Whether anything came from the peer.

@@ -1,9 +1,8 @@
 //! A state file of any version, looked at before it is made anew: it may hold the last copy of what the log has lost.
 
-use super::{STATE_FILE, folded, open_file};
-use crate::protocol::{Hash, Header};
-use crate::server::fold::LostEntry;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use super::{Events, STATE_FILE, folded, open_file};
+use crate::protocol::Hash;
+use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
 
 /// Why an existing state file was not read.
@@ -51,40 +50,7 @@ impl AnyVersion {
         Ok(folded(&self.db)?)
     }
 
-    /// The newest event whose number is at most `g`.
-    pub fn event_before(&self, g: u64) -> Result<Option<Header>, StateFault> {
-        let sql = "SELECT g, at, rest FROM events WHERE g <= ?1 ORDER BY g DESC LIMIT 1";
-        let found: Option<(i64, i64, String)> = self
-            .db
-            .prepare_cached(sql)?
-            .query_row([i64::try_from(g).unwrap_or(i64::MAX)], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
-        let Some((g, at, rest)) = found else { return Ok(None) };
-        header(g, at, &rest).map(Some)
+    pub fn events(&mut self) -> Events<'_> {
+        Events { db: &mut self.db }
     }
-
-    /// Up to `limit` events that follow entry `after`, in order.
-    pub fn events_after(&self, after: u64, limit: usize) -> Result<Vec<LostEntry>, StateFault> {
-        let sql = "SELECT g, at, rest, json FROM events WHERE g > ?1 ORDER BY g LIMIT ?2";
-        let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![after as i64, limit as i64])?;
-        let mut events = Vec::new();
-        while let Some(row) = rows.next()? {
-            let rest: String = row.get(2)?;
-            let json: Option<String> = row.get(3)?;
-            events.push(LostEntry {
-                header: header(row.get(0)?, row.get(1)?, &rest)?,
-                link: None,
-                body: json.and_then(|json| serde_json::from_str(&json).ok()),
-            });
-        }
-        Ok(events)
-    }
-}
-
-fn header(g: i64, at: i64, rest: &str) -> Result<Header, StateFault> {
-    let header = u64::try_from(g).ok().and_then(|g| Header::parse(g, at, rest));
-    header.ok_or_else(|| StateFault::Unreadable(format!("event {g} has a broken header")))
 }

@@ -28,6 +28,10 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         (Status::Offline, Some(Probe::SignedIn), _) => {
             "The server answers, but no live connection gets through: a proxy may block WebSockets.".into()
         }
+        (Status::TooManySockets, ..) => format!(
+            "Not connected: you have {} tabs and apps open. Close one of them. What you send waits here.",
+            bounds::SOCKETS_PER_ACCOUNT
+        ),
         (Status::SignedOut, ..) => "Signed out. What you send waits here until you sign in again.".into(),
         (Status::TooOld, ..) => "This page is too old. What you send waits here until you reload it.".into(),
         (_, _, Some(since)) => {

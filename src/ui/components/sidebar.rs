@@ -28,6 +28,8 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
         (Status::Offline, n) => ("own-state waiting", format!("Offline, {n} waiting")),
         (Status::Moving, 0) => ("own-state offline", "Server restarts".to_owned()),
         (Status::Moving, n) => ("own-state waiting", format!("Server restarts, {n} waiting")),
+        (Status::TooManySockets, 0) => ("own-state offline", "Too many tabs".to_owned()),
+        (Status::TooManySockets, n) => ("own-state waiting", format!("Too many tabs, {n} waiting")),
         (Status::SignedOut, _) => ("own-state offline", "Signed out".to_owned()),
         (Status::TooOld, _) => ("own-state offline", "Reload needed".to_owned()),
     };

@@ -55,7 +55,11 @@ fn Field(
     #[props(default)] focus: bool,
 ) -> Element {
     let store = use_store();
-    let value = store.boot.notice.as_ref().map(|notice| notice.field(&name)).unwrap_or_default();
+    let notice = store.boot.notice.as_ref();
+    let value = notice.map(|notice| notice.field(&name)).unwrap_or_default();
+    // What a form says of a field begins with its label: there the person goes on.
+    let wrong = notice
+        .is_some_and(|notice| notice.text.strip_prefix(&label).is_some_and(|rest| rest.starts_with(':')));
     let plain = name == "handle" || name == "code";
     rsx! {
         div { class: "field-group",
@@ -70,7 +74,8 @@ fn Field(
                 spellcheck: if plain { "false" } else { "true" },
                 minlength: "{minlength}",
                 maxlength: "{maxlength}",
-                autofocus: focus,
+                autofocus: wrong || focus && notice.is_none(),
+                "aria-invalid": wrong.then_some("true"),
                 required: true,
                 value: "{value}",
                 "aria-describedby": "{name}-hint",
@@ -99,10 +104,10 @@ pub fn SetUp() -> Element {
                     }
                 }
                 fieldset { class: "step",
-                    legend { "Key" }
+                    legend { "Sign-in" }
                     Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                     if store.boot.asks_code {
-                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "It is in the output of the server.", maxlength: 16 }
+                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "Beck printed it where it runs: see its terminal, docker logs or journalctl.", maxlength: 16 }
                     }
                 }
                 button { class: "button wide", r#type: "submit", "Open the workspace" }
@@ -158,9 +163,17 @@ pub fn Join(token: String) -> Element {
 #[component]
 pub fn Enter(token: String) -> Element {
     let store = use_store();
-    let name = store.boot.enters_as.as_ref().map(|person| person.name.clone()).unwrap_or_default();
+    let title = store.boot.workspace.clone();
+    let Some(person) = &store.boot.enters_as else {
+        return rsx! {
+            Door { title, lead: "This link was used already, or is more than a day old.",
+                Link { class: "button wide", to: Route::SignIn {}, "Sign in with a password" }
+            }
+        };
+    };
+    let name = person.name.clone();
     rsx! {
-        Door { title: store.boot.workspace.clone(), lead: "This link works once.",
+        Door { title, lead: "This link works once.",
             form { class: "form", method: "post", action: "/enter/{token}",
                 button { class: "button wide", r#type: "submit", "Sign in as {name}" }
             }

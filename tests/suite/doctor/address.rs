@@ -5,7 +5,7 @@ use crate::support::planted::{Plan, PlantedProxy};
 use crate::support::server::TestServer;
 use rcgen::{CertificateParams, KeyPair};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -103,6 +103,15 @@ async fn a_good_proxy_has_no_fault_and_each_bad_one_exactly_its_own() {
     let said = here.look(Plan { forwards: false, believes: true, ..good() }, &quick, &[]);
     said.only(&["fault forwarded"], &["what anybody writes"]);
 
+    let own = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+    let said = here.look(Plan { answers_sockets: Some(own), ..good() }, &quick, &[]);
+    said.only(&["fault upgrade"], &["answers /ws itself (status 404)"]);
+    let mute = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let said = here.look(Plan { answers_sockets: Some(mute), ..good() }, &quick, &[]);
+    said.only(&["fault upgrade"], &["opens and carries nothing"]);
+    let said = here.look(Plan { answers_sockets: Some("nonsense"), ..good() }, &quick, &[]);
+    said.only(&["fault upgrade"], &["at /ws: see the proxy's log"]);
+
     // Nothing of the workspace's is seen by who has no token, and the header alone opens nothing.
     let token = "0".repeat(64);
     let client = reqwest::Client::new();
@@ -137,6 +146,15 @@ async fn an_address_that_does_not_lead_to_beck_is_said() {
     let set = [("PORT", port_of(&direct)), ("DATA_DIR", here.aside.path().to_str().unwrap())];
     let said = here.at(&[direct.base.as_str(), "--idle", "1"], &set);
     said.only(&[], &["nothing stands between: Beck sees 127.0.0.1"]);
+    // Another address of this machine than its loopback, by http.
+    let open = direct.base.replace("127.0.0.1", "0.0.0.0");
+    let said = here.at(&[open.as_str(), "--idle", "1"], &set);
+    said.only(&["warning https"], &["can be read on their way"]);
+    // From where neither a Beck nor its store can be asked.
+    let elsewhere = private_folder();
+    let set = [("DATA_DIR", elsewhere.path().to_str().unwrap())];
+    let said = here.at(&[direct.base.as_str(), "--idle", "1"], &set);
+    said.only(&["warning proxy"], &["no Beck is at work on the data folder"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,15 +184,19 @@ async fn settings_that_do_not_fit_the_proxy_are_said() {
 async fn certificates_and_secure_cookies_are_looked_at() {
     let aside = private_folder();
     let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let pem: PathBuf = aside.path().join("authority.pem");
-    std::fs::write(&pem, certificate.pem()).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let chain = vec![certificate.der().clone()];
-    let private = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private).unwrap();
-    let tls = TlsAcceptor::from(Arc::new(tls));
+    let tls_until = |year: i32, pem: &Path| {
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = parameters.self_signed(&key).unwrap();
+        std::fs::write(pem, certificate.pem()).unwrap();
+        let chain = vec![certificate.der().clone()];
+        let private = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private);
+        TlsAcceptor::from(Arc::new(tls.unwrap()))
+    };
+    let pem: PathBuf = aside.path().join("authority.pem");
+    let tls = tls_until(4000, &pem);
     let known = [("SSL_CERT_FILE", pem.to_str().unwrap())];
 
     let here = Behind::start(Some(tls.clone()), &[]).await;
@@ -184,6 +206,10 @@ async fn certificates_and_secure_cookies_are_looked_at() {
     said.only(&["fault address"], &["signed by nobody whom this machine knows"]);
     let other = here.address.replace("localhost", "127.0.0.1");
     here.at(&[&other], &known).only(&["fault address"], &["is for another name"]);
+    let ended: PathBuf = aside.path().join("ended.pem");
+    let late = Behind::start(Some(tls_until(2001, &ended)), &[]).await;
+    let said = late.at(&[&late.address], &[("SSL_CERT_FILE", ended.to_str().unwrap())]);
+    said.only(&["fault address"], &["has ended: renew it"]);
 
     let proxy = PlantedProxy::start(Some(tls)).await;
     let address = format!("https://localhost:{}", proxy.addr.port());

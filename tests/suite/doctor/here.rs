@@ -60,7 +60,12 @@ async fn each_fault_of_a_folder_is_found_and_no_other() {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
         look(folder, &[]).only(&["warning folder"], &["chmod 700"]);
+        // Files that others can read count where others can enter, if only as a group.
+        fs::set_permissions(folder.join("log.sqlite"), fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o750)).unwrap();
+        look(folder, &[]).only(&["warning files"], &["chmod 600 on log.sqlite"]);
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        look(folder, &[]).only(&[], &[]);
     }
     fs::write(folder.join("unfinished.sqlite"), "").unwrap();
     look(folder, &[]).only(&["fault folder"], &["is not finished: run the same command again"]);
@@ -114,13 +119,17 @@ async fn a_server_that_is_elsewhere_or_is_none_is_said() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port().to_string();
     std::thread::spawn(move || {
+        let mut unready = ["404 Not Found", "503 Service Unavailable"].into_iter();
         for mut socket in other.incoming().map_while(Result::ok) {
+            let Some(status) = unready.next() else { return };
             let _ = std::io::Read::read(&mut socket, &mut [0; 4096]);
-            let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            let _ = std::io::Write::write_all(&mut socket, answer);
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 13\r\nconnection: close\r\n\r\nNot just now.");
+            let _ = std::io::Write::write_all(&mut socket, answer.as_bytes());
         }
     });
     look(&port).only(&["fault server"], &["is no Beck"]);
+    look(&port).only(&["fault server"], &["it is not ready at", "Not just now."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

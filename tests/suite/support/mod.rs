@@ -18,6 +18,7 @@ pub mod redis;
 pub mod room_log;
 pub mod server;
 pub mod store_line;
+pub mod swapped;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};

@@ -25,6 +25,8 @@ pub struct Plan {
     pub idle: Option<Duration>,
     /// Answers this and asks nobody; with nothing, it never answers.
     pub answers: Option<&'static str>,
+    /// Answers this to requests of `/ws`.
+    pub answers_sockets: Option<&'static str>,
 }
 
 impl Default for Plan {
@@ -37,6 +39,7 @@ impl Default for Plan {
             believes: false,
             idle: None,
             answers: None,
+            answers_sockets: None,
         }
     }
 }
@@ -108,6 +111,11 @@ async fn carry(
         }
     }
     requests.fetch_add(1, Ordering::SeqCst);
+    if let Some(answer) = plan.answers_sockets.filter(|_| head.starts_with(b"GET /ws ")) {
+        let _ = client.write_all(answer.as_bytes()).await;
+        let _ = client.shutdown().await;
+        return;
+    }
     let Some(server) = plan.server else {
         let Some(answer) = plan.answers else { return std::future::pending().await };
         let _ = client.write_all(answer.as_bytes()).await;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub struct TestServer {
@@ -222,11 +222,23 @@ impl TestClient {
 
     /// A socket on which nothing was said yet.
     pub async fn upgrade(host: &str, cookie: &str) -> TestClient {
+        TestClient::try_upgrade(host, cookie).await.unwrap()
+    }
+
+    /// As [`TestClient::upgrade`]; fails with the status and the `Retry-After` that the upgrade is refused with.
+    pub async fn try_upgrade(host: &str, cookie: &str) -> Result<TestClient, (u16, Option<String>)> {
         let mut request = format!("ws://{host}/ws").into_client_request().unwrap();
         request.headers_mut().insert("origin", format!("http://{host}").parse().unwrap());
         request.headers_mut().insert("cookie", cookie.parse().unwrap());
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        TestClient { socket, closed: None }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Ok(TestClient { socket, closed: None }),
+            Err(Error::Http(answer)) => {
+                let retry = answer.headers().get("retry-after");
+                let retry = retry.map(|value| value.to_str().unwrap().to_owned());
+                Err((answer.status().as_u16(), retry))
+            }
+            Err(fault) => panic!("{fault}"),
+        }
     }
 
     pub async fn send(&mut self, frame: Value) {
@@ -257,9 +269,16 @@ impl TestClient {
 
     /// The close code that the server ends with, whatever it says before.
     pub async fn close_code(&mut self) -> Option<u16> {
+        Some(self.close_frame().await?.0)
+    }
+
+    /// As [`TestClient::close_code`], with the reason.
+    pub async fn close_frame(&mut self) -> Option<(u16, String)> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(Message::Close(frame))) => {
+                    return frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                }
                 Some(Ok(_)) => {}
                 _ => return None,
             }

@@ -4,6 +4,7 @@ use super::{OpenError, file, lock};
 use crate::protocol::{AccountId, Hash};
 use crate::server::broker::moving::KeptSecret;
 use crate::server::broker::{Entry, Head, Pointer};
+use crate::server::damaged_files;
 use crate::server::remedy::is_unreadable;
 use rusqlite::{Connection, params};
 use std::path::Path;
@@ -11,8 +12,6 @@ use std::sync::Mutex;
 
 /// The copy's file in the data folder: of the same form as the log of a folder.
 pub const COPY_FILE: &str = "copy.sqlite";
-/// A damaged copy, kept until another one is damaged.
-const DAMAGED_FILE: &str = "copy.sqlite.damaged";
 
 /// Always a beginning of the log, as it was when it was read last.
 pub struct LogCopy {
@@ -37,11 +36,11 @@ impl LogCopy {
         let path = folder.join(COPY_FILE);
         let connection = match file::open_log(&path) {
             Err(OpenError::Log { source, .. }) if is_unreadable(&source) => {
-                tracing::error!(fault = %source, "the copy of the log is damaged: it is now {DAMAGED_FILE}, and a new one is made");
-                for ending in ["-wal", "-shm", ""] {
-                    let from = folder.join(format!("{COPY_FILE}{ending}"));
-                    let _ = std::fs::rename(from, folder.join(format!("{DAMAGED_FILE}{ending}")));
-                }
+                let aside = damaged_files::set_aside(folder, COPY_FILE).map_err(|fault| {
+                    CopyError::Open(format!("{COPY_FILE} is damaged and cannot be renamed: {fault}"))
+                })?;
+                let aside = aside.unwrap_or_default();
+                tracing::error!(fault = %source, "the copy of the log is damaged: it is now {aside}, and a new one is made");
                 file::open_log(&path)
             }
             opened => opened,

@@ -3,7 +3,7 @@
 use super::fault::{cannot_write, with_remedy};
 use super::file::{self, End};
 use super::{Fault, RECENT_ENTRIES, Shared, lock};
-use crate::protocol::AccountId;
+use crate::protocol::{AccountId, ClientId, Kind};
 use crate::server::broker::waiting::{Place, bytes_of};
 use crate::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, Secret, SecretOp, digest};
 use crate::server::now_ms;
@@ -23,6 +23,7 @@ const NEXT_PART_OF_SWEEP: Duration = Duration::from_millis(200);
 pub enum Command {
     Create(Proposal, oneshot::Sender<Result<Head, BrokerError>>),
     Append(Vec<Proposal>, oneshot::Sender<Result<u64, BrokerError>>),
+    TryAppend(oneshot::Sender<Result<(), BrokerError>>),
     Erase(Vec<u64>, oneshot::Sender<Result<bool, BrokerError>>),
     Secret(String, SecretOp, oneshot::Sender<Result<Option<Secret>, BrokerError>>),
     Raise(AccountId, Vec<(String, Pointer)>, oneshot::Sender<Result<Vec<(String, Pointer)>, BrokerError>>),
@@ -34,7 +35,7 @@ impl Command {
         match self {
             Command::Create(first, _) => bytes_of(std::slice::from_ref(first)),
             Command::Append(batch, _) => bytes_of(batch),
-            Command::Erase(..) | Command::Secret(..) | Command::Raise(..) => 0,
+            Command::TryAppend(_) | Command::Erase(..) | Command::Secret(..) | Command::Raise(..) => 0,
         }
     }
 }
@@ -241,6 +242,7 @@ impl Writer {
                     Ok(writer.append(batch, changes)?.g + 1 - count)
                 })
             }
+            Command::TryAppend(reply) => self.write(changes, reply, |writer, _| writer.try_append()),
             Command::Erase(numbers, reply) => {
                 self.write(changes, reply, move |writer, changes| writer.erase(&numbers, changes))
             }
@@ -307,6 +309,18 @@ impl Writer {
             changes.entries.push(entry);
         }
         Ok(self.end.unwrap_or_default().0)
+    }
+
+    /// Inserts an entry where the next one will stand, and takes it back.
+    fn try_append(&mut self) -> rusqlite::Result<()> {
+        let head = self.end.unwrap_or_default().0;
+        let proposal = Proposal::new(AccountId::random(), ClientId::random(), Kind::Message, &());
+        let header = proposal.header(head.g + 1, 0);
+        let entry = Entry { link: head.link.then(&header), body: Some(proposal.body), header };
+        self.run_cached("SAVEPOINT trial")?;
+        let inserted = file::insert(&self.connection, &entry);
+        let undone = self.run_cached("ROLLBACK TO trial").and_then(|()| self.run_cached("RELEASE trial"));
+        inserted.and(undone)
     }
 
     fn erase(&mut self, numbers: &[u64], changes: &mut Changes) -> rusqlite::Result<bool> {
@@ -392,6 +406,7 @@ fn refuse(command: Command, fault: BrokerError) -> Reply {
     match command {
         Command::Create(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Append(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
+        Command::TryAppend(reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Erase(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Secret(_, _, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Raise(_, _, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
