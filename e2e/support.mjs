@@ -325,6 +325,7 @@ export async function openPage(server, path, { login, problems = [], ...options 
   const opened = await openBrowser();
   const context = await opened.newContext({ ...SIZES.desktop, locale: "en-GB", timezoneId: "UTC", ...options });
   context.setDefaultTimeout(10_000);
+  context.setDefaultNavigationTimeout(45_000); // some journeys slow the page down, and another one runs beside them
   if (login) {
     const [name, ...value] = login.split("=");
     await context.addCookies([{ name, value: value.join("="), url: server.url, httpOnly: true, sameSite: "Lax" }]);
