@@ -10,6 +10,7 @@ pub use mailbox::{Inbox, Mailbox};
 use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
+use super::throttle::Places;
 use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot, bounds};
 use ring::{ALL_BYTES, Frames, Total};
 use std::collections::HashMap;
@@ -37,8 +38,8 @@ pub struct Hub {
     /// Numbers the frames of all rings in the order in which they were published.
     published: AtomicU64,
     mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
-    /// Sockets that are being closed because their account has too many.
-    surplus: Mutex<HashMap<AccountId, usize>>,
+    /// Sockets that are being closed because their account has too many: [`SURPLUS_AT_ONCE`] of an account at most.
+    pub surplus: Arc<Places<AccountId>>,
 }
 
 /// What the hub holds, counted.
@@ -208,7 +209,7 @@ impl Default for Hub {
             ring_budget: AtomicUsize::new(ALL_BYTES),
             published: AtomicU64::default(),
             mailboxes: Mutex::default(),
-            surplus: Mutex::default(),
+            surplus: Arc::default(),
         }
     }
 }
@@ -306,30 +307,6 @@ impl Hub {
             mailbox.tell(Inbox::hold);
         }
         Some(mailbox)
-    }
-
-    /// A socket beyond those that its account may have is to be closed; `false` if too many are.
-    pub fn begin_surplus(&self, account: AccountId) -> bool {
-        let mut surplus = lock(&self.surplus);
-        let closing = surplus.entry(account).or_default();
-        let fits = *closing < SURPLUS_AT_ONCE;
-        *closing += usize::from(fits);
-        fits
-    }
-
-    pub fn end_surplus(&self, account: AccountId) {
-        let mut surplus = lock(&self.surplus);
-        if let Some(closing) = surplus.get_mut(&account) {
-            *closing -= 1;
-            if *closing == 0 {
-                surplus.remove(&account);
-            }
-        }
-    }
-
-    /// Sockets that are being closed because their account has too many.
-    pub fn surplus(&self) -> usize {
-        lock(&self.surplus).values().sum()
     }
 
     /// A connection ends; it reads and watches no room any more.

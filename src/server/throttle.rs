@@ -164,6 +164,11 @@ impl<K: Copy + Eq + Hash> Places<K> {
         Some(Place { places: self.clone(), key })
     }
 
+    /// How many places are held, of all keys together.
+    pub fn held(&self) -> usize {
+        self.lock().values().sum()
+    }
+
     /// How many keys have a place that is held.
     pub fn keys(&self) -> usize {
         self.lock().len()
