@@ -179,9 +179,9 @@ async fn owners_are_made_from_a_format_on_that_older_versions_stop_at() {
     assert_eq!(directory.by_handle("bo").unwrap().role, Role::Owner);
     drop(node);
     // Folded anew it comes to the same.
-    drop(crate::support::furnished::unlocked(folder.path()));
+    drop(crate::support::awaited::unlocked(folder.path()).await);
     std::fs::remove_file(folder.path().join("state.sqlite")).unwrap();
-    let log = Arc::new(crate::support::furnished::unlocked(folder.path()));
+    let log = Arc::new(crate::support::awaited::unlocked(folder.path()).await);
     let node = Node::start(config(folder.path()), log).await.unwrap();
     assert_eq!(*node.directory(), *directory);
 }

@@ -2,8 +2,9 @@
 
 use crate::moving::of_store;
 use crate::servers::refusal;
+use crate::support::awaited::unlocked;
 use crate::support::command::{Running, refused};
-use crate::support::furnished::{Furnished, furnish, unlocked};
+use crate::support::furnished::{Furnished, furnish};
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, config, read_all};
@@ -68,7 +69,7 @@ pub fn refuses(words: &[&str], set: &[(String, String)]) -> String {
 pub async fn entries_of(folder: &Path, store: Option<&RedisServer>) -> Vec<Entry> {
     let entries = match store {
         Some(store) => of_store(store).await,
-        None => read_all(&unlocked(folder)).await,
+        None => read_all(&unlocked(folder).await).await,
     };
     assert_linked(&entries);
     entries
@@ -164,7 +165,7 @@ async fn backed_up_and_restored(from: Option<Store>, to: Option<Store>) {
     drop(server);
     // What stands beside the log: of the same accounts, and nothing that lets a device in.
     if store.is_none() {
-        drop(unlocked(target.path()));
+        drop(unlocked(target.path()).await);
         let beside = LiveFolder::open(target.path()).unwrap().beside().await.unwrap();
         let guest = Pointer { generation: 2, ordinal: 321 };
         assert!(beside.pointers.values().any(|pointer| *pointer == guest), "{:?}", beside.pointers);

@@ -7,7 +7,7 @@ use crate::support::redis::{RedisServer, Store};
 use beck::protocol::{AccountId, Pointer};
 use beck::server::accounts::{self, NewAccount};
 use beck::server::broker::redis::Redis;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker, Signal};
+use beck::server::broker::{Broker, BrokerError, SharedBroker, Signal};
 use beck::server::node::Node;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -23,15 +23,7 @@ struct Slow {
 }
 
 impl Broker for Slow {
-    pass_on! { create append read erase secret signals durability }
-
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
+    pass_on!(create append read erase secret signals durability follow head);
 
     fn registers(
         &self,

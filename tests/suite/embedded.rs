@@ -1,6 +1,7 @@
 //! What only the embedded backend has: its folder, its files, its failed flushes.
 
 use crate::conformance::workspace;
+use crate::support::awaited::unlocked;
 use crate::support::{assert_linked, read_all, room_proposal, set_up, set_up_on};
 use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt};
 use beck::server::broker::embedded::{Embedded, Fault, OpenError, lock_folder};
@@ -152,14 +153,6 @@ pub async fn first_version(folder: &Path) -> Arc<beck::server::node::Node> {
 
 /// The node of a folder whose last node was just dropped: its threads may take a moment to end.
 pub async fn reopen(folder: &Path) -> Arc<beck::server::node::Node> {
-    loop {
-        match Embedded::open(folder) {
-            Ok(log) => {
-                let config = crate::support::config(folder);
-                return beck::server::node::Node::start(config, Arc::new(log)).await.unwrap();
-            }
-            Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
-            Err(fault) => panic!("{fault}"),
-        }
-    }
+    let log = unlocked(folder).await;
+    beck::server::node::Node::start(crate::support::config(folder), Arc::new(log)).await.unwrap()
 }

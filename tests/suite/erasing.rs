@@ -32,7 +32,7 @@ struct Paused {
 }
 
 impl Broker for Paused {
-    pass_on!(create read secret registers signals durability);
+    pass_on!(create read secret registers signals durability head);
 
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
         let Some((begun, go_on)) = self.appending.lock().unwrap().clone() else {
@@ -53,10 +53,6 @@ impl Broker for Paused {
             self.log.follow(after, limit).await
         }
         .boxed()
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
     }
 
     fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {

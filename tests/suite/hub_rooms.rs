@@ -7,7 +7,7 @@ use crate::support::server::TestClient;
 use crate::support::{TestNode, set_up, set_up_on};
 use beck::protocol::frame::Draft;
 use beck::protocol::{ClientId, RoomId};
-use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::server::broker::{Broker, BrokerError, Head, SharedBroker};
 use beck::server::hub::{HubCounts, Pulled};
 use beck::server::{rooms, router, serve};
 use futures::future::BoxFuture;
@@ -126,11 +126,7 @@ impl Broker for Counting {
         self.log.head()
     }
 
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    pass_on!(create append read erase secret registers signals durability);
+    pass_on!(create append read erase secret registers signals durability follow);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,9 @@
 
 use crate::servers::refusal;
 use crate::support::awaited::awaited;
+use crate::support::awaited::unlocked;
 use crate::support::command::{Running, refused};
-use crate::support::furnished::{Furnished, furnish, unlocked};
+use crate::support::furnished::{Furnished, furnish};
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, read_all, set_up};
@@ -165,7 +166,7 @@ async fn what_cannot_be_moved_is_left_alone_with_one_sentence() {
     }
     assert_eq!(said.len(), 9);
     drop(here);
-    drop(unlocked(folder.path()));
+    drop(unlocked(folder.path()).await);
     // Something is there already.
     store.command(&["SET", "{beck}:secret:x", "y"]);
     let why = refused(&there, &set);
@@ -209,7 +210,7 @@ pub fn documented_rights() -> Vec<Vec<String>> {
 async fn a_move_works_with_the_documented_rights_and_names_one_that_is_missing() {
     let (folder, back) = (tempdir().unwrap(), tempdir().unwrap());
     drop(set_up(folder.path()).await);
-    drop(unlocked(folder.path()));
+    drop(unlocked(folder.path()).await);
     let store = RedisServer::start(Store::Redis);
     let url = format!("redis://beck:secret@127.0.0.1:{}", store.port);
     let set = [("REDIS_URL", url.as_str())];

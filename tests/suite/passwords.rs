@@ -1,12 +1,12 @@
 //! Passwords: how they are hashed, which spellings are one password, and what a change leaves behind that fails.
 
-use crate::support::awaited::until;
+use crate::support::awaited::{unlocked, until};
 use crate::support::pass_on::pass_on;
 use crate::support::{config, set_up};
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, Secret, SecretOp};
+use beck::server::broker::{Broker, BrokerError, Secret, SecretOp};
 use beck::server::hashing::{Hashing, Memory, NotHashed, Whose};
 use beck::server::node::Node;
 use beck::server::throttle::Site;
@@ -169,15 +169,7 @@ impl Broker for NoPassword {
         self.log.secret(key, op)
     }
 
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
-
-    pass_on!(create append read erase registers signals durability);
+    pass_on!(create append read erase registers signals durability follow head);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,14 +179,8 @@ async fn a_change_of_password_that_fails_leaves_no_login_that_outlives_signing_o
         let here = set_up(folder.path()).await;
         let owner = here.owner;
         drop(here);
-        let mut log = None;
-        until("the folder's lock is free", || {
-            log = Embedded::open(folder.path()).ok();
-            log.is_some()
-        })
-        .await;
-        let store =
-            NoPassword { log: log.unwrap(), plan: AtomicU8::new(NOTHING), refused: AtomicU64::new(0) };
+        let log = unlocked(folder.path()).await;
+        let store = NoPassword { log, plan: AtomicU8::new(NOTHING), refused: AtomicU64::new(0) };
         let store = Arc::new(store);
         let node = Node::start(config(folder.path()), store.clone()).await.unwrap();
         let own = node.sign_in(owner).await.unwrap();

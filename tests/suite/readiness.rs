@@ -1,8 +1,8 @@
 //! Each state of unreadiness has one sentence, and /readyz, the log, `beck doctor` and the manual agree on it.
 
 use crate::doctor::doctor;
-use crate::support::awaited::until;
-use crate::support::pass_on::pass_on;
+use crate::support::awaited::{unlocked, until};
+use crate::support::pass_on::{follow_until_fault, pass_on};
 use crate::support::{config, set_up};
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, BrokerError, Entry, Head};
@@ -38,25 +38,10 @@ impl InState {
 
 impl Broker for InState {
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        async move {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(fault) = self.fault() {
-                return Err(fault);
-            }
-            tokio::select! {
-                entries = self.log.follow(after, limit) => entries,
-                () = changed => self.fault().map_or(Ok(Vec::new()), Err),
-            }
-        }
-        .boxed()
+        follow_until_fault(&self.log, (after, limit), &self.changed, || self.fault()).boxed()
     }
 
-    pass_on!(create append read erase secret registers signals durability);
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
+    pass_on!(create append read erase secret registers signals durability head);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,13 +50,8 @@ async fn readyz_doctor_log_and_manual_have_the_same_sentence_for_every_state() {
     let manual = std::fs::read_to_string(manual).unwrap();
     let folder = tempdir().unwrap();
     drop(set_up(folder.path()).await);
-    let mut log = None;
-    until("the folder's lock is free", || {
-        log = Embedded::open(folder.path()).ok();
-        log.is_some()
-    })
-    .await;
-    let broker = Arc::new(InState { log: log.unwrap(), state: Mutex::default(), changed: Notify::new() });
+    let log = unlocked(folder.path()).await;
+    let broker = Arc::new(InState { log, state: Mutex::default(), changed: Notify::new() });
     let node = Node::start(config(folder.path()), broker.clone()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

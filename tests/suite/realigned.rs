@@ -6,7 +6,7 @@ use crate::support::swapped::{Swapped, replica};
 use crate::support::{config, read_all, room_proposal, set_up_on};
 use beck::server::broker::embedded::{Embedded, LogCopy};
 use beck::server::broker::redis::RedisSettings;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::server::broker::{Broker, BrokerError, Head, SharedBroker};
 use beck::server::config::Config;
 use beck::server::node::{Node, Readiness};
 use beck::server::readiness::{Unready, UnreadyState};
@@ -83,11 +83,7 @@ struct Forgetful {
 }
 
 impl Broker for Forgetful {
-    pass_on!(create append read erase secret registers signals durability);
-
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
+    pass_on!(create append read erase secret registers signals durability follow);
 
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);

@@ -6,7 +6,7 @@ use crate::support::pass_on::pass_on;
 use crate::support::server::TestClient;
 use crate::support::set_up_on;
 use beck::protocol::{ClientId, Kind, MessageBody, PageAt};
-use beck::server::broker::{Broker, BrokerError, Entry, Head, Proposal, SharedBroker};
+use beck::server::broker::{Broker, BrokerError, Head, Proposal, SharedBroker};
 use beck::server::node::Node;
 use beck::server::{rooms, router, serve};
 use futures::FutureExt;
@@ -31,11 +31,7 @@ impl Broker for Gate {
         .boxed()
     }
 
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    pass_on!(create append read erase secret registers signals durability);
+    pass_on!(create append read erase secret registers signals durability follow);
 }
 
 #[tokio::test(flavor = "multi_thread")]

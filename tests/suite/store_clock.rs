@@ -4,10 +4,9 @@ use crate::support::config;
 use crate::support::pass_on::pass_on;
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::redis::Redis;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, SharedBroker};
+use beck::server::broker::{Broker, SharedBroker};
 use beck::server::node::Node;
 use beck::server::{accounts, now_ms, router, serve};
-use futures::future::BoxFuture;
 use std::sync::Arc;
 use tempfile::tempdir;
 
@@ -18,15 +17,7 @@ struct Ahead {
 }
 
 impl Broker for Ahead {
-    pass_on! { create append read erase secret registers signals durability }
-
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
+    pass_on!(create append read erase secret registers signals durability follow head);
 
     fn clock_ahead_ms(&self) -> i64 {
         self.ms

@@ -3,7 +3,7 @@
 use crate::support::pass_on::pass_on;
 use crate::support::set_up_on;
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, Secret, SecretOp};
+use beck::server::broker::{Broker, BrokerError, Secret, SecretOp};
 use beck::server::{router, serve};
 use futures::future::BoxFuture;
 use reqwest::redirect::Policy;
@@ -25,15 +25,7 @@ impl Broker for Counting {
         self.log.secret(key, op)
     }
 
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
-
-    pass_on!(create append read erase registers signals durability);
+    pass_on!(create append read erase registers signals durability follow head);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! A node whose fold cannot go on: it says so at once, stores nothing, and goes on when it can.
 
-use crate::support::awaited::until;
+use crate::support::awaited::{unlocked, until};
 use crate::support::pass_on::pass_on;
 use crate::support::{config, set_up};
 use beck::protocol::frame::Draft;
@@ -54,13 +54,8 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     let here = set_up(folder.path()).await;
     let (owner, room) = (here.owner, here.general);
     drop(here);
-    let mut log = None;
-    until("the folder's lock is free", || {
-        log = Embedded::open(folder.path()).ok();
-        log.is_some()
-    })
-    .await;
-    let deaf = Arc::new(Deaf { log: log.unwrap(), broken: AtomicBool::new(false), asked: AtomicU64::new(0) });
+    let log = unlocked(folder.path()).await;
+    let deaf = Arc::new(Deaf { log, broken: AtomicBool::new(false), asked: AtomicU64::new(0) });
     let node = Node::start(config(folder.path()), deaf.clone()).await.unwrap();
     let post = |id, text: &str| {
         let draft = Draft { id, room, thread: None, quote: None, text: text.into() };

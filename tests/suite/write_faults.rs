@@ -2,12 +2,11 @@
 
 use crate::support::awaited::until;
 use crate::support::backend::{Backend, on_every_backend};
+use crate::support::pass_on::pass_on;
 use crate::support::{config, read_all, room_proposal, set_up};
 use beck::protocol::{AccountId, ClientId, PageAt, Pointer};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Proposal, Secret, SecretOp, SharedBroker, Signals,
-};
+use beck::server::broker::{Broker, BrokerError, Proposal, Secret, SecretOp, SharedBroker};
 use beck::server::node::{Node, Readiness};
 use beck::server::readiness::{Unready, UnreadyState};
 use beck::server::{rooms, router};
@@ -46,9 +45,7 @@ impl Failing {
 }
 
 impl Broker for Failing {
-    fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
-        self.log.create(first)
-    }
+    pass_on!(create follow read head signals durability);
 
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
         match self.fault(Write::Append) {
@@ -60,18 +57,6 @@ impl Broker for Failing {
     fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
         self.trials.fetch_add(1, Ordering::SeqCst);
         async { self.fault(Write::Append) }.boxed()
-    }
-
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.read(from, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
     }
 
     fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
@@ -106,14 +91,6 @@ impl Broker for Failing {
             self.log.registers(account, raise).await
         }
         .boxed()
-    }
-
-    fn signals(&self) -> Signals {
-        self.log.signals()
-    }
-
-    fn durability(&self) -> Durability {
-        self.log.durability()
     }
 }
 

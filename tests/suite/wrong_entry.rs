@@ -1,9 +1,9 @@
 //! A log that does not continue itself cannot be folded from its start: the server says at which entry, and does not read
 //! the whole log again and again.
 
-use crate::support::awaited::until;
+use crate::support::awaited::{unlocked, until};
 use crate::support::logged::LoggedServer;
-use crate::support::pass_on::pass_on;
+use crate::support::pass_on::{follow_until_fault, pass_on};
 use crate::support::{config, furnish, set_up};
 use beck::protocol::ClientId;
 use beck::server::broker::embedded::Embedded;
@@ -46,19 +46,7 @@ impl Broker for Crooked {
     pass_on!(create append erase secret registers signals durability);
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        async move {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(fault) = self.fault() {
-                return Err(fault);
-            }
-            tokio::select! {
-                entries = self.log.follow(after, limit) => entries,
-                () = changed => self.fault().map_or(Ok(Vec::new()), Err),
-            }
-        }
-        .boxed()
+        follow_until_fault(&self.log, (after, limit), &self.changed, || self.fault()).boxed()
     }
 
     fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
@@ -91,14 +79,9 @@ async fn a_log_that_does_not_continue_itself_is_read_once_and_its_wrong_entry_is
             here.post(here.owner, ClientId::random(), &format!("message {n}")).await;
         }
         drop(here);
-        let mut log = None;
-        until("the folder's lock is free", || {
-            log = Embedded::open(folder.path()).ok();
-            log.is_some()
-        })
-        .await;
+        let log = unlocked(folder.path()).await;
         let log = Arc::new(Crooked {
-            log: log.unwrap(),
+            log,
             wrong: AtomicU64::new(0),
             changed: Notify::new(),
             whole: AtomicU64::new(0),

@@ -1,7 +1,7 @@
 //! Faults of settings, folder, log file and bundle.
 
 use super::{bundle, doctor, free_port, port_of, private_folder};
-use crate::support::furnished::unlocked;
+use crate::support::awaited::unlocked;
 use crate::support::server::TestServer;
 use crate::support::{room_proposal, set_up};
 use beck::protocol::AccountId;
@@ -31,7 +31,7 @@ async fn each_fault_of_a_folder_is_found_and_no_other() {
     assert!(!aside.path().join("new").exists(), "nothing is made");
     look(folder, &[]).only(&[], &["there is none yet", "none runs at"]);
     drop(set_up(folder).await);
-    drop(unlocked(folder));
+    drop(unlocked(folder).await);
     let well = look(folder, &[]);
     well.only(&[], &["entries of \"Test Place\"", "no Beck is at work", "not behind the last entry"]);
     let files = || {
@@ -87,7 +87,7 @@ async fn each_fault_of_a_folder_is_found_and_no_other() {
     // Written by a machine whose clock was an hour ahead.
     let ahead = private_folder();
     drop(set_up(ahead.path()).await);
-    drop(unlocked(ahead.path()));
+    drop(unlocked(ahead.path()).await);
     let clock = || beck::server::now_ms() + 3_600_000;
     let log = Embedded::open_with_clock(ahead.path(), clock).unwrap();
     log.append(vec![room_proposal(AccountId::random(), "later")]).await.unwrap();

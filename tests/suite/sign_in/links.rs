@@ -4,7 +4,7 @@ use super::{DAY_MS, Inside};
 use crate::support::pass_on::pass_on;
 use crate::support::set_up_on;
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, BrokerError, Entry, Head, Secret, SecretOp};
+use beck::server::broker::{Broker, BrokerError, Secret, SecretOp};
 use beck::server::now_ms;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -47,15 +47,7 @@ impl Broker for NoLogin {
         self.log.secret(key, op)
     }
 
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        self.log.follow(after, limit)
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        self.log.head()
-    }
-
-    pass_on!(create append read erase registers signals durability);
+    pass_on!(create append read erase registers signals durability follow head);
 }
 
 #[tokio::test(flavor = "multi_thread")]

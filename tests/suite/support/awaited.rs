@@ -1,5 +1,7 @@
 //! Waiting for what must come, however slow the machine is.
 
+use beck::server::broker::embedded::{Embedded, OpenError};
+use std::path::Path;
 use std::time::Duration;
 
 /// Ends a hang, and says nothing about time.
@@ -18,4 +20,19 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         }
     };
     awaited(what, wait).await;
+}
+
+/// The log of a folder whose node was just dropped: its threads may take a moment to end.
+pub async fn unlocked(folder: &Path) -> Embedded {
+    let mut log = None;
+    until("the folder's lock is free", || {
+        match Embedded::open(folder) {
+            Ok(opened) => log = Some(opened),
+            Err(OpenError::Locked(_)) => {}
+            Err(fault) => panic!("{fault}"),
+        }
+        log.is_some()
+    })
+    .await;
+    log.unwrap()
 }

@@ -1,8 +1,9 @@
 //! A workspace with some of everything: thousands of entries, erased ones, passwords, logins, pointers.
 
+use super::awaited::unlocked;
 use super::set_up;
 use beck::protocol::{ActDraft, ActValue, ClientId, Kind, MessageBody, Pointer, Raise};
-use beck::server::broker::embedded::{Embedded, FolderSource, OpenError};
+use beck::server::broker::embedded::FolderSource;
 use beck::server::broker::moving::{Beside, Side};
 use beck::server::broker::{Entry, Proposal};
 use beck::server::{rooms, unread};
@@ -50,20 +51,9 @@ pub async fn furnish(folder: &Path, messages: usize) -> Furnished {
     let erased = entries.iter().filter(|entry| entry.body.is_none()).count();
     let room = here.general.to_string();
     drop(here);
-    drop(unlocked(folder));
+    drop(unlocked(folder).await);
     let beside = FolderSource::open(folder).unwrap().beside().await.unwrap();
     assert!(entries.len() > messages && erased == 4);
     assert!(beside.secrets.len() >= 4 && !beside.pointers.is_empty());
     Furnished { entries, beside, cookie, room, erased }
-}
-
-/// The log of a folder whose node was just dropped: its threads may take a moment to end.
-pub fn unlocked(folder: &Path) -> Embedded {
-    loop {
-        match Embedded::open(folder) {
-            Ok(log) => return log,
-            Err(OpenError::Locked(_)) => std::thread::yield_now(),
-            Err(fault) => panic!("{fault}"),
-        }
-    }
 }

@@ -1,5 +1,8 @@
 //! A broker that stands in another's way in one method and passes the others on.
 
+use beck::server::broker::{Broker, BrokerError, Entry, Head};
+use tokio::sync::Notify;
+
 /// Writes methods of `Broker` that pass on to the broker in the field `log`.
 macro_rules! pass_on {
     ($($method:ident)*) => { $($crate::support::pass_on::pass_on!(@ $method);)* };
@@ -17,6 +20,22 @@ macro_rules! pass_on {
             batch: Vec<beck::server::broker::Proposal>,
         ) -> futures::future::BoxFuture<'static, Result<u64, beck::server::broker::BrokerError>> {
             self.log.append(batch)
+        }
+    };
+    (@ follow) => {
+        fn follow(
+            &self,
+            after: beck::server::broker::Head,
+            limit: usize,
+        ) -> futures::future::BoxFuture<'_, Result<Vec<beck::server::broker::Entry>, beck::server::broker::BrokerError>> {
+            self.log.follow(after, limit)
+        }
+    };
+    (@ head) => {
+        fn head(
+            &self,
+        ) -> futures::future::BoxFuture<'_, Result<Option<beck::server::broker::Head>, beck::server::broker::BrokerError>> {
+            self.log.head()
         }
     };
     (@ read) => {
@@ -72,3 +91,22 @@ macro_rules! pass_on {
     };
 }
 pub(crate) use pass_on;
+
+/// Follows a log until there is a fault, which `changed` tells of: also in the middle of the wait.
+pub async fn follow_until_fault(
+    log: &dyn Broker,
+    (after, limit): (Head, usize),
+    changed: &Notify,
+    fault: impl Fn() -> Option<BrokerError>,
+) -> Result<Vec<Entry>, BrokerError> {
+    let changed = changed.notified();
+    tokio::pin!(changed);
+    changed.as_mut().enable();
+    if let Some(fault) = fault() {
+        return Err(fault);
+    }
+    tokio::select! {
+        entries = log.follow(after, limit) => entries,
+        () = changed => fault().map_or(Ok(Vec::new()), Err),
+    }
+}

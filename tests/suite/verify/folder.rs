@@ -1,8 +1,9 @@
 //! Faults planted in the files of a data folder.
 
 use super::{Said, copy_folder, link_anew, verify};
+use crate::support::awaited::unlocked;
 use crate::support::config;
-use crate::support::furnished::{Furnished, furnish, unlocked};
+use crate::support::furnished::{Furnished, furnish};
 use crate::support::log_reader::{self, StoredEntry, link_after, read_folder};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{ClientId, Kind, MessageBody};
@@ -54,7 +55,7 @@ fn change_an_event_with_its_chain(state: &Connection) {
 async fn write_more(folder: &Path, furnished: &Furnished) {
     let message = furnished.entries.iter().find(|entry| entry.header.kind == Kind::Message).unwrap();
     let (to, room) = (message.header.client_id, message.header.room.unwrap());
-    let log = Arc::new(unlocked(folder));
+    let log = Arc::new(unlocked(folder).await);
     let body = MessageBody { text: "twice".into(), quote: None };
     let twice = Proposal::new(message.header.author, ClientId::random(), Kind::Message, &body).room(room);
     log.append(vec![twice.clone(), twice]).await.unwrap();
@@ -65,7 +66,7 @@ async fn write_more(folder: &Path, furnished: &Furnished) {
         rooms::post(&node, message.header.author, draft).await.unwrap();
     }
     drop(node);
-    drop(unlocked(folder));
+    drop(unlocked(folder).await);
 }
 
 type Plant<'a> = Box<dyn Fn(&Connection, &Connection) + 'a>;
