@@ -180,12 +180,7 @@ async fn an_entry_is_decided_by_the_format_of_its_place() {
     let (before, g) = (node.directory(), node.folded());
     drop(node);
     let node = {
-        let log = loop {
-            match Embedded::open(folder.path()) {
-                Ok(log) => break log,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
+        let log = crate::support::awaited::unlocked(folder.path()).await;
         std::fs::remove_file(folder.path().join(STATE_FILE)).unwrap();
         beck::server::node::Node::start(config(folder.path()), std::sync::Arc::new(log)).await.unwrap()
     };

@@ -108,9 +108,7 @@ async fn a_start_says_what_is_damaged() {
     }
     drop(here);
     drop(crate::embedded::reopen(folder.path()).await);
-    while beck::server::broker::embedded::lock_folder(folder.path()).map(drop).is_err() {
-        tokio::task::yield_now().await;
-    }
+    crate::support::awaited::closed(folder.path()).await;
     let file = folder.path().join("log.sqlite");
     let whole = std::fs::read(&file).unwrap();
     let pages = leaves(folder.path());

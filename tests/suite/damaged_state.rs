@@ -35,9 +35,7 @@ impl Folded {
         let head = node.broker.head().await.unwrap().unwrap();
         node.wait_folded(head.g).await;
         drop(node);
-        while beck::server::broker::embedded::lock_folder(folder.path()).map(drop).is_err() {
-            tokio::task::yield_now().await;
-        }
+        crate::support::awaited::closed(folder.path()).await;
         let rows = dump(folder.path());
         let whole = std::fs::read(folder.path().join("state.sqlite")).unwrap();
         assert!(whole.len() > 60 * 4096);

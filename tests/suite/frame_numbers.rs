@@ -1,9 +1,9 @@
 //! Numbers of frames at and past every bound: each is refused in words, or the answer keeps its bound.
 
+use crate::support::awaited::{closed, unlocked};
 use crate::support::furnish;
 use crate::support::server::{TestClient, TestServer};
 use beck::protocol::{ClientId, Kind, MessageBody, bounds};
-use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, Proposal};
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -85,12 +85,7 @@ async fn a_number_that_is_too_large_negative_or_no_whole_one_is_refused_in_every
     let folder = tempdir().unwrap();
     let place = furnish(folder.path(), 1).await;
     let (account, cookie) = place.people[0].clone();
-    let log = loop {
-        match Embedded::open(folder.path()) {
-            Ok(log) => break log,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let log = unlocked(folder.path()).await;
     let body = MessageBody { text: "one of many".into(), quote: None };
     let message = ClientId::random();
     let ids = std::iter::once(message).chain(std::iter::repeat_with(ClientId::random)).take(EVENTS);
@@ -100,9 +95,7 @@ async fn a_number_that_is_too_large_negative_or_no_whole_one_is_refused_in_every
         log.append(batch.to_vec()).await.unwrap();
     }
     drop(log);
-    while Embedded::open(folder.path()).is_err() {
-        tokio::task::yield_now().await;
-    }
+    closed(folder.path()).await;
     let server = TestServer::start(folder.path());
     let room = place.general.to_string();
     let mut client = TestClient::connect(&server, &cookie).await;

@@ -226,9 +226,7 @@ async fn folded_folder_of(messages: usize) -> (tempfile::TempDir, Vec<StoredEntr
     }
     drop(here);
     drop(crate::embedded::reopen(folder.path()).await);
-    while beck::server::broker::embedded::lock_folder(folder.path()).map(drop).is_err() {
-        tokio::task::yield_now().await;
-    }
+    crate::support::awaited::closed(folder.path()).await;
     let entries = read_folder(folder.path());
     assert_whole(&entries);
     (folder, entries)

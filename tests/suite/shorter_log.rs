@@ -3,7 +3,7 @@
 //! BECK_LOSSES sets the rounds (3).
 
 use crate::embedded::reopen;
-use crate::support::awaited::{HANG, awaited, until};
+use crate::support::awaited::{HANG, awaited, closed, unlocked, until};
 use crate::support::engine::Engine;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
@@ -332,16 +332,12 @@ async fn a_folder_whose_log_is_gone_does_not_start_and_keeps_what_it_has() {
         let folded = here.node.folded();
         drop(here);
         drop(reopen(folder.path()).await);
-        let log = loop {
-            remove(folder.path(), "log.sqlite");
-            if !with_pin {
-                let _ = std::fs::remove_file(folder.path().join("workspace"));
-            }
-            match Embedded::open(folder.path()) {
-                Ok(log) => break log,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
+        closed(folder.path()).await;
+        remove(folder.path(), "log.sqlite");
+        if !with_pin {
+            let _ = std::fs::remove_file(folder.path().join("workspace"));
+        }
+        let log = Embedded::open(folder.path()).unwrap();
         let started =
             beck::server::node::Node::start(crate::support::config(folder.path()), Arc::new(log)).await;
         let why = started.err().expect("it does not start").to_string();
@@ -376,9 +372,7 @@ async fn a_state_file_that_cannot_be_read_is_set_aside_and_made_anew() {
     ];
     for (n, (what, harm)) in kinds.into_iter().enumerate() {
         let path = folder.path().join("state.sqlite");
-        while Embedded::open(folder.path()).is_err() {
-            tokio::task::yield_now().await;
-        }
+        closed(folder.path()).await;
         for ending in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
         }
@@ -403,13 +397,7 @@ async fn a_draft_that_was_sent_again_is_not_lost_and_a_torn_line_is_written_anew
     let (owner, general) = (here.owner, here.general);
     drop(here);
     drop(reopen(folder.path()).await);
-    let open = async || loop {
-        match Embedded::open(folder.path()) {
-            Ok(log) => return log,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
-    drop(open().await);
+    closed(folder.path()).await;
     checkpoint(folder.path(), "log.sqlite");
     let older = std::fs::read(folder.path().join("log.sqlite")).unwrap();
     let node = reopen(folder.path()).await;
@@ -422,11 +410,11 @@ async fn a_draft_that_was_sent_again_is_not_lost_and_a_torn_line_is_written_anew
         node.propose(message(id, "words")).await.unwrap();
     }
     drop(node);
-    drop(open().await);
+    closed(folder.path()).await;
     remove(folder.path(), "log.sqlite");
     std::fs::write(folder.path().join("log.sqlite"), older).unwrap();
     // The second one is sent again before the server is there.
-    let log = open().await;
+    let log = unlocked(folder.path()).await;
     log.append(vec![message(ids[1], "words")]).await.unwrap();
     drop(log);
     // A crash cut off the first line.
@@ -455,9 +443,7 @@ async fn a_log_that_has_lost_accounts_alone_is_said_until_the_next_start() {
     assert!(node.directory().accounts.contains_key(&account));
     let folded = node.folded();
     drop(node);
-    while Embedded::open(folder.path()).is_err() {
-        tokio::task::yield_now().await;
-    }
+    closed(folder.path()).await;
     remove(folder.path(), "log.sqlite");
     std::fs::write(folder.path().join("log.sqlite"), older).unwrap();
     let node = reopen(folder.path()).await;

@@ -1,6 +1,6 @@
 //! Waiting for what must come, however slow the machine is.
 
-use beck::server::broker::embedded::{Embedded, OpenError};
+use beck::server::broker::embedded::{Embedded, OpenError, lock_folder};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +20,17 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         }
     };
     awaited(what, wait).await;
+}
+
+/// Waits until all that a dropped node had open in its folder is closed, so that its files may be copied or harmed: SQLite
+/// removes the write-ahead log of a file with its last connection.
+pub async fn closed(folder: &Path) {
+    until("the folder's files are closed", || {
+        let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+        let open = names.filter(|name| name.to_string_lossy().ends_with("-wal")).count();
+        open == 0 && lock_folder(folder).is_ok()
+    })
+    .await;
 }
 
 /// The log of a folder whose node was just dropped: its threads may take a moment to end.

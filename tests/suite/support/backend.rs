@@ -1,9 +1,9 @@
 //! A place where a workspace is kept, on each backend there is.
 
+use super::awaited::unlocked;
 use super::redis::{RedisServer, Store};
 use super::{TestNode, config};
 use beck::server::broker::SharedBroker;
-use beck::server::broker::embedded::{Embedded, OpenError};
 use beck::server::broker::redis::{Redis, RedisSettings};
 use beck::server::node::Node;
 use std::path::Path;
@@ -47,13 +47,7 @@ impl Backend {
             let settings = self.settings.clone().unwrap_or_else(|| store.settings());
             return Arc::new(Redis::open(&settings).await.unwrap());
         }
-        loop {
-            match Embedded::open(self.folder.path()) {
-                Ok(log) => return Arc::new(log),
-                Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
-                Err(fault) => panic!("{fault}"),
-            }
-        }
+        Arc::new(unlocked(self.folder.path()).await)
     }
 
     /// A second reader of the log where there can be one, the same one else.

@@ -23,7 +23,7 @@ pub mod swapped;
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
 use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId, ServerFrame, WorkspaceId};
-use beck::server::broker::embedded::{Embedded, OpenError};
+use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, Entry, Head, Proposal, SharedBroker};
 use beck::server::config::Config;
 use beck::server::fold::{AccountBody, RoomBody};
@@ -147,10 +147,7 @@ pub struct Place {
 /// Sets up a folder with so many people in room General. Nobody but the owner has a password: that would take long.
 pub async fn furnish(folder: &Path, people: usize) -> Place {
     let place = furnish_on(folder, Arc::new(Embedded::open(folder).unwrap()), people).await;
-    while let Err(fault) = Embedded::open(folder) {
-        assert!(matches!(fault, OpenError::Locked(_)), "{fault}");
-        tokio::task::yield_now().await;
-    }
+    awaited::closed(folder).await;
     place
 }
 

@@ -1,7 +1,7 @@
 //! Faults planted in the files of a data folder.
 
 use super::{Said, copy_folder, link_anew, verify};
-use crate::support::awaited::unlocked;
+use crate::support::awaited::{closed, unlocked};
 use crate::support::config;
 use crate::support::furnished::{Furnished, furnish};
 use crate::support::log_reader::{self, StoredEntry, link_after, read_folder};
@@ -66,7 +66,7 @@ async fn write_more(folder: &Path, furnished: &Furnished) {
         rooms::post(&node, message.header.author, draft).await.unwrap();
     }
     drop(node);
-    drop(unlocked(folder).await);
+    closed(folder).await;
 }
 
 type Plant<'a> = Box<dyn Fn(&Connection, &Connection) + 'a>;

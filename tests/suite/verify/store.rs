@@ -1,9 +1,11 @@
 //! Faults planted in a Redis or Valkey, and in the copy and the state that a server keeps of it.
 
 use super::{Said, copy_folder, link_anew, verify};
+use crate::support::awaited::{closed, until};
 use crate::support::log_reader::{StoredEntry, read_copy, read_store};
 use crate::support::redis::{RedisServer, Store};
 use beck::protocol::{ActDraft, ActValue, ClientId};
+use beck::server::broker::embedded::LogCopy;
 use beck::server::broker::redis::Redis;
 use beck::server::config::Config;
 use beck::server::node::Node;
@@ -72,7 +74,10 @@ async fn furnish(store: &RedisServer, folder: &Path) -> (u64, String) {
     for target in &ids[30..32] {
         node.erase(*target).await.unwrap();
     }
+    let last = read_store(store.port).len() as u64;
+    until("all is copied", || LogCopy::last(folder) == Some(last)).await;
     drop(node);
+    closed(folder).await;
     (first, body)
 }
 
@@ -89,12 +94,9 @@ async fn each_fault(kind: Store) {
     let run = |folder: &Path, words: &[&str]| -> Said {
         verify(words, &[("DATA_DIR", folder.to_str().unwrap()), ("REDIS_URL", &store.url())])
     };
-    // The threads of the node may take a moment to end.
     let entries = read_store(store.port);
     let end = entries.len() as u64;
-    while read_copy(source.path()).len() < entries.len() {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(read_copy(source.path()).len(), entries.len());
     assert_eq!(entries.iter().filter(|entry| entry.body.is_none()).count(), 2, "two are erased");
     run(source.path(), &["--fold"]).well(&["log", "copy", "state", "rooms", "fold"]);
     let alone = tempdir().unwrap();
