@@ -16,16 +16,19 @@ LOGIN_MS = 90 * 86_400_000
 class Shape:
     """How large a workspace is."""
 
-    def __init__(self, accounts, rooms, rooms_per_account, messages=0):
+    def __init__(self, accounts, rooms, rooms_per_account, messages=0, sockets_of_each=1):
         self.numbers = (accounts, rooms, rooms_per_account, messages)
+        self.sockets_of_each = sockets_of_each
 
     def export(self, folder):
         """Makes the workspace, once in a run; gives the path of its export, beside which are .tokens and .rooms."""
-        path = os.path.join(folder, "workspace-" + "-".join(map(str, self.numbers)) + ".jsonl")
+        numbers = (*self.numbers, self.sockets_of_each)
+        path = os.path.join(folder, "workspace-" + "-".join(map(str, numbers)) + ".jsonl")
         if not os.path.exists(path):
             workspace.make(path, *self.numbers)
             with open(path + ".tokens", "w", encoding="utf-8") as file:
-                file.writelines(_token(account) + "\n" for account in _lines(path + ".accounts"))
+                tokens = [_token(account) + "\n" for account in _lines(path + ".accounts")]
+                file.writelines(tokens * self.sockets_of_each)
         return path
 
 

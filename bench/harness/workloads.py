@@ -237,10 +237,12 @@ class Memory:
 
     def run(self, bench, competitor):
         few = bench.quick
-        sockets, tries, strangers, megabytes, wait = (50, 5, 50, 5, 1) if few else (10_000, 200, 1_000, 100, 10)
-        shape = Shape(sockets, sockets // 10, 1)
+        accounts, tries, strangers, megabytes, wait = (10, 5, 50, 5, 1) if few else (400, 200, 1_000, 100, 10)
+        rooms, of_each = accounts // 10, 25
+        sockets = accounts * of_each
+        shape = Shape(accounts, rooms, 1, sockets_of_each=of_each)
         process, address = competitor.start(bench.processes, bench.export(shape), bench.folders.work)
-        to = ["--to", address, "--server-pid", process.pid, "--rooms", sockets // 10, "--members", 10]
+        to = ["--to", address, "--server-pid", process.pid, "--rooms", rooms, "--members", sockets // rooms]
         crowd = [*bench.beck_options(shape), *to, "--settle", 0.5, "--warm", 0, "--seconds", 0.5]
         steps = [
             ("idle", lambda: ""),

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod act_checks;
 pub mod addresses;
 pub mod admin;
+pub mod allocator;
 pub mod auth;
 pub mod body_timeout;
 pub mod boot;

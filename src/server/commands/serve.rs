@@ -7,7 +7,7 @@ use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
 use crate::server::node::{Node, Readiness};
 use crate::server::readiness::{Unready, UnreadyState};
-use crate::server::{accounts, addresses, first_run, router, serve};
+use crate::server::{accounts, addresses, allocator, first_run, router, serve};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::io::IsTerminal as _;
@@ -71,6 +71,7 @@ pub fn run(config: Config) -> Ended {
         if let Readiness::Unready(why) = node.readiness() {
             say!("Not ready: {why}");
         }
+        tokio::spawn(allocator::give_back());
         // A part that ended makes /readyz red at once; the process follows when balancers have had time to see it.
         let (report, ended) = tokio::sync::oneshot::channel();
         let watched = node.clone();
