@@ -39,6 +39,7 @@ pub mod router;
 pub mod serve;
 pub mod socket;
 pub mod state;
+pub mod statements;
 pub mod telemetry;
 pub mod threads;
 pub mod throttle;

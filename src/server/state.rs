@@ -24,7 +24,7 @@ pub use unread::{Membership, Named};
 use super::readiness::{Unready, UnreadyState};
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};
 use crate::server::remedy::{is_corrupt, is_unreadable};
-use crate::server::{damaged_files, private_files};
+use crate::server::{damaged_files, private_files, statements};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -183,9 +183,9 @@ impl State {
             Some(connection) => connection,
             None => open_file(&self.path)?,
         };
-        connection.execute_batch("BEGIN")?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
         let answer = what(&Reader { db: &connection });
-        connection.execute_batch("COMMIT")?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
         let mut idle = idle();
         if idle.len() < IDLE_READERS {
             idle.push(connection);
@@ -203,7 +203,7 @@ fn open_file(path: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;
          PRAGMA cache_size=-2048;",
     )?;
-    connection.set_prepared_statement_cache_capacity(64);
+    statements::keep(&connection, 64)?;
     Ok(connection)
 }
 

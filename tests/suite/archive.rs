@@ -7,7 +7,6 @@ use beck::protocol::frame::ActDraft;
 use beck::protocol::{ActValue, ClientId, Kind, Outcome, Refusal};
 use beck::server::accounts::{self, NewAccount};
 use beck::server::broker::Proposal;
-use beck::server::broker::embedded::Embedded;
 use beck::server::directory::Action;
 use beck::server::fold::{LOG_FORMAT, SettingBody};
 use beck::server::rooms::{self, RoomError};

@@ -79,6 +79,7 @@ mod slips;
 mod slow;
 mod socket_memory;
 mod socket_places;
+mod statements;
 mod store;
 mod store_clock;
 mod support;

@@ -4,7 +4,7 @@ use super::folder::OpenError;
 use crate::protocol::{Hash, Header};
 use crate::server::broker::moving::{Beside, KeptSecret};
 use crate::server::broker::{Entry, Head, Pointer, Secret};
-use crate::server::{now_ms, private_files};
+use crate::server::{now_ms, private_files, statements};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
          PRAGMA cache_size=-4096; PRAGMA foreign_keys=OFF;",
     )?;
-    connection.set_prepared_statement_cache_capacity(32);
+    statements::keep(&connection, 32)?;
     Ok(connection)
 }
 

@@ -6,6 +6,7 @@ use crate::server::broker::embedded::LOG_FILE;
 use crate::server::broker::moving::Moved;
 use crate::server::broker::redis::{KeptEntry, RawStore};
 use crate::server::config::Config;
+use crate::server::statements;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::path::Path;
@@ -78,7 +79,7 @@ pub fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.set_prepared_statement_cache_capacity(32);
+    statements::keep(&connection, 32)?;
     Ok(connection)
 }
 
