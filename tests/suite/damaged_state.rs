@@ -53,6 +53,27 @@ impl Folded {
         std::fs::write(self.file(), bytes).unwrap();
     }
 
+    /// The file with a page of a table that is read at the start damaged.
+    fn damaged_at(&self, table: &str) -> Vec<u8> {
+        let db = rusqlite::Connection::open(self.file()).unwrap();
+        let sql = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+        let page: usize = db.query_row(sql, [table], |row| row.get(0)).unwrap();
+        let mut bytes = self.whole.clone();
+        bytes[(page - 1) * 4096..page * 4096].fill(0xff);
+        bytes
+    }
+
+    /// The file after a statement that Beck never makes.
+    fn changed_by(&self, sql: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        std::fs::write(&path, &self.whole).unwrap();
+        let db = rusqlite::Connection::open(&path).unwrap();
+        assert!(db.execute(sql, []).unwrap() > 0);
+        drop(db);
+        std::fs::read(path).unwrap()
+    }
+
     /// Reads every row of the room; `None` if the server cannot.
     async fn read_all(&self, server: &LoggedServer) -> Option<usize> {
         if server.readyz().await.0 != 200 {
@@ -104,7 +125,10 @@ async fn a_state_that_cannot_be_opened_is_set_aside_and_folded_again() {
     let cut = &folded.whole[..folded.whole.len() / 2];
     let odd = &folded.whole[..4096 * 3 + 100];
     let all = vec![0x5a; folded.whole.len()];
-    for damaged in [&header[..], &schema[..], cut, odd, &all[..]] {
+    // Well but for what is read first of all: people and rooms.
+    let (people, rooms) = (folded.damaged_at("accounts"), folded.damaged_at("rooms"));
+    let value = folded.changed_by("UPDATE accounts SET role = 'no role'");
+    for damaged in [&header[..], &schema[..], cut, odd, &all[..], &people[..], &rooms[..], &value[..]] {
         folded.write(damaged);
         let server = LoggedServer::start(folded.folder.path(), "022").unwrap();
         assert_eq!(folded.read_all(&server).await, Some(300));
@@ -121,7 +145,7 @@ async fn a_state_that_cannot_be_opened_is_set_aside_and_folded_again() {
         assert!(kept(0) == header, "the first one is as it was");
         assert!(kept(faults.min(2) - 1) == damaged, "the newest one is as it was");
     }
-    assert_eq!(faults, 5);
+    assert_eq!(faults, 8);
 }
 
 /// Whatever page is damaged, the server says it once it finds it, and the next start mends it.

@@ -4,6 +4,7 @@ mod cookies;
 mod counts;
 mod links;
 mod prolonging;
+mod queue;
 
 use crate::support::server::{TestClient, TestServer};
 use crate::support::set_up;

@@ -1,9 +1,13 @@
 //! A server whose clock differs from that of the store: ends that stand in entries are by the clock of the store.
 
+use crate::support::awaited::{awaited, until};
 use crate::support::config;
 use crate::support::pass_on::pass_on;
+use crate::support::redis::{RedisServer, Store};
+use crate::support::server::TestClient;
+use crate::support::store_line::StoreLine;
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::redis::Redis;
+use beck::server::broker::redis::{Redis, RedisSettings};
 use beck::server::broker::{Broker, SharedBroker};
 use beck::server::node::Node;
 use beck::server::{accounts, now_ms, router, serve};
@@ -45,21 +49,38 @@ async fn a_status_ends_by_the_clock_that_times_entries() {
         ends += 1;
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/readyz", listener.local_addr().unwrap());
+        let host = listener.local_addr().unwrap().to_string();
         let app = router::router(node.clone(), None);
         tokio::spawn(serve::serve(node.clone(), app, listener, std::future::pending()));
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = reqwest::get(format!("http://{host}/readyz")).await.unwrap();
         assert_eq!(answer.status(), 200);
         let said = answer.text().await.unwrap();
         assert_eq!(said.contains("clock"), ms != 0, "{said}");
         assert!(ms == 0 || said.contains("3600 s"), "{said}");
+
+        // So it stands on the page and on a socket too, where an hour ago by this machine's clock is long over.
+        accounts::set_status(&node, owner, "back in a while", false, Some(30 * 60_000)).await.unwrap();
+        let cookie = format!("beck_login={}", node.sign_in(owner).await.unwrap());
+        let page = reqwest::Client::new().get(format!("http://{host}/account")).header("cookie", &cookie);
+        let page = page.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("back in a while"), "{ms}: {page}");
+        let mut client = TestClient::upgrade(&host, &cookie).await;
+        client.send(serde_json::json!({ "t": "hello", "version": 1 })).await;
+        let told = awaited("who one is", client.until("presence")).await;
+        assert_eq!(told["people"][0]["status"]["text"], "back in a while", "{ms}: {told}");
     }
     assert_eq!(ends, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_on_this_machine_has_the_same_clock() {
-    let store = crate::support::redis::RedisServer::start(crate::support::redis::Store::Redis);
-    let log = Redis::open(&store.settings()).await.unwrap();
-    crate::support::awaited::until("the clocks are compared", || log.clock_ahead_ms().abs() < 1_000).await;
+async fn a_server_finds_out_how_far_the_clock_of_its_store_is_ahead() {
+    let store = RedisServer::start(Store::Redis);
+    for seconds in [-3_600, 3_600] {
+        let line = StoreLine::start(store.port).await;
+        line.set_clock_ahead(seconds);
+        let log = Redis::open(&RedisSettings::at("127.0.0.1", line.port())).await.unwrap();
+        // Both clocks are this machine's, so that the rest is what the answer took.
+        until("the clocks are compared", || (log.clock_ahead_ms() - seconds * 1_000).abs() < 1_000).await;
+        assert!(line.shifted() > 0);
+    }
 }

@@ -1,5 +1,6 @@
 //! The network between one server and its store: a TCP proxy that can carry one direction and not the other, or all
-//! of it slowly. What does not get through waits, as it does in a network that sends again, and arrives later.
+//! of it slowly. What does not get through waits, as it does in a network that sends again, and arrives later. It can
+//! give the store another clock too.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ struct Mode {
     lost: Option<Way>,
     /// Bytes a second from the store to the server, on each connection.
     pace: Option<u64>,
+    /// What the store says that the time is, is so many seconds more.
+    clock_ahead: i64,
 }
 
 struct Shared {
@@ -29,6 +32,7 @@ struct Shared {
     mode: watch::Sender<Mode>,
     held: AtomicU64,
     carried: AtomicU64,
+    shifted: AtomicU64,
 }
 
 /// The proxy; its drop closes every connection.
@@ -47,6 +51,7 @@ impl StoreLine {
             mode: watch::Sender::new(Mode::default()),
             held: AtomicU64::new(0),
             carried: AtomicU64::new(0),
+            shifted: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(shared.clone(), listener));
         StoreLine { shared, addr, accepting }
@@ -54,6 +59,20 @@ impl StoreLine {
 
     pub fn url(&self) -> String {
         format!("redis://{}", self.addr)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.addr.port()
+    }
+
+    /// From now on the clock of the store is so many seconds ahead of this machine's.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.shared.mode.send_modify(|mode| mode.clock_ahead = seconds);
+    }
+
+    /// Times that were changed.
+    pub fn shifted(&self) -> u64 {
+        self.shared.shifted.load(Ordering::Relaxed)
     }
 
     /// From now on nothing goes this way.
@@ -126,8 +145,24 @@ async fn pass(shared: &Shared, way: Way, mut from: OwnedReadHalf, mut to: OwnedW
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+        let ahead = mode.borrow().clock_ahead;
+        if way == Way::ToServer && ahead != 0 && shift(&mut bytes[..read], ahead) {
+            shared.shifted.fetch_add(1, Ordering::Relaxed);
+        }
         if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
     }
+}
+
+/// Changes the answer to TIME, two texts of which the first has the ten digits of the seconds, where it is in there.
+fn shift(bytes: &mut [u8], ahead: i64) -> bool {
+    let before = b"*2\r\n$10\r\n";
+    let Some(at) = bytes.windows(before.len()).position(|window| window == before) else { return false };
+    let Some(digits) = bytes.get_mut(at + before.len()..at + before.len() + 10) else { return false };
+    let Some(seconds) = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<i64>().ok()) else {
+        return false;
+    };
+    digits.copy_from_slice((seconds + ahead).to_string().as_bytes());
+    true
 }
