@@ -40,7 +40,7 @@ test("refused: the card says why and what to do, later ones wait behind it, and 
   await say(page, "Not here 1");
   await card(page, "Not here 1").getByText("Not sent: This room was archived.").waitFor();
   await say(page, "Behind it");
-  await pending(page, "Behind it").getByText("waiting").waitFor();
+  await pending(page, "Behind it").getByText("waits for the one above").waitFor();
   await card(page, "Not here 1").getByRole("button", { name: "Copy" }).click();
   await until(async () => (await page.evaluate(() => navigator.clipboard.readText())) === "Not here 1", "the text is copied");
   await assertAccessible(page);

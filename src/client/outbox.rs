@@ -269,7 +269,9 @@ impl Outbox {
         out.extend(doubted.into_iter().map(Out::Outcome));
         for kept in &mut self.entries {
             let id = kept.id();
-            if kept.is_stored() || !lines.insert(line(&kept.draft)) || self.under_way.contains(&id) {
+            // What the log has lost had its turn: nothing waits behind it while its author decides.
+            let waits = !kept.is_stored() && kept.state != KeptState::Lost;
+            if !waits || !lines.insert(line(&kept.draft)) || self.under_way.contains(&id) {
                 continue;
             }
             let message = matches!(kept.draft, Proposed::Message(_));

@@ -16,6 +16,8 @@ pub struct Echo {
 pub enum EchoState {
     /// Waits for the connection, or for what was written before it.
     Waiting,
+    /// Waits for one before it that needs its author.
+    Behind,
     /// Sent; no answer yet.
     Sending,
     /// Acknowledged; its event has not come yet.
@@ -33,10 +35,15 @@ pub enum EchoState {
 }
 
 impl Echo {
-    /// Whether it waits for its author, and the later ones of the room wait for it.
+    /// Whether it waits for its author.
     pub fn needs_author(&self) -> bool {
+        self.holds_others() || self.state == EchoState::Lost
+    }
+
+    /// Whether later ones of its lane wait for it. Those behind one that the log has lost do not: it had its turn.
+    pub(super) fn holds_others(&self) -> bool {
         use EchoState::*;
-        matches!(self.state, NotSent { .. } | Failed { .. } | Question | Lost)
+        matches!(self.state, NotSent { .. } | Failed { .. } | Question)
     }
 
     pub(super) fn answered(&mut self, outcome: Outcome) {

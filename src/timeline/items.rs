@@ -1,6 +1,6 @@
 //! The lines of the room view: rows with day dividers, groups, holes and echoes between them.
 
-use super::{ActEcho, Echo, Timeline};
+use super::{ActEcho, Echo, EchoState, Timeline};
 use crate::protocol::{AccountId, Row};
 use std::sync::Arc;
 
@@ -138,11 +138,18 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
     }
     items.extend(marks.map(|(_, line)| line));
     let mut last = before.map(|row| (row.author, row.at));
+    let mut held = Vec::new();
     for echo in timeline.echoes() {
         let continues = last.is_some_and(|(author, at)| author == me && close(at, echo.at));
         let first = !continues || echo.draft.quote.is_some();
-        items.push(Item::Echo { echo: echo.clone(), first });
         last = Some((me, echo.at));
+        let (mut echo, lane) = (echo.clone(), echo.draft.thread.map(|answer| answer.to));
+        if echo.holds_others() {
+            held.push(lane);
+        } else if echo.state == EchoState::Waiting && held.contains(&lane) {
+            echo.state = EchoState::Behind;
+        }
+        items.push(Item::Echo { echo, first });
     }
     items
 }

@@ -271,11 +271,12 @@ impl Timeline {
         head.seq > self.cursor.seq || head.chain == self.cursor.chain
     }
 
-    /// Shows a draft before it is stored. A second echo of one draft changes nothing.
+    /// Shows a draft before it is stored, in the order of writing. A second echo of one draft changes nothing.
     pub fn echo(&mut self, echo: Echo) {
         let known = self.echoes.iter().any(|mine| mine.draft.id == echo.draft.id);
         if !known && !self.ordinals.contains_key(&echo.draft.id) {
-            self.echoes.push(echo);
+            let before = self.echoes.iter().rposition(|other| other.at <= echo.at);
+            self.echoes.insert(before.map_or(0, |at| at + 1), echo);
         }
     }
 

@@ -334,6 +334,11 @@ fn an_acknowledged_draft_that_the_log_lost_is_offered_again() {
     assert!(sent(&effects).contains(&&ClientFrame::Outcome { id }));
     here.error(id, ErrorCode::NotFound);
     assert_eq!(here.echoes(), [EchoState::Lost]);
+    // Nothing waits until its author has decided.
+    here.now += 10;
+    let (later, effects) = here.write("later");
+    assert_eq!(posted(&effects), [later]);
+    here.ack(later, STORED);
     assert_eq!(posted(&here.handle(Input::SendNow(id))), [id]);
     // An hour later nothing is left of what was acknowledged.
     here.ack(id, STORED);

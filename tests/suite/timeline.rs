@@ -5,7 +5,7 @@
 //! BECK_SCHEDULES sets how many (10,000).
 
 use crate::support::room_log::{Counts, Log, line_of, naive};
-use beck::protocol::frame::Draft;
+use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{AccountId, ClientId, EventBody, Kind, MessageBody, Outcome, Refusal};
 use beck::timeline::{Applied, Echo, EchoState, Item, Mark, MarkKind, Paged, Timeline, items};
 use rand::rngs::StdRng;
@@ -216,4 +216,38 @@ fn the_line_above_what_is_new_bears_the_time_of_the_first_new_row_of_others() {
     assert_eq!(lines(1), "day, 1, caught up 4, new 1000001, 2, 3, 4, 5");
     assert_eq!(lines(2), "day, 1, caught up 4, 2, 3, new 1000003, 4, 5");
     assert_eq!(lines(5), "day, 1, caught up 4, 2, 3, 4, 5");
+}
+
+#[test]
+fn drafts_stand_in_the_order_of_writing_and_say_if_they_wait_behind_one_that_needs_its_author() {
+    let me = AccountId::random();
+    let mut log = Log::new([me, AccountId::random(), AccountId::random()]);
+    let root = ClientId::from_number(1);
+    let body = Some(EventBody::Message(MessageBody { text: "a root".into(), quote: None }));
+    log.push(me, Kind::Message, root, None, body);
+    let mut timeline = Timeline::from_page(&log.page(1, 1, 1));
+    let failed = EchoState::Failed { why: "too long".into() };
+    let thread = Some(Answer { to: root, also: true });
+    let drafts = [
+        ("third", 3, None, EchoState::Waiting),
+        ("first", 1, None, failed.clone()),
+        ("fourth", 4, thread, EchoState::Waiting),
+        ("second", 2, None, EchoState::Lost),
+    ];
+    for (text, at, thread, state) in drafts {
+        let id = ClientId::random();
+        let draft = Draft { id, room: log.room, thread, quote: None, text: text.into() };
+        timeline.echo(Echo { draft, at, state });
+    }
+    let shown = items(&timeline, &[], me, 0).into_iter().filter_map(|item| match item {
+        Item::Echo { echo, .. } => Some((echo.draft.text, echo.state)),
+        _ => None,
+    });
+    let right = [
+        ("first", failed),
+        ("second", EchoState::Lost),
+        ("third", EchoState::Behind),
+        ("fourth", EchoState::Waiting),
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), right.map(|(text, state)| (text.to_owned(), state)));
 }

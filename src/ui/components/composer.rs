@@ -29,7 +29,8 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
             "The server answers, but no live connection gets through: a proxy may block WebSockets.".into()
         }
         (Status::TooManySockets, ..) => format!(
-            "Not connected: you have {} tabs and apps open. Close one of them. What you send waits here.",
+            "Not connected: you have {} tabs and apps open. Close one of them: this page tries again every \
+             minute. What you send waits here.",
             bounds::SOCKETS_PER_ACCOUNT
         ),
         (Status::SignedOut, ..) => "Signed out. What you send waits here until you sign in again.".into(),

@@ -16,10 +16,11 @@ pub fn Pending(echo: Echo, named: Named) -> Element {
     let id = echo.draft.id;
     let state = match echo.state {
         EchoState::Waiting => "waiting",
+        EchoState::Behind => "waits for the one above",
         EchoState::TakingBack => "taking back",
         _ => "sending",
     };
-    let waits = echo.state == EchoState::Waiting;
+    let waits = matches!(echo.state, EchoState::Waiting | EchoState::Behind);
     rsx! {
         MessageText { text: echo.draft.text.clone(), state: Some(state), edited: None, named }
         if waits {
