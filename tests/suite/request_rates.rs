@@ -6,6 +6,17 @@ use beck::protocol::AccountId;
 use beck::server::request_rates::RequestRates;
 use tempfile::tempdir;
 
+/// Sends it, again where the connection was lost: on a busy machine one of a thousand waits so long for its first byte that
+/// the server closes it.
+async fn status(request: reqwest::RequestBuilder) -> u16 {
+    for _ in 0..5 {
+        if let Ok(answer) = request.try_clone().unwrap().send().await {
+            return answer.status().as_u16();
+        }
+    }
+    panic!("never answered: {request:?}")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_sends_too_many_forms_or_completions_is_refused_and_others_are_not() {
     let folder = tempdir().unwrap();
@@ -13,7 +24,6 @@ async fn an_account_that_sends_too_many_forms_or_completions_is_refused_and_othe
     let server = TestServer::start(folder.path());
     let [(_, one), (_, other)] = place.people.as_slice() else { panic!() };
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
     let form = async |cookie: &str| {
         let request = client.post(format!("{}/r/bbbbbbbbbb/leave", server.base)).header("cookie", cookie);
         status(request.header("origin", &server.base)).await
@@ -36,7 +46,7 @@ async fn an_account_that_sends_too_many_forms_or_completions_is_refused_and_othe
             let request = client.post(format!("{}/r/bbbbbbbbbb/leave", server.base)).header("cookie", one);
             request.header("origin", &server.base).header("accept", "application/json").send()
         });
-        let mut answers = futures::future::join_all(asked).await.into_iter().map(Result::unwrap);
+        let mut answers = futures::future::join_all(asked).await.into_iter().filter_map(Result::ok);
         refused = answers.find(|answer| answer.status() == 429);
         if refused.is_some() {
             break;
@@ -55,7 +65,7 @@ async fn an_address_that_sends_too_much_is_refused_unless_it_may_be_a_proxys() {
     let post = async |from: &str| {
         let request = client.post(format!("{}/sign-out", server.base)).header("origin", &server.base);
         let request = if from.is_empty() { request } else { request.header("x-forwarded-for", from) };
-        request.send().await.unwrap().status().as_u16()
+        status(request).await
     };
     let many = futures::future::join_all((0..900).map(|_| post("203.0.113.9"))).await;
     assert!(many.contains(&429) && many.contains(&303), "{many:?}");
@@ -67,7 +77,7 @@ async fn an_address_that_sends_too_much_is_refused_unless_it_may_be_a_proxys() {
     let look = async || {
         let request =
             client.get(format!("{}/healthz", server.base)).header("x-forwarded-for", "203.0.113.11");
-        request.send().await.unwrap().status().as_u16()
+        status(request).await
     };
     let looks = futures::future::join_all((0..900).map(|_| look())).await;
     assert!(!looks.contains(&429), "what changes nothing");

@@ -20,8 +20,8 @@ use tower::ServiceExt;
 
 /// A process that has not ended after so long never will.
 const HANG: Duration = Duration::from_secs(60);
-const NODE_PARTS: [&str; 7] =
-    ["fold", "signals", "presence", "erase", "write-probe", "state-log", "admin-socket"];
+const NODE_PARTS: [&str; 8] =
+    ["fold", "signals", "presence", "erase", "write-probe", "state-log", "admin-socket", "memory"];
 const FOLDER_PARTS: [&str; 1] = ["log-writer"];
 const STORE_PARTS: [&str; 5] =
     ["redis-tail", "redis-writer", "redis-signals-out", "redis-signals-in", "copy"];

@@ -71,7 +71,7 @@ pub fn run(config: Config) -> Ended {
         if let Readiness::Unready(why) = node.readiness() {
             say!("Not ready: {why}");
         }
-        tokio::spawn(allocator::give_back());
+        node.watch_task("memory", allocator::give_back());
         // A part that ended makes /readyz red at once; the process follows when balancers have had time to see it.
         let (report, ended) = tokio::sync::oneshot::channel();
         let watched = node.clone();
