@@ -17,7 +17,7 @@ mod writes;
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use fold_pauses::FoldPauses;
 pub use outcomes::ProposeError;
-pub use pin::StartError;
+pub use pin::{StartError, missing_log};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
 use super::broker::embedded::LogCopy;
@@ -36,7 +36,7 @@ use follower::Follower;
 use lost::Lost;
 use lost_entries::LostEntries;
 use outcomes::Outcomes;
-use pin::{PIN_FILE, check_unused, check_workspace};
+use pin::{PIN_FILE, check_workspace};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -117,16 +117,16 @@ impl Node {
         let broker: SharedBroker = Arc::new(Noting { broker, writes: writes.clone() });
         let head = broker.head().await?;
         let pin = folder.join(PIN_FILE);
-        if head.is_none() && pin.exists() {
-            return Err(StartError::log_gone(&folder, PIN_FILE));
+        if head.is_none()
+            && let Some(fault) = missing_log(&folder)
+        {
+            return Err(fault);
         }
         let lost_entries = LostEntries::of(&folder)?;
         let mut fits = true;
         if head.is_some() {
             check_workspace(&broker, &pin).await?;
             fits = lost_entries::check_state(&broker, &folder, &lost_entries).await?;
-        } else {
-            check_unused(&folder)?;
         }
         let copy = match &config.redis {
             Some(_) => Some(Arc::new(LogCopy::open(&folder)?)),

@@ -2,14 +2,16 @@
 //! what waits together.
 //!
 //! An append is answered after the commit, and the commit flushes (`synchronous=FULL`): what is
-//! acknowledged is on disk. A commit that fails leaves the outcome open; the file is opened anew and says. A statement
-//! that ends the transaction, as on a full disk, fails every call of it: one transaction has one fate.
+//! acknowledged is on disk, in the file at the path: one that was deleted, moved or replaced takes no commit. A commit
+//! that fails leaves the outcome open; the file is opened anew and says. A statement that ends the transaction, as on a
+//! full disk, fails every call of it: one transaction has one fate.
 
 mod copy;
 mod fault;
 mod file;
 mod folder;
 mod gap;
+mod in_place;
 mod moving;
 mod writer;
 
@@ -24,6 +26,7 @@ use crate::server::now_ms;
 use crate::server::watch::Watch;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use in_place::InPlace;
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -50,6 +53,7 @@ pub enum Fault {
 
 struct Shared {
     path: PathBuf,
+    in_place: InPlace,
     reader: Mutex<Connection>,
     recent: Mutex<VecDeque<Entry>>,
     planted: AtomicU8,
@@ -89,8 +93,11 @@ impl Embedded {
         let connection = file::open_log(&path)?;
         gap::repair(&connection, folder, &path)?;
         let first_head = file::read_head(&connection).map_err(in_log)?;
+        let reader = file::open(&path).map_err(in_log)?;
+        file::read_head(&reader).map_err(in_log)?;
         let shared = Arc::new(Shared {
-            reader: Mutex::new(file::open(&path).map_err(in_log)?),
+            in_place: InPlace::of(&path),
+            reader: Mutex::new(reader),
             path,
             recent: Mutex::new(VecDeque::new()),
             planted: AtomicU8::new(0),
@@ -105,6 +112,7 @@ impl Embedded {
             shared: shared.clone(),
             publish,
             broken: None,
+            closing: None,
         };
         let watch = Watch::default();
         let writer = watch.thread("log-writer", move || writer.run(&queue)).map_err(in_folder)?;
@@ -172,6 +180,14 @@ impl Broker for Embedded {
 
     fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
         self.ask(Command::TryAppend)
+    }
+
+    fn look(&self) -> Result<(), BrokerError> {
+        self.shared.in_place.check()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        self.ask(Command::Close)
     }
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {

@@ -215,6 +215,18 @@ pub trait Broker: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
+    /// Whether the log is still where it was opened. Asked every few seconds, so it costs next to nothing. `Ok` where a
+    /// backend finds that out by itself.
+    fn look(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
+    /// The last call of a clean stop: what was acknowledged is then in the log's own file, without what lies beside it.
+    /// Later writes are refused; reading goes on.
+    fn close(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Up to `limit` entries that continue the one at `after`, in order; waits for the first one if there is none
     /// yet. With a limit of 0 it does not wait: it only compares. [`BrokerError::Rewritten`] if the log does not have this entry with this link; [`BrokerError::Refused`]
     /// while it cannot be reached, also in the middle of the wait. Cancelling the wait loses nothing.

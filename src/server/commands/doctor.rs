@@ -59,10 +59,18 @@ pub async fn run(visit: Visit) -> bool {
         }
     };
     report.ok("settings", "every setting can be read");
-    let at_work = folder::look(&config, &mut report);
-    log::look(&config, &mut report).await;
+    let server = client::ask_server(&config).await;
+    let gone = client::is_a_beck(&server) && !config.data_dir.exists();
+    let at_work = if gone {
+        folder::say_gone(&config, &mut report);
+        false
+    } else {
+        let at_work = folder::look(&config, &mut report);
+        log::look(&config, &mut report).await;
+        at_work
+    };
     folder::look_for_assets(&mut report);
-    client::look_for_server(&config, at_work, &mut report).await;
+    client::look_at_server(&config, server, at_work, &mut report);
     if let Some(text) = &visit.address {
         address::look(&config, at_work, text, visit.idle, &mut report).await;
     }

@@ -2,10 +2,10 @@
 
 use super::Ended;
 use crate::server::broker::Broker;
-use crate::server::broker::embedded::{Embedded, lock_folder};
+use crate::server::broker::embedded::{Embedded, LOG_FILE, check_moves, lock_folder};
 use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
-use crate::server::node::{Node, Readiness};
+use crate::server::node::{Node, Readiness, missing_log};
 use crate::server::readiness::{Unready, UnreadyState};
 use crate::server::{accounts, addresses, allocator, first_run, router, serve};
 use futures::FutureExt;
@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 
 /// A process of which a part has ended serves so long with a red /readyz before it drains and exits.
 const BROKEN_GRACE: Duration = Duration::from_secs(2);
+/// A stop waits so long for the log to be closed. Without it nothing is lost: log.sqlite-wal has the rest.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn run(config: Config) -> Ended {
     async move {
@@ -36,7 +38,17 @@ pub fn run(config: Config) -> Ended {
                 let lock = lock_folder(&config.data_dir).map_err(|fault| fault.to_string())?;
                 (Arc::new(Redis::open(settings).await?), Some(lock))
             }
-            None => (Arc::new(Embedded::open(&config.data_dir).map_err(|fault| fault.to_string())?), None),
+            None => {
+                let folder = &config.data_dir;
+                // Opening it would make an empty one.
+                if !folder.join(LOG_FILE).exists()
+                    && check_moves(folder).is_ok()
+                    && let Some(fault) = missing_log(folder)
+                {
+                    return Err(fault.to_string());
+                }
+                (Arc::new(Embedded::open(folder).map_err(|fault| fault.to_string())?), None)
+            }
         };
         let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
@@ -88,6 +100,11 @@ pub fn run(config: Config) -> Ended {
             }
         };
         serve::serve(node.clone(), app, listener, stop).await;
+        match tokio::time::timeout(CLOSE_TIMEOUT, node.broker.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!(%fault, "the log was not closed: keep log.sqlite-wal with log.sqlite"),
+            Err(_) => tracing::warn!("the log was not closed in time: keep log.sqlite-wal with log.sqlite"),
+        }
         if let Ok(part) = ended.await {
             return Err(Unready::new(UnreadyState::TaskEnded, part).to_string());
         }

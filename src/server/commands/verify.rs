@@ -9,11 +9,12 @@ mod fold;
 mod state;
 mod walk;
 
-use super::doctor::report::Report;
+use super::doctor::report::{Report, counted};
 use crate::server::broker::embedded::{COPY_FILE, LOG_FILE};
 use crate::server::broker::moving::Moved;
 use crate::server::config::Config;
 use crate::server::fold::WorkspaceBody;
+use crate::server::node::missing_log;
 use entries::{Log, LogFile, StoredEntry};
 use state::{Found, StateFile};
 use std::io::{IsTerminal as _, Write as _};
@@ -80,7 +81,8 @@ pub async fn run(config: &Config, depth: Depth) -> bool {
     let began = Instant::now();
     let mut report = Report::default();
     let entries = verify(config, depth, &mut report).await;
-    say!("{entries} entries were looked at in {:.1} s.", began.elapsed().as_secs_f64());
+    let entries = counted(entries, "entry was", "entries were");
+    say!("{entries} looked at in {:.1} s.", began.elapsed().as_secs_f64());
     report.end()
 }
 
@@ -88,7 +90,13 @@ pub async fn run(config: &Config, depth: Depth) -> bool {
 async fn verify(config: &Config, depth: Depth, report: &mut Report) -> u64 {
     let folder = &config.data_dir;
     if config.redis.is_none() && !folder.join(LOG_FILE).is_file() {
-        report.fault("log", format!("there is no {LOG_FILE} in {}: see DATA_DIR", folder.display()));
+        let unused = || {
+            format!(
+                "there is no {LOG_FILE} in {}: set DATA_DIR to the folder of the workspace; if it was moved away, put it back",
+                folder.display()
+            )
+        };
+        report.fault("log", log_gone(config).unwrap_or_else(unused));
         return 0;
     }
     let log = match Log::open(config).await {
@@ -112,6 +120,12 @@ async fn verify(config: &Config, depth: Depth, report: &mut Report) -> u64 {
             return 0;
         }
     };
+    if end == 0
+        && let Some(why) = log_gone(config)
+    {
+        report.fault("log", why);
+        return 0;
+    }
     let open_state = match &state {
         Ok(Found::File(state)) => Some(state),
         _ => None,
@@ -154,6 +168,11 @@ async fn verify(config: &Config, depth: Depth, report: &mut Report) -> u64 {
     seen.well
 }
 
+/// What the start of a server says of a used folder without a log.
+fn log_gone(config: &Config) -> Option<String> {
+    Some(missing_log(&config.data_dir)?.to_string().trim_end_matches('.').to_owned())
+}
+
 /// What the walk over the log has seen.
 struct Seen {
     /// Up to this entry the log is well.
@@ -172,9 +191,13 @@ async fn look_at_log(log: &Log, end: u64, state: Option<&StateFile>, report: &mu
         Ok(_) if end == 0 => report.ok("log", format!("there is no workspace in {name} yet")),
         Ok(walk) => report.ok(
             "log",
-            format!("{} entries continue each other, {} of them erased, in {name}", walk.g, walk.erased),
+            format!(
+                "{}, {} erased, in {name}",
+                counted(walk.g, "entry is well", "entries continue each other"),
+                walk.erased
+            ),
         ),
-        Err(why) => report.fault("log", format!("{why} in {name}; {} entries before it are well: {}", seen.well, match log {
+        Err(why) => report.fault("log", format!("{why} in {name}; {} well: {}", counted(seen.well, "entry before it is", "entries before it are"), match log {
             Log::Folder(_) => "keep this folder, and restore the newest backup into an empty one (beck restore FILE)",
             Log::Store(_) => "stop the servers, verify the copy of each, and fill Redis anew from the best one (beck restore) or from a backup",
         })),
@@ -229,16 +252,16 @@ async fn look_at_copy(
         Ok(_) if reaches > end => report.fault(
             "copy",
             format!(
-                "{name} has {} entries after entry {end}, with which the log ends: the log has lost them. {KEEP_FIRST}",
-                reaches - end
+                "{name} has {} after entry {end}, with which the log ends: the log has lost them. {KEEP_FIRST}",
+                counted(reaches - end, "entry", "entries")
             ),
         ),
-        Ok(counted) if well < counted.entries => report.ok(
+        Ok(sum) if well < sum.entries => report.ok(
             "copy",
-            format!("{} entries continue each other in {name}; those up to {well} are the log's", counted.entries),
+            format!("{} in {name}; those up to {well} are the log's", counted(sum.entries, "entry is well", "entries continue each other")),
         ),
-        Ok(counted) => {
-            report.ok("copy", format!("{} entries are the log's in {name}{}", counted.entries, waiting(counted.to_erase)));
+        Ok(sum) => {
+            report.ok("copy", format!("{} the log's in {name}{}", counted(sum.entries, "entry is", "entries are"), waiting(sum.to_erase)));
         }
     }
 }
@@ -247,7 +270,10 @@ async fn look_at_copy(
 fn waiting(to_erase: u64) -> String {
     match to_erase {
         0 => String::new(),
-        n => format!("; {n} erased texts go from here within an hour of Beck's running"),
+        n => {
+            let texts = counted(n, "erased text goes", "erased texts go");
+            format!("; {texts} from here within an hour of Beck's running")
+        }
     }
 }
 
@@ -293,13 +319,13 @@ async fn look_at_rooms(state: &StateFile, log: &Log, copy: Option<&LogFile>, rep
     drop(progress);
     match checked {
         Err(why) => report.fault("rooms", format!("{why}: {NEW_STATE}")),
-        Ok(counted) => report.ok(
+        Ok(sum) => report.ok(
             "rooms",
             format!(
-                "{} events of {} rooms have their numbers, chains, places and the log's headers{}",
-                counted.events,
-                counted.rooms,
-                waiting(counted.to_erase)
+                "{} of {}: numbers, chains, places and the log's headers are right{}",
+                counted(sum.events, "event", "events"),
+                counted(sum.rooms, "room", "rooms"),
+                waiting(sum.to_erase)
             ),
         ),
     }
@@ -324,7 +350,9 @@ async fn look_at_fold(
     match checked {
         Err(why) => report.fault("fold", format!("{why}: {NEW_STATE}")),
         Ok((tables, rows)) => {
-            report.ok("fold", format!("a fresh fold gives the same {rows} rows in {tables} tables"))
+            let rows = counted(rows, "row", "rows");
+            let tables = counted(tables, "table", "tables");
+            report.ok("fold", format!("a fresh fold gives the same {rows} in {tables}"))
         }
     }
 }

@@ -152,8 +152,17 @@ pub(super) async fn check_workspace(broker: &SharedBroker, pin: &Path) -> Result
     }
 }
 
+/// What the start of a server says of a data folder that has been used, if its log is gone or empty; `None` if it has
+/// not been used.
+pub fn missing_log(folder: &Path) -> Option<StartError> {
+    if folder.join(PIN_FILE).exists() {
+        return Some(StartError::log_gone(folder, PIN_FILE));
+    }
+    check_unused(folder).err()
+}
+
 /// Fails if a data folder without the workspace's id has been used with a log all the same.
-pub(super) fn check_unused(folder: &Path) -> Result<(), StartError> {
+fn check_unused(folder: &Path) -> Result<(), StartError> {
     let state = AnyVersion::open(folder).and_then(|state| state.map_or(Ok(0), |state| Ok(state.folded()?.0)));
     let used = match state {
         Ok(0) if LogCopy::last(folder).is_some() => COPY_FILE,

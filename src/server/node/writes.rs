@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Pause between two trial writes while writing fails.
+/// Pause between two looks at the log, and between two trial writes while writing fails.
 const PROBE_PAUSE: Duration = Duration::from_secs(2);
 /// Bytes of a trial write: no less than the longest message, or it could fit where messages do not.
 const PROBE_BYTES: usize = 64 * 1024;
@@ -80,6 +80,17 @@ impl Broker for Noting {
 
     fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
         self.broker.try_append().inspect(|done| self.writes.log.note(done, |()| true)).boxed()
+    }
+
+    fn look(&self) -> Result<(), BrokerError> {
+        let looked = self.broker.look();
+        // That it is there does not mean that it can be written.
+        self.writes.log.note(&looked, |()| false);
+        looked
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        self.broker.close()
     }
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
@@ -157,12 +168,12 @@ impl Node {
     }
 }
 
-/// While writing fails it is tried again and again, also if nobody posts.
+/// A log that is gone is found also if nobody posts, and while writing fails it is tried again and again.
 pub(super) async fn probe_while_writing_fails(node: Weak<Node>) {
     loop {
         tokio::time::sleep(PROBE_PAUSE).await;
         let Some(node) = node.upgrade() else { return };
-        if node.writes.unready().is_some() {
+        if node.broker.look().is_err() || node.writes.unready().is_some() {
             node.probe_writes().await;
         }
     }

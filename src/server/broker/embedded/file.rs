@@ -24,7 +24,16 @@ const EXPIRY_INDEX: &str =
 
 pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     private_files::prepare_database(path);
-    let connection = Connection::open(path)?;
+    with_settings(Connection::open(path)?)
+}
+
+/// As [`open`], and never makes a file.
+pub fn open_again(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    with_settings(Connection::open_with_flags(path, flags)?)
+}
+
+fn with_settings(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;

@@ -19,6 +19,8 @@ const COMMIT_COMMANDS: usize = 512;
 const SWEPT_SECRETS: usize = 500;
 const NEXT_SWEEP: Duration = Duration::from_secs(3_600);
 const NEXT_PART_OF_SWEEP: Duration = Duration::from_millis(200);
+/// The last checkpoint waits so long for those who read the file.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 pub enum Command {
     Create(Proposal, oneshot::Sender<Result<Head, BrokerError>>),
@@ -27,6 +29,8 @@ pub enum Command {
     Erase(Vec<u64>, oneshot::Sender<Result<bool, BrokerError>>),
     Secret(String, SecretOp, oneshot::Sender<Result<Option<Secret>, BrokerError>>),
     Raise(AccountId, Vec<(String, Pointer)>, oneshot::Sender<Result<Vec<(String, Pointer)>, BrokerError>>),
+    /// The last one: what comes after it is refused.
+    Close(oneshot::Sender<Result<(), BrokerError>>),
 }
 
 impl Command {
@@ -35,7 +39,11 @@ impl Command {
         match self {
             Command::Create(first, _) => bytes_of(std::slice::from_ref(first)),
             Command::Append(batch, _) => bytes_of(batch),
-            Command::TryAppend(_) | Command::Erase(..) | Command::Secret(..) | Command::Raise(..) => 0,
+            Command::TryAppend(_)
+            | Command::Erase(..)
+            | Command::Secret(..)
+            | Command::Raise(..)
+            | Command::Close(_) => 0,
         }
     }
 }
@@ -58,6 +66,8 @@ pub struct Writer {
     pub publish: watch::Sender<Option<Head>>,
     /// A commit failed and the file could not be opened anew: try again before each command.
     pub broken: Option<BrokerError>,
+    /// Who waits for the last checkpoint.
+    pub closing: Option<oneshot::Sender<Result<(), BrokerError>>>,
 }
 
 /// A reply that waits for the commit.
@@ -86,13 +96,34 @@ impl Writer {
             let waiting = std::iter::once(first).chain(queue.try_iter()).map(|(command, _)| command);
             let batch = waiting.take(COMMIT_COMMANDS).collect();
             self.commit(batch);
+            if let Some(reply) = self.closing.take() {
+                drop(reply.send(self.close()));
+                // Not ended: a part that ends is a fault.
+                while let Ok((command, _)) = queue.recv() {
+                    refuse(command, BrokerError::Refused("The log has been closed.".into()))(Ok(()));
+                }
+                return;
+            }
+        }
+    }
+
+    /// Carries everything over into the log's own file and empties what lies beside it.
+    fn close(&self) -> Result<(), BrokerError> {
+        let checkpoint = || {
+            self.connection.busy_timeout(CLOSE_WAIT)?;
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>("busy"))
+        };
+        match checkpoint() {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(BrokerError::Refused("another process reads the log".into())),
+            Err(fault) => Err(cannot_write(&self.shared.path, &fault)),
         }
     }
 
     /// Deletes some of the secrets that have ended; gives when to go on. What a sweep takes is bounded, so that no
     /// commit waits long for it.
     fn sweep(&mut self) -> Duration {
-        if self.broken.is_some() {
+        if self.broken.is_some() || self.shared.in_place.check().is_err() {
             return NEXT_SWEEP;
         }
         match file::delete_expired_secrets(&self.connection, SWEPT_SECRETS) {
@@ -169,6 +200,7 @@ impl Writer {
         if let Some(fault) = &self.broken {
             return Err(fault.clone());
         }
+        self.shared.in_place.check()?;
         self.connection
             .execute_batch("BEGIN IMMEDIATE")
             .map_err(|fault| cannot_write(&self.shared.path, &fault))
@@ -205,21 +237,29 @@ impl Writer {
                 return cannot_write(&self.shared.path, &fault);
             }
             BrokerError::Unknown(format!("the flush to disk failed: {fault}"))
-        })
+        })?;
+        // It may have gone after the transaction began.
+        let in_place = self.shared.in_place.check();
+        in_place.map_err(|fault| BrokerError::Unknown(format!("the log went away meanwhile: {fault}")))
     }
 
     /// After a failed flush only the file itself can say what it holds.
     fn open_anew(&mut self) {
         lock(&self.shared.recent).clear();
-        let opened = file::open(&self.shared.path)
-            .and_then(|connection| Ok((file::read_head(&connection)?, connection)));
+        let in_place = || self.shared.in_place.check();
+        let opened = in_place().and_then(|()| {
+            let opened = file::open_again(&self.shared.path)
+                .and_then(|connection| Ok((file::read_head(&connection)?, connection)))
+                .map_err(|fault| cannot_write(&self.shared.path, &fault))?;
+            in_place().map(|()| opened)
+        });
         match opened {
             Ok((end, connection)) => {
                 self.connection = connection;
                 self.end = end;
                 self.broken = None;
             }
-            Err(fault) => self.broken = Some(cannot_write(&self.shared.path, &fault)),
+            Err(fault) => self.broken = Some(fault),
         }
     }
 
@@ -248,6 +288,10 @@ impl Writer {
             }
             Command::Secret(key, op, reply) => {
                 self.write(changes, reply, move |writer, _| writer.secret(&key, op))
+            }
+            Command::Close(reply) => {
+                self.closing = Some(reply);
+                Box::new(|_| ())
             }
             Command::Raise(account, raise, reply) => {
                 self.write(changes, reply, move |writer, _| writer.raise(account, raise))
@@ -406,7 +450,7 @@ fn refuse(command: Command, fault: BrokerError) -> Reply {
     match command {
         Command::Create(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Append(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
-        Command::TryAppend(reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
+        Command::TryAppend(reply) | Command::Close(reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Erase(_, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Secret(_, _, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),
         Command::Raise(_, _, reply) => Box::new(move |_| drop(reply.send(Err(fault)))),

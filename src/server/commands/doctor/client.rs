@@ -150,18 +150,35 @@ pub fn get(to: &Place, path: &str) -> Request<Body> {
     request
 }
 
-/// Whether the server of these settings is ready.
-pub async fn look_for_server(config: &Config, at_work: bool, report: &mut Report) {
+/// Status and words of /readyz, or why there is no answer.
+type Answer = Result<(u16, String), String>;
+
+fn place_of(config: &Config) -> Place {
     let ip = config.address.ip();
     let ip = if ip.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { ip };
     let host = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
-    let here = Place { https: false, host, port: config.address.port() };
-    let asked: BoxFuture<'_, Result<(u16, String), String>> = Box::pin(async {
+    Place { https: false, host, port: config.address.port() }
+}
+
+/// Asks the server of these settings whether it is ready.
+pub async fn ask_server(config: &Config) -> Answer {
+    let here = place_of(config);
+    let asked: BoxFuture<'_, Answer> = Box::pin(async {
         let response = send(connect(&here).await?.0, get(&here, "/readyz")).await?;
         Ok((response.status().as_u16(), text(response).await))
     });
-    let origin = here.origin();
-    match asked.await {
+    asked.await
+}
+
+/// Whether what answered is a Beck.
+pub fn is_a_beck(answer: &Answer) -> bool {
+    matches!(answer, Ok((200 | 503, _)))
+}
+
+/// Says whether the server of these settings is ready.
+pub fn look_at_server(config: &Config, answer: Answer, at_work: bool, report: &mut Report) {
+    let origin = place_of(config).origin();
+    match answer {
         Ok((200, _)) => report.ok("server", format!("it is ready at {origin}")),
         Ok((503, why)) => {
             report.fault("server", format!("it is not ready at {origin}: {}", why.trim_end_matches('.')));

@@ -37,6 +37,15 @@ const NETWORK: [&str; 13] = [
     "fuse.rclone",
 ];
 
+/// The folder is not there, and a server of these settings runs all the same.
+pub fn say_gone(config: &Config, report: &mut Report) {
+    let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    report.fault(
+        "folder",
+        format!("{} is not there, and a Beck runs with these settings: put the folder back where it was, or, if that Beck has another one, run this with its DATA_DIR", folder.display()),
+    );
+}
+
 /// Looks at the folder; `true` if a Beck is at work on it.
 pub fn look(config: &Config, report: &mut Report) -> bool {
     let (folder, on_store) = (&config.data_dir, config.redis.is_some());

@@ -1,6 +1,6 @@
 //! The log: whether it can be reached, what an acknowledgement is worth, and whether the clock fits it.
 
-use super::report::Report;
+use super::report::{Report, counted};
 use crate::server::broker::Head;
 use crate::server::broker::archive::Contents;
 use crate::server::broker::embedded::{LOG_FILE, LiveFolder, check_moves};
@@ -9,6 +9,7 @@ use crate::server::broker::redis::{Checkup, LiveStore};
 use crate::server::commands::verify;
 use crate::server::config::Config;
 use crate::server::fold::WorkspaceBody;
+use crate::server::node::missing_log;
 use crate::server::now_ms;
 use crate::server::readiness::UnreadyState;
 
@@ -71,7 +72,9 @@ pub async fn look(config: &Config, report: &mut Report) {
                 return;
             }
             match checkup.is_empty().await {
-                Ok(true) => return report.ok("log", "there is no workspace in that Redis yet"),
+                Ok(true) => {
+                    return look_at_no_log(config, "there is no workspace in that Redis yet", report);
+                }
                 Ok(false) => {}
                 Err(why) => return report.fault("log", why),
             }
@@ -81,14 +84,11 @@ pub async fn look(config: &Config, report: &mut Report) {
             }
         }
         None if !config.data_dir.join(LOG_FILE).is_file() => {
-            return match std::fs::read_to_string(config.data_dir.join("workspace")) {
-                Ok(_) => report.fault("log", sentence(UnreadyState::LogGone)),
-                Err(_) => report.ok("log", "there is none yet: the first start makes it"),
-            };
+            return look_at_no_log(config, "there is none yet: the first start makes it", report);
         }
         None => match LiveFolder::open(&config.data_dir) {
             Ok(log) if matches!(log.head().await, Ok(None)) => {
-                return report.ok("log", "there is no workspace in it yet");
+                return look_at_no_log(config, "there is no workspace in it yet", report);
             }
             Ok(log) => look_at_entries(&log).await,
             Err(why) => Err(why),
@@ -96,7 +96,8 @@ pub async fn look(config: &Config, report: &mut Report) {
     };
     let ((workspace, end), last) = match (looked, verify::newest(config, NEWEST_ENTRIES).await) {
         (Ok(looked), Ok(last)) => (looked, last),
-        (Err(why), _) | (_, Err(why)) => return report.fault("log", why),
+        // The walk names the file and its remedy.
+        (_, Err(why)) | (Err(why), _) => return report.fault("log", why),
     };
     let pinned = std::fs::read_to_string(config.data_dir.join("workspace"));
     match pinned {
@@ -112,10 +113,13 @@ pub async fn look(config: &Config, report: &mut Report) {
         _ => report.ok(
             "log",
             format!(
-                "{} entries of {:?}; the newest {} continue each other",
-                end.g,
+                "{} of {:?}; {}",
+                counted(end.g, "entry", "entries"),
                 workspace.name,
-                end.g.min(NEWEST_ENTRIES)
+                match end.g.min(NEWEST_ENTRIES) {
+                    1 => "it is well".to_owned(),
+                    newest => format!("the newest {newest} continue each other"),
+                }
             ),
         ),
     }
@@ -127,9 +131,12 @@ pub async fn look(config: &Config, report: &mut Report) {
     }
 }
 
-/// A state's sentence, as the server would say it. The report adds the full stop.
-fn sentence(state: UnreadyState) -> &'static str {
-    state.sentence().trim_end_matches('.')
+/// Where there is no log, or an empty one: says so, or what the start of a server says if the folder has been used.
+fn look_at_no_log(config: &Config, unused: &str, report: &mut Report) {
+    match missing_log(&config.data_dir) {
+        Some(fault) => report.fault("log", fault.to_string().trim_end_matches('.')),
+        None => report.ok("log", unused),
+    }
 }
 
 fn look_at_clock(what: &str, ahead_ms: i64, report: &mut Report) {

@@ -109,6 +109,12 @@ impl LogFile {
         if version > LOG_VERSION {
             return Err(format!("{name} was written by a newer Beck: verify it with that version"));
         }
+        let sql = "SELECT 1 FROM sqlite_master WHERE name = 'entries'";
+        if file == LOG_FILE && !db.prepare(sql).and_then(|mut tables| tables.exists([])).map_err(fault)? {
+            return Err(format!(
+                "{name} is empty: what was written is in {file}-wal, which must lie beside it. Put both files in the folder, or restore a backup (beck restore FILE)"
+            ));
+        }
         Ok(LogFile { name, db })
     }
 
