@@ -68,6 +68,8 @@ async fn full_and_back(
     let id = refused_draft(&mut client, room, &text, state.for_people()).await;
     let body = until_readyz(server, 503).await;
     assert!(body.starts_with(state.sentence()), "{body}");
+    // It says once what to do.
+    assert!(!body.contains("Free some space"), "{body}");
     // Pages, sockets and rows are there as before.
     assert_eq!(server.page(&format!("/r/{room}"), cookie).await.0, 200);
     assert_eq!(server.page("/healthz", "").await.0, 200);

@@ -38,5 +38,10 @@ pub fn cannot_write(path: &Path, fault: &Error) -> BrokerError {
 
 fn unready(state: UnreadyState, path: &Path, fault: &Error) -> BrokerError {
     let state = if is_unreadable(fault) { UnreadyState::LogUnreadable } else { state };
-    BrokerError::Unready(Unready { detail: with_remedy(path, fault), ..Unready::of_file(state, fault) })
+    let unready = Unready::of_file(state, fault);
+    match unready.state {
+        // Its sentence has the remedy.
+        UnreadyState::DiskFull => BrokerError::Unready(unready),
+        _ => BrokerError::Unready(Unready { detail: with_remedy(path, fault), ..unready }),
+    }
 }
