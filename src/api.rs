@@ -41,6 +41,9 @@ pub struct Boot {
     /// The account that the sign-in link of this page is for.
     #[serde(default)]
     pub enters_as: Option<Person>,
+    /// The join link of this page lets nobody in.
+    #[serde(default)]
+    pub dead_link: bool,
     /// Where signing in or joining leads; empty for the rooms.
     #[serde(default)]
     pub next: String,
@@ -68,6 +71,10 @@ impl TryFrom<Boot> for BootJson {
     }
 }
 
+/// What is said of a join link that lets nobody in, and of a sign-in link that does not.
+pub const DEAD_JOIN_LINK: &str = "This link does not work any more. Ask for a new one.";
+pub const DEAD_ENTER_LINK: &str = "This link was used already, or is more than a day old.";
+
 /// The answer to a form, for a person.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Notice {
@@ -76,6 +83,9 @@ pub struct Notice {
     pub done: bool,
     /// The address of the page that shows it. What the form was posted to may be none of a page.
     pub path: String,
+    /// The address that the form was sent to: fields of several forms have the same name.
+    #[serde(default)]
+    pub form: String,
     /// What its fields held, without secrets, if it was not.
     pub fields: std::collections::BTreeMap<String, String>,
 }
@@ -83,6 +93,16 @@ pub struct Notice {
 impl Notice {
     pub fn field(&self, name: &str) -> String {
         self.fields.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What was written for a room and not sent.
+    pub fn unsent(&self) -> String {
+        if self.form.starts_with("/r/") { self.field("text") } else { String::new() }
+    }
+
+    /// Whether it says something of the field with this label: then its text begins with that.
+    pub fn is_about(&self, label: &str) -> bool {
+        !self.done && self.text.strip_prefix(label).is_some_and(|rest| rest.starts_with(':'))
     }
 }
 

@@ -35,9 +35,10 @@ impl Asked {
     pub fn of(path: &str) -> Asked {
         let parts: Vec<_> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
-            [""] | ["setup" | "sign-in" | "rooms" | "account"] | ["join" | "enter", _] | ["api", ..] => {
-                Asked::Page
-            }
+            [""]
+            | ["setup" | "sign-in" | "rooms" | "account"]
+            | ["join" | "enter", _]
+            | ["api", "v1", "boot"] => Asked::Page,
             ["unread"] => Asked::Mentions { before: None },
             ["unread", "before", g] => {
                 g.parse().map_or(Asked::Unknown, |g| Asked::Mentions { before: Some(g) })
@@ -117,6 +118,7 @@ async fn boot(
         join_link: None,
         asks_code: accounts::needs_setup(node) && node.asks_code(peer),
         enters_as: None,
+        dead_link: false,
         next: String::new(),
         acknowledged: me.map(|_| node.broker.durability().place).unwrap_or_default(),
         notice: notice.or_else(|| forms::done(uri, headers)),
@@ -127,6 +129,13 @@ async fn boot(
     if let Some(token) = uri.path().strip_prefix("/enter/") {
         let account = node.enters_as(token).await.map_err(|fault| unavailable(fault.into()))?;
         boot.enters_as = account.and_then(|account| directory.person(account));
+    }
+    if let Some(token) = uri.path().strip_prefix("/join/") {
+        // Where that cannot be told, the form is there: whether the link is good is asked again when it is sent.
+        boot.dead_link = !node.is_join_token(token).await.unwrap_or(true);
+        if boot.dead_link {
+            dioxus::fullstack::FullstackContext::commit_http_status(StatusCode::GONE, None);
+        }
     }
     if boot.asks_code {
         node.print_setup_code().await.map_err(|fault| unavailable(fault.into()))?;

@@ -17,7 +17,7 @@ use crate::protocol::{AccountId, ErrorCode};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,7 +93,8 @@ fn show(
     fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
     let shown = ShowAgain {
         path: path.to_owned(),
-        notice: Notice { text, done: false, path: path.to_owned(), fields },
+        // Whoever shows it knows the address of the form.
+        notice: Notice { text, done: false, path: path.to_owned(), form: String::new(), fields },
         status,
         retry_after,
     };
@@ -116,11 +117,31 @@ pub fn done(uri: &Uri, headers: &HeaderMap) -> Option<Notice> {
         ("quiet", "/account") => "Quiet hours saved.",
         _ => return None,
     };
-    Some(Notice { text: text.to_owned(), done: true, path: uri.path().to_owned(), fields: BTreeMap::new() })
+    Some(Notice { text: text.to_owned(), done: true, path: uri.path().to_owned(), ..Notice::default() })
 }
 
 fn field<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> &'a str {
     fields.get(name).map_or("", String::as_str)
+}
+
+/// The page that a form stands on, by the address that the form is sent to.
+pub fn page_of(path: &str) -> String {
+    let mut parts = path.split('/').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("r"), Some(room)) => format!("/r/{room}"),
+        (Some("sign-out-everywhere"), _) => "/account".into(),
+        (Some(page @ ("account" | "unread")), _) => format!("/{page}"),
+        _ => "/rooms".into(),
+    }
+}
+
+/// The address of a form takes nothing but the form: whoever reads it, by a reload or from the history of a browser, is
+/// led to the page of the form.
+pub async fn not_allowed(method: Method, uri: Uri) -> Response {
+    if matches!(method, Method::GET | Method::HEAD) {
+        return Redirect::to(&page_of(uri.path())).into_response();
+    }
+    (StatusCode::METHOD_NOT_ALLOWED, format!("This address takes no {method}.")).into_response()
 }
 
 /// The account of a form, or the way to sign in; where that cannot be told, why not.

@@ -61,6 +61,7 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         .route("/r/{room}/join", post(forms::rooms::join_room))
         .route("/r/{room}/leave", post(forms::rooms::leave_room))
         .route("/r/{room}/archive", post(forms::rooms::archive_room))
+        .method_not_allowed_fallback(forms::not_allowed)
         .with_state(node.clone())
         .fallback_service(pages.clone())
         .layer(from_fn_with_state(node.clone(), forms::too_fast::check_rates))
@@ -241,6 +242,7 @@ async fn show_again(
 ) -> Response {
     let headers = request.headers().clone();
     let peer = request.extensions().get::<proxies::Peer>().copied();
+    let form = request.uri().path().to_owned();
     let response = next.run(request).await;
     let Some(show) = response.extensions().get::<Arc<ShowAgain>>().cloned() else { return response };
     if forms::wants_json(&headers) {
@@ -248,6 +250,11 @@ async fn show_again(
         show.add_headers(&mut answer);
         return answer;
     }
+    let mut notice = show.notice.clone();
+    if let Some(command) = forms::commands::as_typed(&form, &notice.fields) {
+        notice.fields.insert("text".into(), command);
+    }
+    notice.form = form;
     let mut page = Request::get(&show.path).body(Body::empty()).unwrap_or_default();
     for name in [header::COOKIE, header::HOST, header::ACCEPT_LANGUAGE] {
         if let Some(value) = headers.get(&name) {
@@ -255,11 +262,11 @@ async fn show_again(
         }
     }
     page.headers_mut().insert(header::ACCEPT, axum::http::HeaderValue::from_static("text/html"));
-    page.extensions_mut().insert(show.notice.clone());
+    page.extensions_mut().insert(notice.clone());
     if let Some(peer) = peer {
         page.extensions_mut().insert(peer);
     }
-    let pages = pages.layer(Extension(show.notice.clone()));
+    let pages = pages.layer(Extension(notice));
     let Ok(mut rendered) = tower::ServiceExt::oneshot(pages, page).await;
     *rendered.status_mut() =
         if response.status() == StatusCode::OK { show.status } else { response.status() };

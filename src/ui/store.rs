@@ -19,6 +19,8 @@ pub struct Store {
     pub acting: Signal<Acting>,
     /// What became of the form that led to the page, until a view shows it.
     notice: Rc<Cell<Option<Notice>>>,
+    /// The same, until its form shows what was typed.
+    refused: Rc<Cell<Option<Notice>>>,
 }
 
 /// Makes the store at the root, and starts the engine in the browser.
@@ -31,8 +33,10 @@ pub fn provide(boot: &Boot) {
             super::dom::address(&notice.path);
         }
         let notice = Rc::new(Cell::new(boot.notice.clone()));
+        let refused = Rc::new(Cell::new(boot.notice.clone().filter(|notice| !notice.done)));
         let acting = Signal::new(Acting::default());
-        let store = Store { boot: Rc::new(boot.clone()), session, intents: Intents(send), acting, notice };
+        let boot = Rc::new(boot.clone());
+        let store = Store { boot, session, intents: Intents(send), acting, notice, refused };
         (store, Rc::new(Cell::new(Some(receive))))
     });
     // They come while Rust may be at work: a task of ours takes them.
@@ -124,4 +128,18 @@ pub fn use_store() -> Store {
 pub fn use_notice() -> Option<Notice> {
     let store = use_store();
     use_hook(|| store.notice.take())
+}
+
+/// Why the form that is sent to one of these addresses was refused, and what was typed in it; for the form that asks
+/// first, so that it is as always when one comes back to it.
+pub fn use_refused(forms: &[&str]) -> Option<Notice> {
+    let store = use_store();
+    use_hook(|| {
+        let notice = store.refused.take()?;
+        if forms.contains(&notice.form.as_str()) {
+            return Some(notice);
+        }
+        store.refused.set(Some(notice));
+        None
+    })
 }

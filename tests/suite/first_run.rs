@@ -211,7 +211,13 @@ async fn a_server_on_loopback_asks_who_comes_by_a_proxy_and_prints_the_code_then
     }
     let code = code(&printed);
     assert!(printed.try_recv().is_err(), "once");
-    assert_eq!(set_up(&base, &[rebound], Some(&code)).await.0, 303);
+    // As people paste it: with spaces around, which the field has to hold, and in whatever case.
+    let pasted = format!("   {}  ", code.to_uppercase());
+    let (_, page) = set_up(&base, &[rebound], None).await;
+    let input = page.split("<input").find(|input| input.contains(field)).unwrap();
+    let most = input.split("maxlength=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(most.parse::<usize>().unwrap() >= pasted.len() + 16, "{input}");
+    assert_eq!(set_up(&base, &[rebound], Some(&pasted)).await.0, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,7 @@ mod readiness;
 mod reading;
 mod realigned;
 mod refusals;
+mod refused_forms;
 mod rejoin;
 mod removed;
 mod request_rates;

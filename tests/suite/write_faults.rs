@@ -176,6 +176,48 @@ async fn every_state_of_a_write_is_in_readyz_until_a_write_succeeds_and_people_r
     serving.abort();
 }
 
+/// What the store said of it is for the person who runs the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_say_in_the_same_words_why_nothing_can_be_stored() {
+    let place = tempdir().unwrap();
+    let here = set_up(place.path()).await;
+    let log = Arc::new(Failing { log: here.log.clone(), fault: Mutex::default(), trials: AtomicU64::new(0) });
+    let folder = tempdir().unwrap();
+    let node = Node::start(config(folder.path()), log.clone()).await.unwrap();
+    node.wait_folded(log.head().await.unwrap().unwrap().g).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let app = router::router(node.clone(), None);
+    tokio::spawn(beck::server::serve::serve(node.clone(), app, listener, std::future::pending()));
+    let cookie = format!("beck_login={}", node.sign_in(here.owner).await.unwrap());
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut told = 0;
+    for state in [UnreadyState::DiskFull, UnreadyState::StoreFull, UnreadyState::LogUnwritable] {
+        for (kind, path, fields) in [
+            (Write::Raise, "/account/quiet", [("from", "22:00"), ("to", "07:00")]),
+            (Write::Put, "/account/password", [("current", "a long password"), ("new", "another password")]),
+            (Write::Put, "/sign-out-everywhere", [("", ""), ("", "")]),
+            (Write::Delete, "/sign-out", [("", ""), ("", "")]),
+            (Write::Append, "/account/status", [("text", "Away"), ("for", "")]),
+            (Write::Append, "/rooms", [("name", "Kitchen"), ("topic", "")]),
+        ] {
+            *log.fault.lock().unwrap() = Some((kind, state));
+            let request = client.post(format!("{base}{path}")).header("origin", &base);
+            let answer = request.header("cookie", &cookie).form(&fields).send().await.unwrap();
+            let (status, text) = (answer.status(), answer.text().await.unwrap());
+            assert_eq!(status, 503, "{path} {state:?} {text}");
+            let plain = text.replace("&#39;", "'").replace("&#x27;", "'");
+            assert!(
+                plain.contains(&format!("right now: {}.", state.for_people())),
+                "{path} {state:?} {text}"
+            );
+            assert!(!text.contains("what is known of it"), "{path} {text}");
+            told += 1;
+        }
+    }
+    assert_eq!(told, 18);
+}
+
 /// The trial writes are one for the log and one beside it: while the first one fails, the second one says nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn appends_that_alone_fail_stay_said_while_trials_beside_the_log_succeed() {

@@ -1,6 +1,7 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
 use super::{Fields, again, away, done_cookie, failed, field, later, me, message, too_many, wants_json};
+use crate::api::{DEAD_ENTER_LINK, DEAD_JOIN_LINK};
 use crate::protocol::{AccountId, Quiet, bounds};
 use crate::server::accounts::{self, AccountError, NewAccount};
 use crate::server::auth::{self, SignInTry, TooMany};
@@ -96,7 +97,7 @@ pub async fn set_up(
     if node.asks_code(peer.map(|Extension(peer)| peer)) {
         match node.print_setup_code().await {
             // The right code passes whatever others have tried: it is too long to be guessed.
-            Ok(code) if auth::equal(&code, field(&fields, "code").trim()) => {}
+            Ok(code) if auth::equal(&code, &field(&fields, "code").trim().to_ascii_lowercase()) => {}
             Ok(_) => {
                 if let Err(wait) = node.auth.wrong_setup_code(from.ip(), node.uptime_ms()) {
                     return too_many("/setup", &fields, wait);
@@ -212,7 +213,7 @@ pub async fn join(
         return too_many(&path, &fields, wait);
     }
     if !right {
-        return again(&path, &fields, "This link does not work any more. Ask for a new one.".into());
+        return again(&path, &fields, DEAD_JOIN_LINK.into());
     }
     let new = NewAccount {
         name: field(&fields, "name"),
@@ -232,7 +233,7 @@ pub async fn join(
 pub async fn enter(State(node): State<Arc<Node>>, Path(token): Path<String>, headers: HeaderMap) -> Response {
     match node.enter(&token).await {
         Ok(Some((account, login))) => with_login(&node, &headers, (account, &login), Redirect::to("/")).await,
-        Ok(None) => again("/sign-in", &BTreeMap::new(), "This link was used, or is too old. Sign in.".into()),
+        Ok(None) => again("/sign-in", &BTreeMap::new(), DEAD_ENTER_LINK.into()),
         Err(fault) => later("/sign-in", &BTreeMap::new(), away(&fault)),
     }
 }
@@ -241,7 +242,7 @@ pub async fn sign_out(State(node): State<Arc<Node>>, headers: HeaderMap) -> Resp
     if let Some(token) = auth::token(&headers, &node)
         && let Err(fault) = node.sign_out(token).await
     {
-        return (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, away(&fault)).into_response();
     }
     without_login(&node, &headers, Redirect::to("/sign-in"))
 }
@@ -258,6 +259,9 @@ pub async fn sign_out_everywhere(
     })
 }
 
+/// A status that is cleared by itself stands for no longer than a year.
+const STATUS_MINUTES: u64 = 366 * 24 * 60;
+
 /// Says something of oneself: `text`, `for` (minutes; none: until it is changed), `do_not_disturb`.
 pub async fn set_status(
     State(node): State<Arc<Node>>,
@@ -265,7 +269,17 @@ pub async fn set_status(
     Form(fields): Fields,
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
-    let for_ms = field(&fields, "for").parse::<u32>().ok().map(|minutes| u64::from(minutes) * 60_000);
+    let for_ms = match field(&fields, "for") {
+        "" => None,
+        minutes => match minutes.parse::<u64>().ok().filter(|minutes| (1..=STATUS_MINUTES).contains(minutes))
+        {
+            Some(minutes) => Some(minutes * 60_000),
+            None => {
+                let why = "Status: it cannot be cleared after that time. Choose one from the list.";
+                return Ok(again("/account", &fields, why.into()));
+            }
+        },
+    };
     let do_not_disturb = !field(&fields, "do_not_disturb").is_empty();
     let said = accounts::set_status(&node, me, field(&fields, "text"), do_not_disturb, for_ms);
     Ok(match said.await {
@@ -293,7 +307,7 @@ pub async fn set_quiet(
             let done = done_cookie(&node.config, "quiet", "/account");
             ([(header::SET_COOKIE, done)], Redirect::to("/account")).into_response()
         }
-        Err(fault) => later("/account", &fields, format!("Quiet hours: {fault}")),
+        Err(fault) => later("/account", &fields, format!("Quiet hours: {}", away(&fault))),
     })
 }
 
@@ -332,6 +346,8 @@ pub async fn change_password(
         }
         Ok(Changed::Wrong) => refuse("Current password: that is not it.".into()),
         Ok(Changed::Overtaken) => Redirect::to("/sign-in").into_response(),
-        Err(fault) => later("/account", &fields, format!("The password may not have been changed: {fault}")),
+        Err(fault) => {
+            later("/account", &fields, format!("The password may not have been changed. {}", away(&fault)))
+        }
     })
 }

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn answer(headers: &HeaderMap, Form(fields): &Fields, room: &str, done: Result<String, String>) -> Response {
@@ -24,6 +25,16 @@ fn answer(headers: &HeaderMap, Form(fields): &Fields, room: &str, done: Result<S
         Ok(_) => Redirect::to(&path).into_response(),
         Err(message) => again(&path, fields, message),
     }
+}
+
+/// The command in the words of the composer, where a page that is shown again keeps it.
+pub fn as_typed(form: &str, fields: &BTreeMap<String, String>) -> Option<String> {
+    let (name, words) = match form.rsplit_once('/')?.1 {
+        "topic" => ("topic", field(fields, "topic")),
+        "invite" => ("invite", field(fields, "handle")),
+        _ => return None,
+    };
+    Some(format!("/{name} {words}"))
 }
 
 fn room_of(room: &str) -> Result<RoomId, String> {

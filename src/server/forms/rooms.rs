@@ -2,7 +2,7 @@
 
 use super::{Fields, again, failed, field, me};
 use crate::protocol::frame::{Answer, Draft};
-use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, RoomId, bounds};
+use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, Refusal, RoomId, bounds};
 use crate::server::node::Node;
 use crate::server::rooms::{self, RoomError};
 use crate::server::{threads, unread};
@@ -29,9 +29,18 @@ pub async fn create_room(
     Form(fields): Fields,
 ) -> Result<Response, Response> {
     let me = me(&node, &headers).await?;
-    Ok(match rooms::create(&node, me, field(&fields, "name"), field(&fields, "topic")).await {
+    let (name, topic) = (field(&fields, "name"), field(&fields, "topic"));
+    Ok(match rooms::create(&node, me, name, topic).await {
         Ok(room) => Redirect::to(&format!("/r/{room}")).into_response(),
-        Err(fault) => failed("/rooms", &fields, "", &fault),
+        Err(fault) => {
+            // The label of the field that is at fault, where one is.
+            let before = match &fault {
+                RoomError::Unfit(_) if bounds::name(name).is_ok() => "Topic: ",
+                RoomError::Unfit(_) | RoomError::Refused(Refusal::Taken) => "Name: ",
+                _ => "",
+            };
+            failed("/rooms", &fields, before, &fault)
+        }
     })
 }
 
@@ -87,17 +96,22 @@ pub async fn want(
     let done = async {
         let badges = unread::badges(&node, me, [room]).await?;
         let mut wanted = badges.get(&room).ok_or(RoomError::NotFound)?.wanted;
-        match field(&fields, "level") {
-            "all" => wanted.level = Level::All,
-            "mentions" => wanted.level = Level::Mentions,
-            "nothing" => wanted.level = Level::Nothing,
-            _ if fields.contains_key("starred") => wanted.starred = !field(&fields, "starred").is_empty(),
-            _ => wanted.muted = !field(&fields, "muted").is_empty(),
+        match fields.get("level").map(String::as_str) {
+            Some("all") => wanted.level = Level::All,
+            Some("mentions") => wanted.level = Level::Mentions,
+            Some("nothing") => wanted.level = Level::Nothing,
+            None if fields.contains_key("starred") => wanted.starred = !field(&fields, "starred").is_empty(),
+            None if fields.contains_key("muted") => wanted.muted = !field(&fields, "muted").is_empty(),
+            _ => return Ok(false),
         }
-        unread::want(&node, me, room, wanted).await
+        unread::want(&node, me, room, wanted).await.map(|()| true)
     };
     Ok(match done.await {
-        Ok(()) => Redirect::to(&path).into_response(),
+        Ok(true) => Redirect::to(&path).into_response(),
+        Ok(false) => {
+            let why = "Nothing was changed. Choose what to be notified of: everything, mentions or nothing.";
+            again(&path, &fields, why.into())
+        }
         Err(fault) => failed("/rooms", &BTreeMap::new(), "", &fault),
     })
 }
@@ -194,11 +208,14 @@ pub async fn post(
 /// Follows a thread (`follow` is `1`), or no longer.
 pub async fn follow(
     State(node): State<Arc<Node>>,
-    Path((room, lane)): Path<(String, u64)>,
+    Path((room, lane)): Path<(String, String)>,
     headers: HeaderMap,
     Form(fields): Fields,
 ) -> Result<Response, Response> {
     let (me, room) = me_in(&node, &headers, &room).await?;
+    let Ok(lane) = lane.parse::<u64>() else {
+        return Ok((StatusCode::NOT_FOUND, "There is no such thread.").into_response());
+    };
     let path = format!("/r/{room}/thread/{lane}");
     Ok(match threads::follow(&node, me, (room, lane), field(&fields, "follow") == "1").await {
         Ok(()) => Redirect::to(&path).into_response(),

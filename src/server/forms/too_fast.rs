@@ -54,6 +54,7 @@ pub async fn check_rates(State(node): State<std::sync::Arc<Node>>, request: Requ
         return if refused { TooFast::OF_ADDRESS.answer(headers) } else { next.run(request).await };
     }
     let page = page_of(path, headers);
+    let is_message = path.ends_with("/post");
     // Whoever takes the form would read it too, as bounded as here: by the layers outside of this one.
     let (parts, body) = request.into_parts();
     let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
@@ -69,7 +70,7 @@ pub async fn check_rates(State(node): State<std::sync::Arc<Node>>, request: Requ
     let form =
         Request::post("/").header(header::CONTENT_TYPE, FORM).body(Body::from(body)).unwrap_or_default();
     let mut fields = Fields::from_request(form, &()).await.map(|form| form.0).unwrap_or_default();
-    if !page.contains("/thread/") {
+    if is_message && !page.contains("/thread/") {
         // A composer outside of a thread shows no text that was for one.
         fields.remove("to");
     }
@@ -92,10 +93,5 @@ fn page_of(path: &str, headers: &HeaderMap) -> String {
     if let Some(page) = return_path::of_referer(headers).filter(|page| page != "/") {
         return page;
     }
-    let mut parts = path.split('/').skip(1);
-    match (parts.next(), parts.next()) {
-        (Some("r"), Some(room)) => format!("/r/{room}"),
-        (Some(page @ ("account" | "unread")), _) => format!("/{page}"),
-        _ => "/rooms".into(),
-    }
+    super::page_of(path)
 }

@@ -49,8 +49,11 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
     let written = written.map(|text| (text.clone(), Named::of(&state, Some(text))));
     let only_here = state.not_kept && state.waiting() > 0;
     let client_id = store.boot.client_id;
-    let notice = store.boot.notice.clone();
-    let refused = notice.filter(|notice| notice.field("to").is_empty() == thread.is_none());
+    let forms = ["post", "topic", "invite"].map(|form| format!("/r/{room}/{form}"));
+    let refused =
+        store.boot.notice.as_ref().filter(|notice| {
+            forms.contains(&notice.form) && notice.field("to").is_empty() == thread.is_none()
+        });
     let unsent = refused.map(|notice| notice.field("text")).unwrap_or_default();
     let mut acting = store.acting;
     let answered = acting.read().reply.filter(|(at, _)| *at == lane).map(|(_, id)| id);

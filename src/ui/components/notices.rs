@@ -4,7 +4,7 @@ use super::{clock, icon};
 use crate::client::{Input, Permission, Session, Status};
 use crate::protocol::{Level, RoomId, Wanted};
 use crate::ui::dom;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
 
 /// One quiet line, after somebody has named me.
@@ -36,8 +36,9 @@ pub fn NoticeSettings(session: Signal<Session>) -> Element {
     let (permission, quiet) = settings();
     let time = |minutes| clock(i64::from(minutes) * 60_000, 0);
     // What was typed and not taken.
-    let notice = use_store().boot.notice.clone().filter(|notice| notice.fields.contains_key("from"));
-    let (on, from, to) = match notice {
+    let refused = use_refused(&["/account/quiet"]);
+    let wrong = refused.as_ref().is_some_and(|notice| notice.is_about("Quiet hours")).then_some("true");
+    let (on, from, to) = match &refused {
         Some(notice) => (!notice.field("on").is_empty(), notice.field("from"), notice.field("to")),
         None => (quiet.on, time(quiet.from), time(quiet.to)),
     };
@@ -52,11 +53,11 @@ pub fn NoticeSettings(session: Signal<Session>) -> Element {
                 div { class: "pair times",
                     div { class: "field-group",
                         label { r#for: "quiet-from", "From" }
-                        input { class: "field", id: "quiet-from", name: "from", r#type: "time", required: true, value: "{from}" }
+                        input { class: "field", id: "quiet-from", name: "from", r#type: "time", required: true, autofocus: refused.is_some(), "aria-invalid": wrong, value: "{from}" }
                     }
                     div { class: "field-group",
                         label { r#for: "quiet-to", "To" }
-                        input { class: "field", id: "quiet-to", name: "to", r#type: "time", required: true, value: "{to}" }
+                        input { class: "field", id: "quiet-to", name: "to", r#type: "time", required: true, "aria-invalid": wrong, value: "{to}" }
                     }
                 }
                 p { class: "note", id: "quiet-hint", "Every day, on all your devices, by the clock of each of them. What comes meanwhile waits as unread." }

@@ -1,6 +1,7 @@
 //! Who is there: dots, the people of a room, who is typing, what one says of oneself.
 
 use super::{Avatar, clock, icon};
+use crate::api::Notice;
 use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Person;
 use crate::protocol::{Presence, RoomId, Seen, bounds};
@@ -93,27 +94,41 @@ pub fn Typers(session: Signal<Session>, lane: Lane) -> Element {
 
 /// What one says of oneself; assets/device.js gives it to the engine, and without that the form posts.
 #[component]
-pub fn StatusForm(session: Signal<Session>) -> Element {
+pub fn StatusForm(session: Signal<Session>, refused: Option<Notice>) -> Element {
     // Drawn again only when it changes: each drawing sets the fields, and would take away what is being typed.
     let own = use_memo(move || {
         let state = session.read();
         let seen = state.seen(state.me.id);
         seen.map_or_else(Default::default, |seen| (seen.status.text.clone(), seen.status.do_not_disturb))
     });
-    let (text, busy): (String, bool) = own();
+    let before = use_hook(|| own.peek().clone());
+    // What was typed and not taken, until the status is another one.
+    let typed = refused.as_ref().filter(|_| own() == before);
+    let (text, busy): (String, bool) = match typed {
+        Some(typed) => (typed.field("text"), !typed.field("do_not_disturb").is_empty()),
+        None => own(),
+    };
+    let minutes = typed.map(|typed| typed.field("for")).unwrap_or_default();
+    let choices = [
+        ("30", "For 30 minutes"),
+        ("60", "For an hour"),
+        ("240", "For 4 hours"),
+        ("1440", "For a day"),
+        ("10080", "For a week"),
+        ("", "Until I change it"),
+    ];
+    let chosen = choices.iter().position(|(value, _)| *value == minutes).unwrap_or(choices.len() - 1);
+    let wrong = typed.is_some_and(|typed| typed.is_about("Status")).then_some("true");
     let max = bounds::STATUS_CHARS;
     rsx! {
         form { class: "own-status", method: "post", action: "/account/status",
             label { class: "menu-name", r#for: "says", "Status" }
-            input { class: "field", id: "says", name: "text", r#type: "text", autocomplete: "off", maxlength: "{max}", placeholder: "What are you doing?", value: "{text}" }
+            input { class: "field", id: "says", name: "text", r#type: "text", autocomplete: "off", maxlength: "{max}", placeholder: "What are you doing?", autofocus: typed.is_some(), "aria-invalid": wrong, value: "{text}" }
             div { class: "own-status-line",
                 select { class: "field", name: "for", "aria-label": "Clear the status",
-                    option { value: "30", "For 30 minutes" }
-                    option { value: "60", "For an hour" }
-                    option { value: "240", "For 4 hours" }
-                    option { value: "1440", "For a day" }
-                    option { value: "10080", "For a week" }
-                    option { value: "", selected: true, "Until I change it" }
+                    for (index , (value , label)) in choices.into_iter().enumerate() {
+                        option { key: "{value}", value, selected: index == chosen, "{label}" }
+                    }
                 }
                 button { class: "button small", r#type: "submit", "Set" }
             }

@@ -9,7 +9,7 @@ use crate::protocol::{Badge, bounds};
 use crate::ui::acting::Dialog;
 use crate::ui::dom;
 use crate::ui::route::Route;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
 
 #[component]
@@ -33,6 +33,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
         (Status::SignedOut, _) => ("own-state offline", "Signed out".to_owned()),
         (Status::TooOld, _) => ("own-state offline", "Reload needed".to_owned()),
     };
+    let refused = use_refused(&["/account/status"]);
     let mut theme = use_signal(|| store.boot.theme.clone());
     let waiting = match state.waiting() {
         0 => None,
@@ -81,7 +82,8 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     RoomLinks { session, rooms, current }
                 }
             }
-            details { class: "own pop",
+            // What was typed is seen at once.
+            details { class: "own pop", open: refused.is_some(),
                 summary { class: "own-row",
                     Avatar { id: state.me.id, name: state.me.name.clone(), small: true }
                     span { class: "own-text",
@@ -91,7 +93,7 @@ pub fn Sidebar(session: Signal<Session>, current: Option<RoomId>) -> Element {
                     {icon("settings", 16)}
                 }
                 div { class: "menu",
-                    StatusForm { session }
+                    StatusForm { session, refused: refused.clone() }
                     p { class: "menu-name script-only", id: "look", "Look" }
                     div { class: "choices script-only", role: "group", "aria-labelledby": "look",
                         for (name , label) in [("system", "System"), ("light", "Light"), ("dark", "Dark")] {

@@ -4,7 +4,7 @@ use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
 use crate::ui::components::NoticeSettings;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
 
 #[component]
@@ -18,6 +18,9 @@ pub fn Account() -> Element {
 #[component]
 fn Settings(session: Signal<Session>) -> Element {
     let me = session.read().me.clone();
+    let refused = use_refused(&["/account/password"]);
+    let wrong_new = refused.as_ref().is_some_and(|notice| notice.is_about("New password"));
+    let wrong = refused.as_ref().is_some_and(|notice| notice.is_about("Current password"));
     rsx! {
         Page { session, class: "account", title: "Account", lead: "{me.name}, @{me.handle}",
             section { class: "new-room", "aria-labelledby": "password-head",
@@ -26,11 +29,11 @@ fn Settings(session: Signal<Session>) -> Element {
                     input { r#type: "hidden", name: "handle", autocomplete: "username", value: "{me.handle}" }
                     div { class: "field-group",
                         label { r#for: "current", "Current password" }
-                        input { class: "field", id: "current", name: "current", r#type: "password", autocomplete: "current-password", maxlength: "256", required: true }
+                        input { class: "field", id: "current", name: "current", r#type: "password", autocomplete: "current-password", maxlength: "256", required: true, autofocus: refused.is_some() && !wrong_new, "aria-invalid": wrong.then_some("true") }
                     }
                     div { class: "field-group",
                         label { r#for: "new", "New password" }
-                        input { class: "field", id: "new", name: "new", r#type: "password", autocomplete: "new-password", minlength: "10", maxlength: "256", required: true, "aria-describedby": "new-hint" }
+                        input { class: "field", id: "new", name: "new", r#type: "password", autocomplete: "new-password", minlength: "10", maxlength: "256", required: true, autofocus: wrong_new, "aria-invalid": wrong_new.then_some("true"), "aria-describedby": "new-hint" }
                         p { class: "note", id: "new-hint", "10 characters at least. Your other devices are signed out." }
                     }
                     button { class: "button plain", r#type: "submit", "Change the password" }

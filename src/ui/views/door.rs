@@ -1,5 +1,6 @@
 //! Pages for those who are not signed in: first run, sign in, join. Plain forms; no script is needed.
 
+use crate::api::{DEAD_ENTER_LINK, DEAD_JOIN_LINK};
 use crate::ui::components::Mark;
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
@@ -53,13 +54,15 @@ fn Field(
     #[props(default)] minlength: u32,
     maxlength: u32,
     #[props(default)] focus: bool,
+    /// Where the person goes on who was not let in, whatever the reason.
+    #[props(default)]
+    again: bool,
 ) -> Element {
     let store = use_store();
     let notice = store.boot.notice.as_ref();
     let value = notice.map(|notice| notice.field(&name)).unwrap_or_default();
     // What a form says of a field begins with its label: there the person goes on.
-    let wrong = notice
-        .is_some_and(|notice| notice.text.strip_prefix(&label).is_some_and(|rest| rest.starts_with(':')));
+    let wrong = notice.is_some_and(|notice| again || notice.is_about(&label));
     let plain = name == "handle" || name == "code";
     rsx! {
         div { class: "field-group",
@@ -107,7 +110,7 @@ pub fn SetUp() -> Element {
                     legend { "Sign-in" }
                     Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                     if store.boot.asks_code {
-                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "Beck printed it where it runs: see its terminal, docker logs or journalctl.", maxlength: 16 }
+                        Field { name: "code", label: "One-time code", autocomplete: "one-time-code", note: "Beck printed it where it runs: see its terminal, docker logs or journalctl.", maxlength: 64 }
                     }
                 }
                 button { class: "button wide", r#type: "submit", "Open the workspace" }
@@ -119,13 +122,14 @@ pub fn SetUp() -> Element {
 #[component]
 pub fn SignIn() -> Element {
     let store = use_store();
+    let again = store.boot.notice.as_ref().is_some_and(|notice| notice.form == "/sign-in");
     rsx! {
         Door { title: store.boot.workspace.clone(), lead: "Sign in to go on.",
             form { class: "form", method: "post", action: "/sign-in",
                 NoticeLine {}
                 Next {}
                 Field { name: "handle", label: "Handle", autocomplete: "username", maxlength: 25 }
-                Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password", maxlength: 256 }
+                Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password", maxlength: 256, again }
                 button { class: "button wide", r#type: "submit", "Sign in" }
                 p { class: "note", "New here? Ask someone inside for a link." }
             }
@@ -137,6 +141,14 @@ pub fn SignIn() -> Element {
 pub fn Join(token: String) -> Element {
     let store = use_store();
     let title = format!("Join {}", store.boot.workspace);
+    if store.boot.dead_link {
+        let lead = store.boot.notice.as_ref().map_or(DEAD_JOIN_LINK, |notice| notice.text.as_str());
+        return rsx! {
+            Door { title, lead,
+                Link { class: "button wide", to: Route::SignIn {}, "Sign in" }
+            }
+        };
+    }
     rsx! {
         Door { title, lead: "Someone inside sent you this link.",
             form { class: "form", method: "post", action: "/join/{token}",
@@ -166,7 +178,7 @@ pub fn Enter(token: String) -> Element {
     let title = store.boot.workspace.clone();
     let Some(person) = &store.boot.enters_as else {
         return rsx! {
-            Door { title, lead: "This link was used already, or is more than a day old.",
+            Door { title, lead: DEAD_ENTER_LINK,
                 Link { class: "button wide", to: Route::SignIn {}, "Sign in with a password" }
             }
         };

@@ -82,11 +82,22 @@ pub fn Page(
                         p { class: "done boxed", role: "status", "{notice.text}" }
                     } else {
                         p { class: "error boxed", role: "alert", "{notice.text}" }
+                        Unsent { text: notice.unsent() }
                     }
                 }
                 OfferNotices { session }
                 {children}
             }
+        }
+    }
+}
+
+/// What was written for a room, on a page without a composer that could hold it.
+#[component]
+pub fn Unsent(text: String) -> Element {
+    rsx! {
+        if !text.is_empty() {
+            textarea { class: "field unsent-text", "aria-label": "What you wrote", readonly: true, "{text}" }
         }
     }
 }

@@ -14,8 +14,9 @@ pub use rooms::Rooms;
 pub use unread::{Unread, UnreadBefore};
 
 use crate::ui::components::Mark;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_notice, use_store};
 use dioxus::prelude::*;
+use inside::Unsent;
 
 /// The server leads `/` to where one belongs; this shows when a client comes here by itself.
 #[component]
@@ -37,6 +38,7 @@ pub fn NotFound(rest: Vec<String>) -> Element {
 /// No such page, or not yours: one answer.
 #[component]
 pub fn Nothing() -> Element {
+    let refused = use_notice().filter(|notice| !notice.done);
     rsx! {
         div { class: "app door",
             main { class: "page narrow",
@@ -44,6 +46,10 @@ pub fn Nothing() -> Element {
                     Mark {}
                     h1 { "Nothing here" }
                     p { "This page does not exist, or it is not yours to see." }
+                }
+                if let Some(notice) = refused {
+                    p { class: "error boxed", role: "alert", "{notice.text}" }
+                    Unsent { text: notice.unsent() }
                 }
                 p { class: "actions-row centred",
                     a { class: "button", href: "/", "Go to your rooms" }

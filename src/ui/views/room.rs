@@ -1,6 +1,6 @@
 //! A room: header, timeline, composer.
 
-use super::inside::Inside;
+use super::inside::{Inside, Unsent};
 use super::{Nothing, SignIn};
 use crate::client::{Input, Lane, Session, Status};
 use crate::protocol::RoomId;
@@ -122,6 +122,9 @@ fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
                     }
                     if let Some(notice) = &notice {
                         p { class: "bar", role: "alert", "{notice.text}" }
+                        if !info.joined || info.archived {
+                            Unsent { text: notice.unsent() }
+                        }
                     }
                     if info.joined {
                         TimelineList { session, lane, found }

@@ -5,7 +5,7 @@ use super::inside::Page;
 use crate::client::Session;
 use crate::ui::components::{ArchiveForm, icon};
 use crate::ui::route::Route;
-use crate::ui::store::use_store;
+use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
 
 #[component]
@@ -19,6 +19,11 @@ pub fn Rooms() -> Element {
 #[component]
 fn RoomList(session: Signal<Session>) -> Element {
     let state = session.read();
+    let refused = use_refused(&["/rooms"]);
+    let wrong = |label| refused.as_ref().is_some_and(|notice| notice.is_about(label));
+    let (wrong_name, wrong_topic) = (wrong("Name"), wrong("Topic"));
+    let typed = |name| refused.as_ref().map(|notice| notice.field(name)).unwrap_or_default();
+    let (name, topic) = (typed("name"), typed("topic"));
     rsx! {
         Page {
             session,
@@ -72,11 +77,11 @@ fn RoomList(session: Signal<Session>) -> Element {
                 form { class: "form", method: "post", action: "/rooms",
                     div { class: "field-group",
                         label { r#for: "name", "Name" }
-                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "2", maxlength: "32", required: true }
+                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "2", maxlength: "32", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}" }
                     }
                     div { class: "field-group",
                         label { r#for: "topic", "Topic" }
-                        input { class: "field", id: "topic", name: "topic", r#type: "text", autocomplete: "off", maxlength: "160", "aria-describedby": "topic-hint" }
+                        input { class: "field", id: "topic", name: "topic", r#type: "text", autocomplete: "off", maxlength: "160", autofocus: wrong_topic, "aria-invalid": wrong_topic.then_some("true"), value: "{topic}", "aria-describedby": "topic-hint" }
                         p { class: "note", id: "topic-hint", "One line; you can leave it empty." }
                     }
                     button { class: "button", r#type: "submit", "Make the room" }

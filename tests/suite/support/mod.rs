@@ -232,6 +232,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         join_link: None,
         asks_code: false,
         enters_as: None,
+        dead_link: false,
         next: String::new(),
         acknowledged: String::new(),
         notice: None,
