@@ -330,7 +330,7 @@ async fn each_fault_of_a_folder_is_named_by_its_number() {
     drop((log, state));
     let said = run(folder.path(), &[]);
     said.well(&["log", "state", "rooms"]);
-    assert!(said.text.contains("1 erased texts go from here within an hour"), "{}", said.text);
+    assert!(said.text.contains("1 erased text goes from here within an hour"), "{}", said.text);
 
     // Of another version of Beck.
     for (file, version, name, says) in [

@@ -96,8 +96,9 @@ pub async fn look(config: &Config, report: &mut Report) {
     };
     let ((workspace, end), last) = match (looked, verify::newest(config, NEWEST_ENTRIES).await) {
         (Ok(looked), Ok(last)) => (looked, last),
-        // The walk names the file and its remedy.
-        (_, Err(why)) | (Err(why), _) => return report.fault("log", why),
+        // Of a file the walk knows the remedy.
+        (Err(_), Err(why)) if config.redis.is_none() => return report.fault("log", why),
+        (Err(why), _) | (_, Err(why)) => return report.fault("log", why),
     };
     let pinned = std::fs::read_to_string(config.data_dir.join("workspace"));
     match pinned {
