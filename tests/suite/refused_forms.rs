@@ -92,12 +92,13 @@ fn holds(page: &str, name: &str, value: &str) -> bool {
     let valued = format!("value=\"{value}\"");
     let chosen = |list: &str| list.split('<').any(|tag| tag.contains(&valued) && tag.contains(" selected"));
     let boxes = page.split("<textarea").skip(1).filter_map(|rest| rest.split("</textarea>").next());
+    let shown = page.split(" unsent-text\"").skip(1).filter_map(|rest| rest.split("</p>").next());
     let lists = page.split("<select").skip(1).filter_map(|rest| rest.split("</select>").next());
     let in_field = tags(page, name)
         .iter()
         .any(|tag| tag.contains(&valued) && (!tag.contains("type=\"checkbox\"") || tag.contains("checked")));
     in_field
-        || boxes.into_iter().any(|text| text.contains(value))
+        || boxes.chain(shown).any(|text| text.contains(value))
         || lists.into_iter().any(|list| list.contains(&format!("name=\"{name}\"")) && chosen(list))
 }
 

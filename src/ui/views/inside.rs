@@ -97,7 +97,7 @@ pub fn Page(
 pub fn Unsent(text: String) -> Element {
     rsx! {
         if !text.is_empty() {
-            textarea { class: "field unsent-text", "aria-label": "What you wrote", readonly: true, "{text}" }
+            p { class: "field unsent-text", role: "group", "aria-label": "What you wrote", "{text}" }
         }
     }
 }
