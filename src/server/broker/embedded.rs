@@ -2,9 +2,9 @@
 //! what waits together.
 //!
 //! An append is answered after the commit, and the commit flushes (`synchronous=FULL`): what is
-//! acknowledged is on disk, in the file at the path: one that was deleted, moved or replaced takes no commit. A commit
-//! that fails leaves the outcome open; the file is opened anew and says. A statement that ends the transaction, as on a
-//! full disk, fails every call of it: one transaction has one fate.
+//! acknowledged is on disk, in the file at the path. If that file was deleted, moved or replaced, nothing is committed.
+//! After a commit that fails the outcome is unknown until the file is opened again and read. A statement that ends the
+//! transaction, as on a full disk, fails every call in it: a transaction succeeds or fails as a whole.
 
 mod copy;
 mod fault;

@@ -29,7 +29,7 @@ pub enum Command {
     Erase(Vec<u64>, oneshot::Sender<Result<bool, BrokerError>>),
     Secret(String, SecretOp, oneshot::Sender<Result<Option<Secret>, BrokerError>>),
     Raise(AccountId, Vec<(String, Pointer)>, oneshot::Sender<Result<Vec<(String, Pointer)>, BrokerError>>),
-    /// The last one: what comes after it is refused.
+    /// The last command: later ones are refused.
     Close(oneshot::Sender<Result<(), BrokerError>>),
 }
 

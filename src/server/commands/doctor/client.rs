@@ -150,7 +150,7 @@ pub fn get(to: &Place, path: &str) -> Request<Body> {
     request
 }
 
-/// Status and words of /readyz, or why there is no answer.
+/// The status and the text of /readyz, or why there was no answer.
 type Answer = Result<(u16, String), String>;
 
 fn place_of(config: &Config) -> Place {

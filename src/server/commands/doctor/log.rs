@@ -132,7 +132,7 @@ pub async fn look(config: &Config, report: &mut Report) {
     }
 }
 
-/// Where there is no log, or an empty one: says so, or what the start of a server says if the folder has been used.
+/// Reports a missing or empty log: a fault if the folder has been used, in the words of a server that does not start.
 fn look_at_no_log(config: &Config, unused: &str, report: &mut Report) {
     match missing_log(&config.data_dir) {
         Some(fault) => report.fault("log", fault.to_string().trim_end_matches('.')),
