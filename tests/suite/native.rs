@@ -1,6 +1,7 @@
 //! The native client as the desktop app has it, its engine on a thread of its own and its file on the disk, with no
 //! window: against a real server, through the proxy that cuts.
 
+use crate::support::awaited::until;
 use crate::support::native::{App, holds_bytes};
 use crate::support::proxy::CuttingProxy;
 use crate::support::server::{TestClient, TestServer};
@@ -110,7 +111,8 @@ async fn three_sends_through_cuts_and_lost_answers_are_stored_once_in_order() {
     app.write("two");
     app.write("three");
     here.proxy.mend();
-    here.proxy.cut_some(1.0);
+    // The connection that comes after the lost answer is cut too.
+    until("a connection is cut", || here.proxy.cut_some(1.0) > 0).await;
     app.until(|session| session.waiting() == 0 && session.status == Status::Live).await;
     assert_eq!(here.texts().await, ["one", "two", "three"]);
     app.until(|session| session.current().is_some_and(|timeline| timeline.rows().len() == 3)).await;

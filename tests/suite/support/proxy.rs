@@ -117,10 +117,11 @@ impl CuttingProxy {
         moves
     }
 
-    /// Changes some of the open connections; gives how many.
+    /// Changes some of the connections that are open and not cut already; gives how many.
     fn some(&self, p: f64, change: impl Fn(&mut Mode)) -> u64 {
         let mut changed = 0;
-        for line in lock(&self.shared.lines).iter().filter(|line| *line.open.borrow()) {
+        let there = |line: &&Arc<Line>| *line.open.borrow() && !line.mode.borrow().cut;
+        for line in lock(&self.shared.lines).iter().filter(there) {
             if lock(&self.shared.dice).random_bool(p) {
                 line.mode.send_modify(&change);
                 changed += 1;
