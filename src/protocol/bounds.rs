@@ -121,9 +121,23 @@ pub fn emoji(text: &str) -> Result<&str, Unfit> {
     if text.len() <= EMOJI_BYTES && (keycap || pictures) { Ok(text) } else { Err(Unfit::Emoji) }
 }
 
-/// Directional overrides and isolates, and marks that let one name pass for another.
+/// Directional overrides and isolates, and characters that show nothing: with them one name could pass for another.
 fn misleads(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{00AD}')
+    matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+        | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Whether a character that shows nothing itself has its use where it stands: a joiner within an emoji or a script that
+/// joins its letters, or the sign that asks for the emoji of a character.
+fn is_used(before: Option<char>, c: char, after: Option<char>) -> bool {
+    let joined = |c: Option<char>| c.is_some_and(|c| c >= '\u{600}' && (c == '\u{FE0F}' || !misleads(c)));
+    match c {
+        '\u{200C}' | '\u{200D}' => joined(before) && joined(after),
+        '\u{FE0F}' => before.is_some_and(|c| c >= '\u{2000}' && !misleads(c)),
+        _ => false,
+    }
 }
 
 /// A message's text: line ends become `\n`, white space at the end goes, other control characters are refused.
@@ -144,8 +158,13 @@ pub fn message_text(typed: &str) -> Result<String, Unfit> {
 
 fn line(typed: &str, at_least: usize, at_most: usize) -> Result<String, Unfit> {
     let text = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().any(|c| c.is_control() || misleads(c)) {
-        return Err(Unfit::Control);
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c.is_control() || misleads(c) && !is_used(before, c, rest.peek().copied()) {
+            return Err(Unfit::Control);
+        }
+        before = Some(c);
     }
     match text.chars().count() {
         0 if at_least > 0 => Err(Unfit::Empty),

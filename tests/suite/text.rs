@@ -262,7 +262,29 @@ fn what_people_type_is_made_fit_or_refused_with_a_reason() {
     assert_eq!(bounds::message_text("a\u{0}b"), Err(Unfit::Control));
     assert!(matches!(bounds::message_text(&"x".repeat(1 << 20)), Err(Unfit::Long { .. })));
     assert_eq!(bounds::name("  Anna   Lena ").unwrap(), "Anna Lena");
-    assert_eq!(bounds::name("a\u{202e}bc"), Err(Unfit::Control));
+    for unseen in [
+        "\u{202e}",
+        "\u{200d}",
+        "\u{200c}",
+        "\u{fff9}",
+        "\u{e0041}",
+        "\u{3164}",
+        "\u{2800}",
+        "\u{fe0f}",
+        "\u{2028}",
+    ] {
+        assert_eq!(bounds::name(&format!("a{unseen}bc")), Err(Unfit::Control), "{}", unseen.escape_unicode());
+        assert_eq!(bounds::name(&format!("abc{unseen}")), Err(Unfit::Control), "{}", unseen.escape_unicode());
+        assert_eq!(bounds::message_text(&unseen.repeat(3)), Err(Unfit::Empty), "{}", unseen.escape_unicode());
+    }
+    // A family, a heart, a name in Persian and one in Devanagari.
+    for joined in ["👩\u{200d}👧", "Team ❤\u{fe0f}", "❤\u{fe0f}\u{200d}🔥", "علی\u{200c}رضا", "क्\u{200d}ष"]
+    {
+        assert_eq!(bounds::name(joined).unwrap(), joined);
+    }
+    for loose in ["👩\u{200d}", "👩\u{200d}\u{200d}👧", "\u{200c}علی", "a👩\u{200d}b"] {
+        assert_eq!(bounds::name(loose), Err(Unfit::Control), "{}", loose.escape_unicode());
+    }
     assert_eq!(bounds::handle("@Anna.L").unwrap(), "anna.l");
     assert_eq!(bounds::handle("@Room"), Err(Unfit::Reserved));
     for bad in ["a b", "änn", ".a", "a/b", "a:*", "a.", "ann_"] {

@@ -38,6 +38,7 @@ impl StartError {
     /// The log of this folder's workspace is gone, as a file here tells: says what there is of it here.
     pub(super) fn log_gone(folder: &Path, named: &str) -> StartError {
         let copied = match LogCopy::last(folder) {
+            Some(1) => "; the copy in this folder has 1 entry".to_owned(),
             Some(g) => format!("; the copy in this folder has {g} entries"),
             None => String::new(),
         };

@@ -29,8 +29,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
             "The server answers, but no live connection gets through: a proxy may block WebSockets.".into()
         }
         (Status::TooManySockets, ..) => format!(
-            "Not connected: you have {} tabs and apps open. Close one of them: this page tries again every \
-             minute. What you send waits here.",
+            "Not connected: you have {} tabs and apps open. Close one. What you send waits here.",
             bounds::SOCKETS_PER_ACCOUNT
         ),
         (Status::SignedOut, ..) => "Signed out. What you send waits here until you sign in again.".into(),
@@ -65,7 +64,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         (name.map_or_else(|| "…".to_owned(), |person| person.name.clone()), text)
     });
     let not_done = state.notice.clone();
-    let intents = store.intents.clone();
+    let (intents, again) = (store.intents.clone(), store.intents.clone());
     let send = move |event: FormEvent| {
         event.prevent_default();
         let text = match bounds::message_text(&dom::composer_text(&event)) {
@@ -106,7 +105,13 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
             if let Some(root) = thread {
                 input { r#type: "hidden", name: "to", value: "{root}" }
             }
-            p { class: "composer-edge", "{edge}" }
+            p { class: "composer-edge",
+                "{edge}"
+                if state.status == Status::TooManySockets {
+                    " "
+                    button { class: "link", r#type: "button", onclick: move |_| again.send(Input::Wake), "Try again" }
+                }
+            }
             if let Some((name, text)) = answered {
                 p { class: "answers",
                     {icon("reply", 14)}
