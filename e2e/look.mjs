@@ -36,6 +36,8 @@ const STATES = [
   { name: "moving", server: "demo", login: true, path: at => at.room, wire: { subscribed: () => ({ t: "moving", after_ms: 30_000 }) }, act: page => page.locator(".composer.offline").waitFor() },
   { name: "signed-out", server: "demo", login: true, path: at => at.room, wire: { close: 4001 }, act: page => page.locator(".sign-in-again").waitFor() },
   { name: "too-old", server: "demo", login: true, path: at => at.room, wire: { close: 4002 }, act: page => page.locator(".bar").waitFor() },
+  { name: "too-many-tabs", server: "demo", login: true, path: at => at.room, wire: { close: 4011 }, act: page => page.locator(".composer-edge .link").waitFor() },
+  { name: "piled-marks", server: "demo", login: true, path: at => at.room, act: async (page, at) => { for (const text of ["Before it", `Piled: ${"a\u0301\u0316\u033f".repeat(3)}x${"\u0301\u0316\u033f".repeat(60)}`, "After it"]) await post(at, text); await page.getByText("After it").last().waitFor(); } },
   { name: "stopped", server: "demo", login: true, path: at => at.room, act: page => page.evaluate(() => globalThis.beck.panic()) },
   { name: "new-below", server: "demo", login: true, path: at => at.room, act: async (page, at) => { await page.locator(".scroll").evaluate(el => (el.scrollTop = -900)); await page.waitForTimeout(300); for (const n of [1, 2, 3]) await post(at, `Fresh ${n}`); await page.getByText("3 new").waitFor(); } },
   { name: "unread", server: "demo", login: true, path: at => at.unread },
