@@ -32,14 +32,20 @@ fn rounds() -> usize {
     std::env::var("BECK_LOSSES").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
 }
 
-/// Writes this many messages and waits until each is acknowledged.
+/// Writes this many messages and waits until each is acknowledged and has come as an event: of what its author never saw in
+/// the room, the card of the draft tells alone.
 async fn write(engine: &Engine, room: RoomId, n: usize) -> Vec<ClientId> {
     let ids: Vec<_> = (0..n).map(|_| ClientId::random()).collect();
     for id in &ids {
         engine.write(*id, room, format!("text of {id}"));
     }
-    let is_stored = |id: &ClientId| engine.session().outbox.get(*id).is_some_and(|kept| kept.is_stored());
-    until("every draft is acknowledged", || ids.iter().all(is_stored)).await;
+    let has_come = || {
+        let session = engine.session();
+        let is_stored = |id| session.outbox.get(id).is_some_and(|kept| kept.is_stored());
+        let is_shown = |id| session.timelines.get(&room).is_some_and(|timeline| timeline.row(id).is_some());
+        ids.iter().all(|id| is_stored(*id) && is_shown(*id))
+    };
+    until("every message is acknowledged and shown", has_come).await;
     ids
 }
 

@@ -12,39 +12,51 @@ use beck::server::rooms;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::tempdir;
 
-/// A log that can be written, and not be followed while `broken`.
+/// A log that can always be written; once the entry `down_after` was handed over it can no longer be read.
 struct Deaf {
     log: Embedded,
-    broken: AtomicBool,
+    down_after: AtomicU64,
     /// The number after which entries are waited for.
     asked: AtomicU64,
 }
 
+impl Deaf {
+    /// Whether the line is down for one who has folded as far as this.
+    fn is_down(&self, folded: u64) -> bool {
+        folded >= self.down_after.load(Ordering::SeqCst)
+    }
+
+    fn line(&self) -> Result<(), BrokerError> {
+        let down = self.is_down(self.asked.load(Ordering::SeqCst));
+        if down { Err(BrokerError::Refused("the line is down".into())) } else { Ok(()) }
+    }
+}
+
 impl Broker for Deaf {
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        if self.broken.load(Ordering::SeqCst) {
-            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
-        }
         self.asked.store(after.g, Ordering::SeqCst);
-        self.log.follow(after, limit)
+        match self.line() {
+            Ok(()) => self.log.follow(after, limit),
+            Err(fault) => async { Err(fault) }.boxed(),
+        }
     }
 
     fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        if self.broken.load(Ordering::SeqCst) {
-            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
+        match self.line() {
+            Ok(()) => self.log.read(from, limit),
+            Err(fault) => async { Err(fault) }.boxed(),
         }
-        self.log.read(from, limit)
     }
 
     pass_on!(create append erase secret registers signals durability);
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        if self.broken.load(Ordering::SeqCst) {
-            return async { Err(BrokerError::Refused("the line is down".into())) }.boxed();
+        match self.line() {
+            Ok(()) => self.log.head(),
+            Err(fault) => async { Err(fault) }.boxed(),
         }
-        self.log.head()
     }
 }
 
@@ -55,7 +67,7 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     let (owner, room) = (here.owner, here.general);
     drop(here);
     let log = unlocked(folder.path()).await;
-    let deaf = Arc::new(Deaf { log, broken: AtomicBool::new(false), asked: AtomicU64::new(0) });
+    let deaf = Arc::new(Deaf { log, down_after: AtomicU64::new(u64::MAX), asked: AtomicU64::new(0) });
     let node = Node::start(config(folder.path()), deaf.clone()).await.unwrap();
     let post = |id, text: &str| {
         let draft = Draft { id, room, thread: None, quote: None, text: text.into() };
@@ -66,7 +78,7 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     // The entry that is waited for while the line goes down is the last that comes.
     let before = head().await;
     until("the follower waits at the head", || deaf.asked.load(Ordering::SeqCst) == before).await;
-    deaf.broken.store(true, Ordering::SeqCst);
+    deaf.down_after.store(before + 1, Ordering::SeqCst);
     let first = ClientId::random();
     let stored = post(first, "the last one").await.unwrap();
     assert!(matches!(stored, Outcome::Stored { .. }));
@@ -81,7 +93,7 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     assert_eq!(post(first, "the last one").await.unwrap(), stored);
 
     // Nothing is left to fold, so that nothing but the line itself can say that all is well.
-    deaf.broken.store(false, Ordering::SeqCst);
+    deaf.down_after.store(u64::MAX, Ordering::SeqCst);
     until("the node is ready again", || node.readiness() == Readiness::Ready).await;
     assert_eq!(head().await, before);
     assert!(matches!(post(second, "not now").await.unwrap(), Outcome::Stored { g, .. } if g == before + 1));
