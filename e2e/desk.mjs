@@ -133,12 +133,13 @@ export class App {
   }
 
   async key(...keys) { await this.on.x("key", "--clearmodifiers", "--delay", 30, ...keys); }
-  async type(text) { await this.on.x("type", "--clearmodifiers", "--delay", 12, text); }
+  async type(text) { await this.on.x("type", "--clearmodifiers", "--delay", 40, text); }
 
-  /** A line, and Enter. */
+  /** A line, and Enter. The web view takes keys one at a time, and a click that comes next would overtake those that wait. */
   async enter(text) {
     await this.type(text);
     await this.key("Return");
+    await sleep(500 + 40 * text.length);
   }
 
   /** A click where nothing is: what comes next in the page is the next for the Tab key. */
