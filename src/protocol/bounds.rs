@@ -129,13 +129,26 @@ fn misleads(c: char) -> bool {
         | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Whether a character that shows nothing itself has its use where it stands: a joiner within an emoji or a script that
-/// joins its letters, or the sign that asks for the emoji of a character.
+/// Whether a character that shows nothing itself changes how its neighbours are shown.
 fn is_used(before: Option<char>, c: char, after: Option<char>) -> bool {
     let joined = |c: Option<char>| c.is_some_and(|c| c >= '\u{600}' && (c == '\u{FE0F}' || !misleads(c)));
-    match c {
-        '\u{200C}' | '\u{200D}' => joined(before) && joined(after),
-        '\u{FE0F}' => before.is_some_and(|c| c >= '\u{2000}' && !misleads(c)),
+    match (before, c) {
+        // Joiners: of several emoji, and of letters in scripts that join them.
+        (_, '\u{200C}' | '\u{200D}') => joined(before) && joined(after),
+        // The emoji form of a sign, of a key.
+        (Some('0'..='9' | '#' | '*'), '\u{FE0F}') => after == Some('\u{20E3}'),
+        (Some(sign), '\u{FE0F}') => matches!(sign, '©' | '®' | '\u{2000}'..) && !misleads(sign),
+        // The region of a flag, in tags that follow a black flag.
+        (
+            Some('\u{1F3F4}' | '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}'),
+            '\u{E0020}'..='\u{E007F}',
+        ) => true,
+        // Forms of a letter: Mongolian, Chinese and Japanese.
+        (Some('\u{1820}'..='\u{18AA}'), '\u{180B}'..='\u{180D}' | '\u{180F}') => true,
+        (
+            Some('\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}'),
+            '\u{E0100}'..='\u{E01EF}',
+        ) => true,
         _ => false,
     }
 }

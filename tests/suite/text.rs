@@ -269,12 +269,33 @@ fn what_people_type_is_made_fit_or_refused_with_a_reason() {
         assert_eq!(bounds::name(&format!("abc{unseen}")), Err(Unfit::Control), "{}", unseen.escape_unicode());
         assert_eq!(bounds::message_text(&unseen.repeat(3)), Err(Unfit::Empty), "{}", unseen.escape_unicode());
     }
-    // A family, a heart, a name in Persian and one in Devanagari.
-    for joined in ["👩\u{200d}👧", "Team ❤\u{fe0f}", "❤\u{fe0f}\u{200d}🔥", "علی\u{200c}رضا", "क्\u{200d}ष"]
-    {
+    // A family, hearts, a key, a flag, names in Persian, Devanagari, Mongolian and Japanese.
+    for joined in [
+        "1\u{fe0f}\u{20e3} first",
+        "®\u{fe0f}",
+        "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        "ᠠ\u{180b}",
+        "葛\u{e0100}飾",
+        "👩\u{200d}👧",
+        "Team ❤\u{fe0f}",
+        "❤\u{fe0f}\u{200d}🔥",
+        "علی\u{200c}رضا",
+        "क्\u{200d}ष",
+    ] {
         assert_eq!(bounds::name(joined).unwrap(), joined);
     }
-    for loose in ["👩\u{200d}", "👩\u{200d}\u{200d}👧", "\u{200c}علی", "a👩\u{200d}b"] {
+    for loose in [
+        "1\u{fe0f}",
+        "1\u{fe0f}2",
+        "🏴\u{e0001}",
+        "a\u{e0067}",
+        "a\u{180b}",
+        "a\u{e0100}",
+        "👩\u{200d}",
+        "👩\u{200d}\u{200d}👧",
+        "\u{200c}علی",
+        "a👩\u{200d}b",
+    ] {
         assert_eq!(bounds::name(loose), Err(Unfit::Control), "{}", loose.escape_unicode());
     }
     assert_eq!(bounds::handle("@Anna.L").unwrap(), "anna.l");
