@@ -9,6 +9,7 @@ pub mod too_fast;
 use super::auth::TooMany;
 use super::broker::BrokerError;
 use super::config::Config;
+use super::counted::counted;
 use super::node::Node;
 use super::rooms::RoomError;
 use super::{auth, origin, return_path};
@@ -65,8 +66,7 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
 
 /// There were too many tries.
 fn too_many(path: &str, fields: &BTreeMap<String, String>, TooMany { seconds }: TooMany) -> Response {
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    let text = format!("Too many tries. Try again in {seconds} {unit}.");
+    let text = format!("Too many tries. Try again in {}.", counted(seconds, "second", "seconds"));
     show(path, fields, text, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
 }
 

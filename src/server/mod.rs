@@ -12,6 +12,7 @@ pub mod broker;
 pub mod commands;
 pub mod config;
 pub mod connection;
+pub mod counted;
 pub mod damaged_files;
 pub mod directory;
 pub mod first_run;

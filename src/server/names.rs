@@ -1,5 +1,6 @@
 //! Whom and what a text can name, as somebody types it.
 
+use super::counted::counted;
 use super::directory::{Action, Directory};
 use super::node::Node;
 use super::request_rates::TOO_MANY;
@@ -103,7 +104,7 @@ fn found(directory: &Directory, me: AccountId, asked: &Asked) -> Names {
             handle: ROOM_HANDLE.to_owned(),
             name: format!("Everybody in {}", room.name),
             here: true,
-            note: Some(if count == 1 { "1 person".to_owned() } else { format!("{count} people") }),
+            note: Some(counted(count as u64, "person", "people")),
         });
     }
     let mut rooms = directory.visible_rooms(me);

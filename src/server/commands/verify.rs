@@ -9,10 +9,11 @@ mod fold;
 mod state;
 mod walk;
 
-use super::doctor::report::{Report, counted};
+use super::doctor::report::Report;
 use crate::server::broker::embedded::{COPY_FILE, LOG_FILE};
 use crate::server::broker::moving::Moved;
 use crate::server::config::Config;
+use crate::server::counted::counted;
 use crate::server::fold::WorkspaceBody;
 use crate::server::node::missing_log;
 use entries::{Log, LogFile, StoredEntry};

@@ -3,6 +3,7 @@
 
 use super::Node;
 use crate::protocol::AccountId;
+use crate::server::counted::counted;
 use crate::server::readiness::{Unready, UnreadyState};
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,8 +20,7 @@ impl Lost {
     pub(super) fn unready(&self) -> Option<Unready> {
         let accounts = match self.accounts().len() {
             0 => return None,
-            1 => "1 account".to_owned(),
-            n => format!("{n} accounts"),
+            n => counted(n as u64, "account", "accounts"),
         };
         Some(Unready::new(UnreadyState::SecretsLost, format!("the password record of {accounts} is missing")))
     }

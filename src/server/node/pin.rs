@@ -3,6 +3,7 @@
 use super::Node;
 use crate::server::broker::embedded::{COPY_FILE, CopyError, LogCopy};
 use crate::server::broker::{BrokerError, Entry, SharedBroker};
+use crate::server::counted::counted;
 use crate::server::fold::{FoldError, WorkspaceBody};
 use crate::server::private_files;
 use crate::server::readiness::{Unready, UnreadyState};
@@ -38,8 +39,7 @@ impl StartError {
     /// The log of this folder's workspace is gone, as a file here tells: says what there is of it here.
     pub(super) fn log_gone(folder: &Path, named: &str) -> StartError {
         let copied = match LogCopy::last(folder) {
-            Some(1) => "; the copy in this folder has 1 entry".to_owned(),
-            Some(g) => format!("; the copy in this folder has {g} entries"),
+            Some(g) => format!("; the copy in this folder has {}", counted(g, "entry", "entries")),
             None => String::new(),
         };
         StartError::LogGone { pin: folder.join(named), copied }

@@ -1,6 +1,6 @@
 //! The log: whether it can be reached, what an acknowledgement is worth, and whether the clock fits it.
 
-use super::report::{Report, counted};
+use super::report::Report;
 use crate::server::broker::Head;
 use crate::server::broker::archive::Contents;
 use crate::server::broker::embedded::{LOG_FILE, LiveFolder, check_moves};
@@ -8,6 +8,7 @@ use crate::server::broker::moving::{Moved, Side};
 use crate::server::broker::redis::{Checkup, LiveStore};
 use crate::server::commands::verify;
 use crate::server::config::Config;
+use crate::server::counted::counted;
 use crate::server::fold::WorkspaceBody;
 use crate::server::node::missing_log;
 use crate::server::now_ms;

@@ -1,10 +1,5 @@
 //! What the doctor says: one line for each look.
 
-/// A number and its word.
-pub fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
 /// Counts what was found, and prints it at once.
 #[derive(Default)]
 pub struct Report {
