@@ -105,9 +105,7 @@ async fn three_sends_through_cuts_and_lost_answers_are_stored_once_in_order() {
     here.proxy.lose_replies();
     app.write("one");
     // The answer is lost with its connection, and the message is in the log: it is sent again under its id.
-    while here.proxy.counts().lost == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the answer is lost", || here.proxy.counts().lost > 0).await;
     app.write("two");
     app.write("three");
     here.proxy.mend();

@@ -1,5 +1,6 @@
 //! Resuming: what was missed comes whole and in order, or the client is told to load anew. Never silence.
 
+use crate::support::awaited::until;
 use crate::support::proxy::CuttingProxy;
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{Place, chain_by_hand, furnish, resident};
@@ -571,9 +572,7 @@ async fn behind_a_bad_line_readers_stay_complete() {
             })
         })
         .collect();
-    while proxy.counts().connections < 8 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("all of them are connected", || proxy.counts().connections >= 8).await;
     let mut other = TestClient::connect(&server, &place.people[1].1).await;
     let mut third = TestClient::connect(&server, &place.people[2].1).await;
     for n in 0..300_usize {

@@ -32,8 +32,8 @@ fn rounds() -> usize {
     std::env::var("BECK_LOSSES").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
 }
 
-/// Writes this many messages and waits until each is acknowledged and has come as an event: of what its author never saw in
-/// the room, the card of the draft tells alone.
+/// Writes this many messages and waits until each is acknowledged and shown in the room. If a message is lost before its
+/// author saw it there, only the card of the draft says so, and no mark in the room.
 async fn write(engine: &Engine, room: RoomId, n: usize) -> Vec<ClientId> {
     let ids: Vec<_> = (0..n).map(|_| ClientId::random()).collect();
     for id in &ids {

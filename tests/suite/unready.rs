@@ -10,12 +10,12 @@ use beck::server::broker::{Broker, BrokerError, Entry, Head};
 use beck::server::node::{Node, Readiness};
 use beck::server::rooms;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::tempdir;
 
-/// A log that can always be written; once the entry `down_after` was handed over it can no longer be read.
+/// A log that can always be written. Once its reader has the entry `down_after`, it can no longer be read.
 struct Deaf {
     log: Embedded,
     down_after: AtomicU64,
@@ -24,39 +24,26 @@ struct Deaf {
 }
 
 impl Deaf {
-    /// Whether the line is down for one who has folded as far as this.
-    fn is_down(&self, folded: u64) -> bool {
-        folded >= self.down_after.load(Ordering::SeqCst)
-    }
-
-    fn line(&self) -> Result<(), BrokerError> {
-        let down = self.is_down(self.asked.load(Ordering::SeqCst));
-        if down { Err(BrokerError::Refused("the line is down".into())) } else { Ok(()) }
+    /// The answer to every read once the reader has the entry `down_after`.
+    fn down<T: Send + 'static>(&self) -> Option<BoxFuture<'_, Result<T, BrokerError>>> {
+        let down = self.asked.load(Ordering::SeqCst) >= self.down_after.load(Ordering::SeqCst);
+        down.then(|| ready(Err(BrokerError::Refused("the line is down".into()))).boxed())
     }
 }
 
 impl Broker for Deaf {
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
         self.asked.store(after.g, Ordering::SeqCst);
-        match self.line() {
-            Ok(()) => self.log.follow(after, limit),
-            Err(fault) => async { Err(fault) }.boxed(),
-        }
+        self.down().unwrap_or_else(|| self.log.follow(after, limit))
     }
 
     fn read(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        match self.line() {
-            Ok(()) => self.log.read(from, limit),
-            Err(fault) => async { Err(fault) }.boxed(),
-        }
+        self.down().unwrap_or_else(|| self.log.read(from, limit))
     }
 
     pass_on!(create append erase secret registers signals durability);
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>> {
-        match self.line() {
-            Ok(()) => self.log.head(),
-            Err(fault) => async { Err(fault) }.boxed(),
-        }
+        self.down().unwrap_or_else(|| self.log.head())
     }
 }
 
