@@ -213,7 +213,6 @@ for (const [size, ways] of [["desktop", ["mouse", "keyboard"]], ["phone", ["touc
       // It is decided a moment after it is on the screen: what is open says so then.
       const said = () => why(page).locator("h2, p").allTextContents();
       await until(async () => (await said()).join() === [head, reason, ground].join(), `${text} by ${way}`).catch(async () => assert.deepEqual(await said(), [head, reason, ground], `${text} by ${way}`));
-      await page.evaluate(() => Promise.all(document.getAnimations().map(one => one.finished)));
       await assertAccessible(page);
       if (size === "phone") assert.equal(await why(page).evaluate(el => Math.round(el.getBoundingClientRect().bottom)), SIZES.phone.viewport.height);
       if (way === "keyboard") await page.keyboard.press("Escape");
@@ -306,7 +305,6 @@ test("an answer in a thread that one follows is told as its room is heard, leads
     await page.locator(".thread .row").filter({ hasText: text }).locator(".text").first().click({ button: "right" });
     await menu(page).getByRole("menuitem", { name: "Was I notified?" }).click();
     await until(async () => (await why(page).locator("h2, #why-reason").allTextContents()).join() === [head, reason].join(), text);
-    await page.evaluate(() => Promise.all(document.getAnimations().map(one => one.finished)));
     await assertAccessible(page);
     await why(page).getByRole("button", { name: "Close" }).click();
   };

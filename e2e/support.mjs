@@ -363,6 +363,8 @@ export async function assertAccessible(page, { ignore = [] } = {}) {
     return answer.result.value;
   };
   await evaluate(`${source};undefined`);
+  // What fades in has not the colour yet that it will have.
+  await evaluate(`Promise.allSettled(document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < Infinity).map(one => one.finished)).then(() => {})`);
   const rules = Object.fromEntries(ignore.map(id => [id, { enabled: false }]));
   const found = await evaluate(
     `axe.run(document, ${JSON.stringify({ rules, resultTypes: ["violations"] })}).then(r => r.violations.map(v =>
