@@ -10,7 +10,7 @@ use crate::support::server::{TestClient, TestServer};
 use crate::support::{room_proposal, set_up};
 use crate::verify::verify;
 use beck::protocol::{ClientId, Pointer};
-use beck::server::broker::embedded::Embedded;
+use beck::server::broker::embedded::{Embedded, Fault};
 use beck::server::broker::{Broker, BrokerError, SecretOp};
 use beck::server::node::{Node, Readiness};
 use beck::server::readiness::{Unready, UnreadyState};
@@ -121,6 +121,26 @@ async fn nothing_is_written_into_a_log_that_is_gone_until_it_is_back() {
         assert_eq!((stored.len() as u64, &stored.last().unwrap().link), (before.g + 1, &last), "{way:?}");
         log_reader::assert_whole(&stored);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_while_the_log_went_away_is_unknown_until_it_is_back() {
+    let folder = private_folder();
+    let data = folder.path().join("data");
+    let log = Arc::new(Embedded::open(&data).unwrap());
+    let here = crate::support::set_up_on(&data, log.clone()).await;
+    let before = log.head().await.unwrap().unwrap();
+    let proposal = room_proposal(here.owner, "meanwhile");
+    log.plant(Fault::MovedAway);
+    let done = log.append(vec![proposal.clone()]).await;
+    assert!(matches!(done, Err(BrokerError::Unknown(_))), "{done:?}");
+    assert!(!data.join("log.sqlite").exists());
+    until("the node says it", || is_gone(&here.node)).await;
+    fs::rename(data.join("log.aside"), data.join("log.sqlite")).unwrap();
+    until("it ends by itself", || here.node.readiness() == Readiness::Ready).await;
+    let entries = here.log().await;
+    let times = entries.iter().filter(|entry| entry.header.client_id == proposal.client_id).count();
+    assert_eq!((entries.len() as u64, times), (before.g + 1, 1));
 }
 
 async fn readyz(server: &TestServer) -> (u16, String) {

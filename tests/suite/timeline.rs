@@ -231,8 +231,9 @@ fn drafts_stand_in_the_order_of_writing_and_say_if_they_wait_behind_one_that_nee
     let drafts = [
         ("third", 3, None, EchoState::Waiting),
         ("first", 1, None, failed.clone()),
-        ("fourth", 4, thread, EchoState::Waiting),
+        ("fifth", 5, thread, EchoState::Waiting),
         ("second", 2, None, EchoState::Lost),
+        ("fourth", 4, thread, EchoState::Lost),
     ];
     for (text, at, thread, state) in drafts {
         let id = ClientId::random();
@@ -247,7 +248,8 @@ fn drafts_stand_in_the_order_of_writing_and_say_if_they_wait_behind_one_that_nee
         ("first", failed),
         ("second", EchoState::Lost),
         ("third", EchoState::Behind),
-        ("fourth", EchoState::Waiting),
+        ("fourth", EchoState::Lost),
+        ("fifth", EchoState::Waiting),
     ];
     assert_eq!(shown.collect::<Vec<_>>(), right.map(|(text, state)| (text.to_owned(), state)));
 }

@@ -49,6 +49,8 @@ pub enum Fault {
     KeptCommit = 2,
     /// The disk has no room for another page: a statement that needs one fails, and SQLite ends the transaction.
     NoRoom = 3,
+    /// The file is moved to `log.aside` after the transaction began.
+    MovedAway = 4,
 }
 
 struct Shared {

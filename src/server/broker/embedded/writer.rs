@@ -225,8 +225,12 @@ impl Writer {
     fn end_commit(&mut self, has_entries: bool) -> Result<(), BrokerError> {
         let planted = if has_entries { self.shared.planted.swap(0, Ordering::SeqCst) } else { 0 };
         let statement = if planted == Fault::LostCommit as u8 { "ROLLBACK" } else { "COMMIT" };
+        let moved = planted == Fault::MovedAway as u8;
+        if moved {
+            let _ = std::fs::rename(&self.shared.path, self.shared.path.with_extension("aside"));
+        }
         let done = self.connection.execute_batch(statement);
-        if planted != 0 {
+        if planted != 0 && !moved {
             return Err(BrokerError::Unknown("the flush to disk failed".into()));
         }
         done.map_err(|fault| {
