@@ -53,8 +53,6 @@ const START_WAIT: Duration = Duration::from_secs(10);
 const LOST_WAIT: Duration = Duration::from_millis(500);
 /// A start waits so long to see whether something can be written.
 const PROBE_WAIT: Duration = Duration::from_secs(2);
-/// Clocks that differ by more are wrong, in milliseconds.
-const CLOCK_FAULT_MS: i64 = 60_000;
 /// Nobody types for longer without another signal.
 const LONGEST_TYPING_MS: u32 = 30_000;
 /// What another server wrote is folded here after a millisecond or two; after so long something is wrong.
@@ -289,16 +287,6 @@ impl Node {
     /// whose clocks differ would end a status at different moments.
     pub fn log_now_ms(&self) -> i64 {
         super::now_ms().saturating_add(self.broker.clock_ahead_ms())
-    }
-
-    /// Says that this machine's clock differs much from that of the store.
-    pub fn clock_fault(&self) -> Option<String> {
-        let ahead = self.broker.clock_ahead_ms();
-        let way = if ahead > 0 { "behind" } else { "ahead of" };
-        (ahead.abs() > CLOCK_FAULT_MS).then(|| {
-            let seconds = ahead.abs() / 1000;
-            format!("this machine's clock is {seconds} s {way} the clock of Redis: set both by NTP")
-        })
     }
 
     /// How far a node is that is still folding what the log had at its start, and how far it has to go; until then

@@ -15,6 +15,7 @@ pub enum UnreadyState {
     StoreFull,
     StoreDiskFault,
     StoreReplicasMissing,
+    Clock,
     DiskFull,
     LogUnwritable,
     LogUnreadable,
@@ -35,7 +36,7 @@ use UnreadyState::*;
 
 impl UnreadyState {
     /// Every state, in the order of docs/operations.md.
-    pub const ALL: [UnreadyState; 23] = [
+    pub const ALL: [UnreadyState; 24] = [
         Starting,
         ShuttingDown,
         TaskEnded,
@@ -45,6 +46,7 @@ impl UnreadyState {
         StoreFull,
         StoreDiskFault,
         StoreReplicasMissing,
+        Clock,
         DiskFull,
         LogUnwritable,
         LogUnreadable,
@@ -122,6 +124,11 @@ impl UnreadyState {
                 "store-replicas-missing",
                 "Redis has fewer replicas than its min-replicas-to-write and refuses to store anything; people can still read. Start the replicas.",
                 "the server's database lacks its replicas",
+            ),
+            Clock => (
+                "clock",
+                "The clock of this machine and the clock of Redis differ by more than a minute, so that nothing is stored; people can still read. Set both by NTP.",
+                "the clock of the server is wrong",
             ),
             DiskFull => (
                 "disk-full",

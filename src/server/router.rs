@@ -135,7 +135,7 @@ fn unready(node: &Node) -> Option<Unready> {
 async fn ready(State(node): State<Arc<Node>>) -> Response {
     match unready(&node) {
         None => {
-            let warnings = node.lost_entries().into_iter().chain(node.clock_fault());
+            let warnings = node.lost_entries().into_iter();
             let text =
                 warnings.fold("ready".to_owned(), |text, warning| format!("{text}\nWarning: {warning}"));
             text.into_response()

@@ -13,6 +13,7 @@ mod backup;
 mod behind;
 mod beside;
 mod clean_stop;
+mod clock;
 mod cluster;
 mod commands;
 mod compiled;

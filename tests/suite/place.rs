@@ -16,7 +16,8 @@ fn append(store: &RedisServer, g: u64, link: &str) -> String {
     let proposal = room_proposal(AccountId::random(), "by hand");
     let (g, rest) = (g.to_string(), proposal.header(0, 0).rest());
     let keys = ["EVAL", SCRIPT, "3", "{beck}:log", "{beck}:erased", "{beck}:mark"];
-    store.command(&[&keys[..], &["append", &g, link, "", &rest, &proposal.body]].concat())
+    let now = beck::server::now_ms().to_string();
+    store.command(&[&keys[..], &["append", &g, link, "", &now, &rest, &proposal.body]].concat())
 }
 
 /// Twenty entries, of which 5 and 6 are erased.

@@ -191,6 +191,8 @@ pub struct Durability {
 ///   nothing: it takes a doubled `client_id`. Each entry of a batch is stored by a write of its own, in the order of
 ///   the batch. After a fault the first entries of a batch may be stored, and none behind one that is not; entries of
 ///   other servers may stand between them. Whatever must be stored whole is one entry.
+/// - **Clock.** The log times entries. Where its clock and the proposer's differ by more than a minute, nothing is
+///   stored. The embedded log has the proposer's own clock, so it compares nothing.
 /// - **No log by accident.** Only [`Broker::create`] makes a log, and only where there is none.
 /// - **Read.** Every reader sees the same entries in the same order, each one exactly once per pass.
 ///   What was read can not become unread, unless the tail was rewritten (a failover, a restored copy), and then
@@ -215,8 +217,8 @@ pub trait Broker: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Whether the log is still where it was opened. Asked every few seconds, so it costs next to nothing. `Ok` where a
-    /// backend finds that out by itself.
+    /// Whether what is known of the log keeps it from being written: it is no longer where it was opened, or its clock
+    /// differs too much. Asked every few seconds, so it costs next to nothing.
     fn look(&self) -> Result<(), BrokerError> {
         Ok(())
     }

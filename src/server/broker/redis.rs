@@ -5,6 +5,7 @@
 //! not come leaves the outcome unknown, and nothing here tries again by itself.
 
 mod checkup;
+mod clock;
 mod connect;
 mod durability;
 mod entries;
@@ -22,6 +23,7 @@ mod versions;
 mod writer;
 
 pub use checkup::Checkup;
+pub use clock::Clocks;
 pub use moving::{LiveStore, StoreSource, StoreTarget};
 pub use raw::{KeptEntry, RawStore};
 pub use settings::{DEFAULT_PREFIX, RedisSettings};
@@ -180,12 +182,18 @@ impl Broker for Redis {
             if let Some(says) = mark::says(&self.shared.line, &self.shared.keys).await? {
                 return Err(BrokerError::unready(UnreadyState::LogMoved, says));
             }
+            self.shared.compare_clocks().await?;
             let mut add = cmd("XADD");
             add.arg(&key).arg("MAXLEN").arg(0).arg("*").arg("at").arg(0);
             self.shared.line.write::<String>(&add).await?;
             self.shared.line.write::<i64>(cmd("DEL").arg(&key)).await.map(drop)
         }
         .boxed()
+    }
+
+    /// That the log is there the tail finds out.
+    fn look(&self) -> Result<(), BrokerError> {
+        self.shared.clocks().fault().map_or(Ok(()), |fault| Err(BrokerError::Unready(fault)))
     }
 
     fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
@@ -247,7 +255,7 @@ impl Broker for Redis {
     }
 
     fn clock_ahead_ms(&self) -> i64 {
-        self.shared.clock_ahead_ms()
+        self.shared.clocks().ahead_ms
     }
 
     fn restarts(&self) -> Option<watch::Receiver<u64>> {

@@ -3,8 +3,9 @@
 //! give the store another clock too.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -23,7 +24,7 @@ struct Mode {
     lost: Option<Way>,
     /// Bytes a second from the store to the server, on each connection.
     pace: Option<u64>,
-    /// What the store says that the time is, is so many seconds more.
+    /// The store's clock is so many seconds ahead of this machine's.
     clock_ahead: i64,
 }
 
@@ -33,6 +34,9 @@ struct Shared {
     held: AtomicU64,
     carried: AtomicU64,
     shifted: AtomicU64,
+    appends: AtomicU64,
+    /// Appends with these numbers were under way for so many seconds.
+    aged: Mutex<(Range<u64>, i64)>,
 }
 
 /// The proxy; its drop closes every connection.
@@ -52,6 +56,8 @@ impl StoreLine {
             held: AtomicU64::new(0),
             carried: AtomicU64::new(0),
             shifted: AtomicU64::new(0),
+            appends: AtomicU64::new(0),
+            aged: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(shared.clone(), listener));
         StoreLine { shared, addr, accepting }
@@ -65,12 +71,24 @@ impl StoreLine {
         self.addr.port()
     }
 
-    /// From now on the clock of the store is so many seconds ahead of this machine's.
+    /// From now on the clock of the store is so many seconds ahead of this machine's: it says a later time, and the time
+    /// that comes with an append is earlier by its clock.
     pub fn set_clock_ahead(&self, seconds: i64) {
         self.shared.mode.send_modify(|mode| mode.clock_ahead = seconds);
     }
 
-    /// Times that were changed.
+    /// Of the appends that come from now on, the first is 0, these arrive as if they had been under way for so long.
+    pub fn age_appends(&self, numbers: Range<u64>, seconds: i64) {
+        self.shared.appends.store(0, Ordering::SeqCst);
+        *self.shared.aged.lock().unwrap() = (numbers, seconds);
+    }
+
+    /// What comes from the store arrives again, and nothing else changes.
+    pub fn deliver(&self) {
+        self.shared.mode.send_modify(|mode| mode.lost = None);
+    }
+
+    /// Times that were changed, of either kind.
     pub fn shifted(&self) -> u64 {
         self.shared.shifted.load(Ordering::Relaxed)
     }
@@ -104,6 +122,15 @@ impl StoreLine {
 impl Drop for StoreLine {
     fn drop(&mut self) {
         self.accepting.abort();
+    }
+}
+
+impl Shared {
+    /// How long the next append was under way, in seconds.
+    fn age(&self) -> i64 {
+        let number = self.appends.fetch_add(1, Ordering::SeqCst);
+        let (aged, seconds) = &*self.aged.lock().unwrap();
+        if aged.contains(&number) { *seconds } else { 0 }
     }
 }
 
@@ -146,13 +173,39 @@ async fn pass(shared: &Shared, way: Way, mut from: OwnedReadHalf, mut to: OwnedW
             }
         }
         let ahead = mode.borrow().clock_ahead;
-        if way == Way::ToServer && ahead != 0 && shift(&mut bytes[..read], ahead) {
-            shared.shifted.fetch_add(1, Ordering::Relaxed);
-        }
+        let shifted = match way {
+            Way::ToServer => u64::from(ahead != 0 && shift(&mut bytes[..read], ahead)),
+            Way::ToStore => {
+                shift_appends(&mut bytes[..read], |before| before - 1_000 * (ahead + shared.age()))
+            }
+        };
+        shared.shifted.fetch_add(shifted, Ordering::Relaxed);
         if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
     }
+}
+
+/// Changes the proposer's clock in each append: the first text of 13 digits behind the word. Gives how many changed.
+fn shift_appends(bytes: &mut [u8], change: impl Fn(i64) -> i64) -> u64 {
+    let (mut at, mut changed) = (0, 0);
+    let find = |bytes: &[u8], from: usize, text: &[u8]| {
+        let found = bytes[from..].windows(text.len()).position(|window| window == text)?;
+        Some(from + found + text.len())
+    };
+    while let Some(append) = find(bytes, at, b"$6\r\nappend\r\n")
+        && let Some(clock) = find(bytes, append, b"\r\n$13\r\n")
+        && let Some(digits) = bytes.get_mut(clock..clock + 13)
+    {
+        at = clock + 13;
+        let Some(before) = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()) else {
+            continue;
+        };
+        let after = change(before);
+        digits.copy_from_slice(after.to_string().as_bytes());
+        changed += u64::from(after != before);
+    }
+    changed
 }
 
 /// Changes the answer to TIME, two texts of which the first has the ten digits of the seconds, where it is in there.

@@ -2,7 +2,7 @@
 -- the append-only file between MULTI and EXEC, which a power cut can tear.
 -- KEYS: the log, the erased headers, the mark of a move.
 -- ARGV: create or append; a number and the link that the caller knows there; how the header text of the caller's call
--- before this one ends, or nothing; header text; body.
+-- before this one ends, or nothing; the caller's clock in milliseconds; header text; body.
 -- Calls are pipelined. With such an end an entry is stored only behind the entry of the call before it, so that entries
 -- of one caller keep their order when a call in the middle fails; the link is not looked at then. Texts are opaque here.
 local log, erased = KEYS[1], KEYS[2]
@@ -56,8 +56,13 @@ elseif known > 0 then
   end
 end
 local time = redis.call('TIME')
-at = math.max(at, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- Either clock may be the wrong one, and a time that is in the log can never be corrected.
+if math.abs(now - tonumber(ARGV[5])) > 60000 then
+  return redis.error_reply('BECKCLOCK the clocks differ')
+end
+at = math.max(at, now)
 local at_text, g_text = string.format('%.0f', at), string.format('%.0f', g + 1)
-link = string.sub(redis.sha1hex(link .. '\n' .. g_text .. '\n' .. at_text .. '\n' .. ARGV[5]), 1, 16)
-redis.call('XADD', log, g_text .. '-0', 'at', at_text, 'link', link, 'rest', ARGV[5], 'body', ARGV[6])
+link = string.sub(redis.sha1hex(link .. '\n' .. g_text .. '\n' .. at_text .. '\n' .. ARGV[6]), 1, 16)
+redis.call('XADD', log, g_text .. '-0', 'at', at_text, 'link', link, 'rest', ARGV[6], 'body', ARGV[7])
 return { g_text, link }

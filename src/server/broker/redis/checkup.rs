@@ -1,5 +1,6 @@
 //! What `beck doctor` asks a store: whether it works for Beck, without a trace in the log.
 
+use super::clock::Clocks;
 use super::connect::Line;
 use super::durability;
 use super::entries::Keys;
@@ -150,9 +151,8 @@ impl Checkup {
         })
     }
 
-    /// Its clock, in milliseconds since 1970.
-    pub async fn time(&self) -> Moved<i64> {
-        let (seconds, micros): (i64, i64) = self.place.line.read(&cmd("TIME")).await.map_err(words)?;
-        Ok(seconds * 1000 + micros / 1000)
+    /// Its clock beside this machine's.
+    pub async fn clocks(&self) -> Moved<Clocks> {
+        Clocks::compare(&self.place.line).await.map_err(words)
     }
 }

@@ -137,6 +137,9 @@ pub fn broker_error(fault: &RedisError, settings: &RedisSettings) -> BrokerError
         Some("BECKORDER") => {
             return BrokerError::Refused("Too many servers append at the same time. Try again.".into());
         }
+        Some("BECKCLOCK") => {
+            return BrokerError::Refused("Redis took longer than a minute to store this. Try again.".into());
+        }
         Some("BECKREWRITTEN") => {
             return BrokerError::Refused("The log is not the one that this server has read.".into());
         }

@@ -1,16 +1,15 @@
 //! Follows the end of the log over a connection of its own, and sees whether it is still the same log.
 
+use super::clock::Clocks;
 use super::connect::{ANSWER_TIMEOUT, Backoff, Line};
 use super::entries::{self, Keys, StreamReply};
 use super::fault;
 use crate::protocol::Hash;
 use crate::server::broker::{BrokerError, Entry, Head};
-use crate::server::now_ms;
 use crate::server::readiness::UnreadyState;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cmd;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -37,7 +36,7 @@ pub struct Shared {
     /// The run of the store that was read last, by the name that it gives itself at each start.
     run: Mutex<Option<String>>,
     restarts: watch::Sender<u64>,
-    clock_ahead_ms: AtomicI64,
+    clocks: Mutex<Clocks>,
 }
 
 #[derive(Default)]
@@ -94,8 +93,8 @@ fn rewritten(g: u64) -> BrokerError {
 impl Shared {
     pub fn new(line: Line, keys: Keys) -> Arc<Shared> {
         let (changed, restarts) = (watch::Sender::new(0), watch::Sender::new(0));
-        let (tail, run, clock_ahead_ms) = (Mutex::default(), Mutex::default(), AtomicI64::default());
-        Arc::new(Shared { line, keys, tail, changed, run, restarts, clock_ahead_ms })
+        let (tail, run, clocks) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Shared { line, keys, tail, changed, run, restarts, clocks })
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -121,18 +120,20 @@ impl Shared {
         self.restarts.subscribe()
     }
 
-    /// As [`crate::server::broker::Broker::clock_ahead_ms`].
-    pub fn clock_ahead_ms(&self) -> i64 {
-        self.clock_ahead_ms.load(Ordering::Relaxed)
+    /// The clocks as they compared last.
+    pub fn clocks(&self) -> Clocks {
+        *self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Compares the clocks, to the time that the answer takes.
-    async fn compare_clocks(&self) -> Result<(), BrokerError> {
-        let asked = now_ms();
-        let (seconds, micros): (i64, i64) = self.line.read(&cmd("TIME")).await?;
-        let here = asked.midpoint(now_ms());
-        self.clock_ahead_ms.store(seconds * 1000 + micros / 1000 - here, Ordering::Relaxed);
-        Ok(())
+    /// Compares the clocks now. Fails where they differ too much for an append.
+    pub async fn compare_clocks(&self) -> Result<(), BrokerError> {
+        self.note_clocks().await?.fault().map_or(Ok(()), |fault| Err(BrokerError::Unready(fault)))
+    }
+
+    async fn note_clocks(&self) -> Result<Clocks, BrokerError> {
+        let clocks = Clocks::compare(&self.line).await?;
+        *self.clocks.lock().unwrap_or_else(PoisonError::into_inner) = clocks;
+        Ok(clocks)
     }
 
     /// Erased text must go from memory too.
@@ -219,7 +220,7 @@ impl Shared {
         let refused = |fault| BrokerError::unready(fault::state(&fault), connector.words(&fault));
         let mut connection = connector.connect(None).await.map_err(refused)?;
         self.notice_restart().await?;
-        self.compare_clocks().await?;
+        self.note_clocks().await?;
         self.compare().await?;
         self.change(|tail| tail.fault = None);
         *backoff = Backoff::new();
@@ -236,7 +237,7 @@ impl Shared {
                 compared = Instant::now();
             }
             if clocks_compared.elapsed() >= CLOCKS {
-                self.compare_clocks().await?;
+                self.note_clocks().await?;
                 clocks_compared = Instant::now();
             }
             if window.elapsed() > Duration::from_millis(10) {

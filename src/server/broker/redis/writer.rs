@@ -7,6 +7,7 @@ use super::script::APPEND;
 use super::tail::Shared;
 use crate::server::broker::waiting::{Place, bytes_of};
 use crate::server::broker::{BrokerError, Head, Proposal};
+use crate::server::now_ms;
 use ::redis::{Cmd, ErrorKind, RedisError};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 const PIPELINE_ENTRIES: usize = 256;
 /// Bytes of bodies of one pipeline.
 const PIPELINE_BYTES: usize = 1024 * 1024;
-/// Rounds that may store nothing: the script is loaded, or the node of a cluster that has the keys is asked.
+/// Rounds that may store nothing: the script is loaded, the node of a cluster that has the keys is asked, or the clocks
+/// are compared.
 const IDLE_ROUNDS: u32 = 8;
 
 /// One append, and who waits for it.
@@ -105,6 +107,11 @@ async fn store(shared: &Shared, create: bool, proposals: &[&Proposal]) -> (Vec<H
                 Ok(()) => true,
                 Err(fault) => return (stored, Some(shared.line.broker_error(fault))),
             },
+            // The call may have waited for long. The time alone tells whether the clocks differ.
+            Some("BECKCLOCK") => match shared.compare_clocks().await {
+                Ok(()) => true,
+                Err(fault) => return (stored, Some(fault)),
+            },
             // Many entries of other servers came between, or the line has learned the right node.
             Some("BECKORDER" | "MOVED") => true,
             _ => false,
@@ -126,7 +133,7 @@ fn calls(shared: &Shared, create: bool, proposals: &[&Proposal]) -> Vec<Cmd> {
         // which a half is enough to know the entry by.
         let header = proposal.header(0, 0);
         call.arg(if create { "create" } else { "append" }).arg(known.g).arg(&link).arg(&before);
-        call.arg(header.rest()).arg(&proposal.body);
+        call.arg(now_ms()).arg(header.rest()).arg(&proposal.body);
         before = header.digest.to_string().split_off(16);
         link.clear();
         call

@@ -16,7 +16,7 @@ use crate::server::readiness::UnreadyState;
 
 /// Entries at the end of the log that are looked at; `beck verify` looks at all of them.
 const NEWEST_ENTRIES: u64 = 10_000;
-/// Clocks that differ by more are wrong, in milliseconds.
+/// Clocks that differ by more get a warning, in milliseconds.
 const CLOCK_MS: i64 = 5_000;
 
 pub async fn look(config: &Config, report: &mut Report) {
@@ -65,8 +65,9 @@ pub async fn look(config: &Config, report: &mut Report) {
                 // A service that does not say.
                 Err(_) => {}
             }
-            match checkup.time().await {
-                Ok(time) => look_at_clock("Redis", time - now_ms(), report),
+            match checkup.clocks().await.map(|clocks| (clocks.ahead_ms, clocks.fault())) {
+                Ok((_, Some(fault))) => report.fault("clock", fault.to_string().trim_end_matches('.')),
+                Ok((ahead_ms, None)) => look_at_clock("Redis", ahead_ms, report),
                 Err(why) => report.fault("clock", why),
             }
             if !missing.is_empty() {
