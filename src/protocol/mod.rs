@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod entry;
 pub mod error;
 pub mod event;
+pub mod format;
 pub mod frame;
 pub mod ids;
 pub mod json;
@@ -20,6 +21,7 @@ pub use error::{CloseCode, ErrorCode, Refusal};
 pub use event::{
     ActBody, ActValue, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Quote, Row, Tombstone,
 };
+pub use format::{Format, NewerFormat};
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
 pub use position::{Hash, Position};

@@ -1,13 +1,15 @@
 //! Use cases of accounts: the first run, signing up, signing in.
 
 use super::broker::{BrokerError, Proposal};
-use super::fold::{AccountBody, LOG_FORMAT, SECOND_FORMAT, SettingBody, WorkspaceBody};
+use super::fold::{AccountBody, SettingBody, WorkspaceBody};
 use super::hashing::Whose;
 use super::logins::Login;
 use super::node::{Node, ProposeError, Readiness, StartError};
 use super::rooms::{self, RoomError};
 use crate::protocol::frame::Role;
-use crate::protocol::{AccountId, ClientId, Kind, Outcome, OwnStatus, Refusal, RoomId, WorkspaceId, bounds};
+use crate::protocol::{
+    AccountId, ClientId, Format, Kind, Outcome, OwnStatus, Refusal, RoomId, WorkspaceId, bounds,
+};
 use std::sync::Arc;
 
 /// Why an account was not made or not entered. The text says what to do.
@@ -65,7 +67,7 @@ pub async fn set_up(
     let body = checked(&new)?;
     if node.epoch().is_none() {
         let id = WorkspaceId::random();
-        let first = WorkspaceBody { id, name: workspace, format: LOG_FORMAT };
+        let first = WorkspaceBody { id, name: workspace, format: Format::NEWEST.number() };
         let first = Proposal::new(account, ClientId::random(), Kind::Workspace, &first);
         // Another setup may have been faster: then this one goes on with what is there.
         if let Ok(head) = node.broker.create(first).await {
@@ -148,7 +150,7 @@ pub async fn set_status(
     let text = bounds::status(text)?;
     let until = for_ms.map(|ms| node.log_now_ms().saturating_add_unsigned(ms));
     let until = until.filter(|_| do_not_disturb || !text.is_empty());
-    node.require_format(by, SECOND_FORMAT).await?;
+    node.require_format(by, Format::Two).await?;
     let body = SettingBody { value: serde_json::json!(OwnStatus { text, do_not_disturb, until }) };
     let proposal = Proposal::new(by, ClientId::random(), Kind::AccountSet, &body);
     let word = |text: &str| text.parse().map_err(|_| RoomError::Refused(Refusal::Malformed));

@@ -5,10 +5,10 @@ pub mod socket;
 
 use super::broker::{BrokerError, Proposal, SecretOp};
 use super::directory::Account;
-use super::fold::{OWNERS_MADE, SettingBody};
+use super::fold::SettingBody;
 use super::node::Node;
 use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, ClientId, Kind, Outcome};
+use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ async fn make_owner(node: &Arc<Node>, handle: &str) -> Answer {
     if account.role == Role::Owner {
         return Ok(vec![format!("{} ({}) is an owner already.", account.name, account.handle)]);
     }
-    node.require_format(account.id, OWNERS_MADE).await.map_err(words)?;
+    node.require_format(account.id, Format::Four).await.map_err(words)?;
     let word = |text: &str| text.parse().map_err(|_| "try again".to_owned());
     let body = SettingBody { value: "owner".into() };
     let proposal = Proposal::new(account.id, ClientId::random(), Kind::AccountSet, &body);

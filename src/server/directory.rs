@@ -1,8 +1,8 @@
 //! Who and what there is: accounts, rooms, memberships. Made by the fold, held in memory, never written elsewhere.
 
-use super::fold::SECOND_FORMAT;
+use super::fold::Rules;
 use crate::protocol::frame::{Person, Role, RoomInfo, RoomKind};
-use crate::protocol::{AccountId, Badge, OwnStatus, RoomId, WorkspaceId};
+use crate::protocol::{AccountId, Badge, Format, OwnStatus, RoomId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
     /// The format of its log: what the entries that come next mean.
-    pub format: u32,
+    pub format: Format,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,16 +73,21 @@ impl Directory {
             Action::Read => member,
             Action::Write => member && !room.archived,
             // An archived room is joined to read it.
-            Action::Join => open && !member && (!room.archived || self.format() >= SECOND_FORMAT),
+            Action::Join => open && !member && (!room.archived || self.rules().archived_rooms_can_be_joined),
             Action::Archive => {
                 (member || open) && (room.creator == account || self.role(account) == Some(Role::Owner))
             }
         }
     }
 
-    /// The format of the log; 0 before there is one.
-    pub fn format(&self) -> u32 {
-        self.workspace.as_ref().map_or(0, |workspace| workspace.format)
+    /// The format of the log; the first one before there is a log.
+    pub fn format(&self) -> Format {
+        self.workspace.as_ref().map_or(Format::One, |workspace| workspace.format)
+    }
+
+    /// The rules of the log's format.
+    pub fn rules(&self) -> &'static Rules {
+        Rules::of(self.format())
     }
 
     fn role(&self, account: AccountId) -> Option<Role> {

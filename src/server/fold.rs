@@ -11,30 +11,22 @@ mod lost_entry;
 mod place;
 mod refold;
 mod rooms;
+mod rules;
 
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
 pub use decide::IN_ROOM;
 pub use drafts::{same_draft, sameness};
 pub use lost_entry::{LostBatch, LostEntry};
+pub use rules::{Archiving, Rules};
 
 use super::broker::Entry;
 use super::directory::{Directory, Workspace};
 use super::state::{self, Events, ReadError, Reader, RoomHead, State};
-use crate::protocol::{AccountId, Event, Hash, Kind, Outcome, Refusal, RoomId};
+use crate::protocol::{AccountId, Event, Format, Hash, Kind, NewerFormat, Outcome, Refusal, RoomId};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The newest format of the log that this version writes and reads. What an entry means depends on the format that
-/// holds where it stands: an older version would decide otherwise, so it stops at the `format` entry.
-pub const LOG_FORMAT: u32 = 4;
-/// From this format on there are ends of logins, and rooms are archived by their maker or an owner and joined to be read.
-pub const SECOND_FORMAT: u32 = 2;
-/// From this format on an answer can stand in the room too.
-pub const ANSWERS_IN_ROOM: u32 = 3;
-/// From this format on the administrator makes people owners.
-pub const OWNERS_MADE: u32 = 4;
 
 /// What the fold made of one entry.
 #[derive(Debug, Clone)]
@@ -57,8 +49,8 @@ pub struct Folded {
 pub enum FoldError {
     #[error("entry {g} does not continue the log that this node has folded")]
     Rewritten { g: u64 },
-    #[error("the log is of format {0}; this version reads format {LOG_FORMAT}")]
-    Format(u32),
+    #[error(transparent)]
+    Format(#[from] NewerFormat),
     #[error("the log's first entry makes no workspace")]
     NoWorkspace,
     #[error("the state file cannot be written: {0}")]
@@ -157,13 +149,11 @@ impl Fold {
             .filter(|_| entry.header.kind == Kind::Workspace)
             .and_then(|json| serde_json::from_str(json).ok())
             .ok_or(FoldError::NoWorkspace)?;
-        if body.format > LOG_FORMAT {
-            return Err(FoldError::Format(body.format));
-        }
+        let format = Format::try_from(body.format)?;
         self.put_meta("workspace", body.id.as_str())?;
         self.put_meta("name", &body.name)?;
-        self.put_meta("format", &body.format.to_string())?;
-        let workspace = Workspace { id: body.id, name: body.name, format: body.format };
+        self.put_meta("format", &format.number().to_string())?;
+        let workspace = Workspace { id: body.id, name: body.name, format };
         Arc::make_mut(&mut self.directory).workspace = Some(workspace);
         Ok(())
     }
@@ -188,9 +178,7 @@ impl Fold {
         };
         if let Kind::Format = header.kind {
             let wanted = entry.json().and_then(|json| serde_json::from_str::<u32>(json).ok());
-            if let Some(format) = wanted.filter(|format| *format > LOG_FORMAT) {
-                return Err(FoldError::Format(format));
-            }
+            wanted.map(Format::try_from).transpose()?;
         }
         if let Some(known) = (Reader { db: &self.db }).draft(header.client_id)? {
             folded.outcome = if known.author != header.author {

@@ -3,14 +3,14 @@
 use super::act_checks::{Checked, ReactionError, RestoreError};
 use super::broker::{BrokerError, Proposal};
 use super::directory::Action;
-use super::fold::{ANSWERS_IN_ROOM, IN_ROOM, RoomBody, SECOND_FORMAT, SettingBody};
+use super::fold::{IN_ROOM, RoomBody, SettingBody};
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
 use super::unread;
 use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, ErrorCode, Kind, MessageBody, Outcome, Page, PageAt, Position,
-    Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
+    AccountId, ActBody, ActValue, ClientId, ErrorCode, Format, Kind, MessageBody, Outcome, Page, PageAt,
+    Position, Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
@@ -155,7 +155,7 @@ pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bo
     if !node.directory().can(by, Action::Archive, room) {
         return Err(RoomError::NotYours);
     }
-    node.require_format(by, SECOND_FORMAT).await?;
+    node.require_format(by, Format::Two).await?;
     let body = SettingBody { value: archived.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     match accepted(node, proposal.slot(token("archived")?)).await {
@@ -183,7 +183,7 @@ pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Resu
         let root = root_of(node, draft.room, to).await?;
         proposal = proposal.target(token(&root.to_string())?);
         if also {
-            node.require_format(by, ANSWERS_IN_ROOM).await?;
+            node.require_format(by, Format::Three).await?;
             proposal = proposal.slot(token(IN_ROOM)?);
         }
     }

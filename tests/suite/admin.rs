@@ -10,7 +10,7 @@ use beck::protocol::frame::Role;
 use beck::protocol::{ClientId, Kind, Outcome, Refusal};
 use beck::server::broker::Proposal;
 use beck::server::broker::embedded::Embedded;
-use beck::server::fold::{OWNERS_MADE, SettingBody};
+use beck::server::fold::SettingBody;
 use beck::server::node::Node;
 use std::sync::Arc;
 use tempfile::tempdir;
@@ -172,7 +172,7 @@ async fn owners_are_made_from_a_format_on_that_older_versions_stop_at() {
     let written = read_all(node.broker.as_ref()).await.split_off(before);
     let kinds: Vec<_> = written.iter().map(|entry| entry.header.kind.clone()).collect();
     assert_eq!(kinds, [Kind::Format, Kind::AccountSet]);
-    assert_eq!(written[0].json(), Some(OWNERS_MADE.to_string().as_str()));
+    assert_eq!(written[0].json(), Some("4"));
     let king = node.propose(role("king")).await.unwrap();
     assert_eq!(king, Outcome::Refused { why: Refusal::Malformed });
     let directory = node.directory();

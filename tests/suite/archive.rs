@@ -4,11 +4,11 @@ use crate::embedded::first_version;
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{config, read_all, set_up};
 use beck::protocol::frame::ActDraft;
-use beck::protocol::{ActValue, ClientId, Kind, Outcome, Refusal};
+use beck::protocol::{ActValue, ClientId, Format, Kind, Outcome, Refusal};
 use beck::server::accounts::{self, NewAccount};
 use beck::server::broker::Proposal;
 use beck::server::directory::Action;
-use beck::server::fold::{LOG_FORMAT, SettingBody};
+use beck::server::fold::SettingBody;
 use beck::server::rooms::{self, RoomError};
 use beck::server::state::STATE_FILE;
 use serde_json::json;
@@ -105,7 +105,7 @@ async fn a_new_member_does_not_begin_in_an_archived_room() {
 async fn what_an_older_version_would_misread_comes_after_a_format_entry() {
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
-    assert_eq!(here.node.directory().format(), LOG_FORMAT, "a new log begins with the newest format");
+    assert_eq!(here.node.directory().format(), Format::NEWEST, "a new log begins with the newest format");
     let before = here.log().await.len();
     rooms::archive(&here.node, here.owner, here.general, true).await.unwrap();
     assert_eq!(here.log().await.len(), before + 1, "nothing has to rise");
@@ -115,7 +115,7 @@ async fn what_an_older_version_would_misread_comes_after_a_format_entry() {
         let folder = tempdir().unwrap();
         let node = first_version(folder.path()).await;
         let directory = node.directory();
-        assert_eq!(directory.format(), 1);
+        assert_eq!(directory.format(), Format::One);
         let owner = directory.accounts.values().find(|a| a.handle == "olive").unwrap().id;
         let room = *directory.rooms.keys().next().unwrap();
         let before = read_all(node.broker.as_ref()).await.len();
@@ -131,7 +131,7 @@ async fn what_an_older_version_would_misread_comes_after_a_format_entry() {
         let kind = if archives { Kind::RoomSet } else { Kind::Logins };
         assert_eq!(kinds, [Kind::Format, kind.clone(), kind], "raised once, and first");
         assert_eq!(written[0].json(), Some("2"));
-        assert_eq!(node.directory().format(), 2);
+        assert_eq!(node.directory().format(), Format::Two);
     }
 }
 

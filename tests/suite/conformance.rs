@@ -3,9 +3,11 @@
 use crate::support::backend::{Backend, on_every_backend};
 use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
 use beck::protocol::frame::Draft;
-use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt, Refusal, WorkspaceId};
+use beck::protocol::{
+    AccountId, ActDraft, ActValue, ClientId, Format, Kind, Outcome, PageAt, Refusal, WorkspaceId,
+};
 use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
-use beck::server::fold::{LOG_FORMAT, WorkspaceBody};
+use beck::server::fold::WorkspaceBody;
 use beck::server::node::Node;
 use beck::server::rooms;
 use std::path::Path;
@@ -27,7 +29,8 @@ on_every_backend! {
 }
 
 pub fn workspace(by: AccountId) -> Proposal {
-    let body = WorkspaceBody { id: WorkspaceId::random(), name: "Here".into(), format: LOG_FORMAT };
+    let body =
+        WorkspaceBody { id: WorkspaceId::random(), name: "Here".into(), format: Format::NEWEST.number() };
     Proposal::new(by, ClientId::random(), Kind::Workspace, &body)
 }
 

@@ -12,7 +12,8 @@ use crate::support::server::{TestClient, TestServer};
 use crate::support::{TestNode, read_all, set_up};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, ClientId, Kind, MessageBody, Outcome, PageAt, Pointer, Raise, Refusal,
+    AccountId, ActDraft, ActValue, ClientId, Format, Kind, MessageBody, Outcome, PageAt, Pointer, Raise,
+    Refusal,
 };
 use beck::server::broker::Proposal;
 use beck::server::{rooms, threads, unread};
@@ -124,7 +125,7 @@ async fn an_old_log_takes_answers_in_the_room_from_its_format_on() {
     let folder = tempdir().unwrap();
     let node = first_version(folder.path()).await;
     let directory = node.directory();
-    assert_eq!(directory.format(), 1);
+    assert_eq!(directory.format(), Format::One);
     let owner = directory.by_handle("olive").unwrap().id;
     let room = directory.rooms_of(owner)[0].id;
     let page = |lane| rooms::page(&node, owner, (room, lane), PageAt::Newest, 50, None).unwrap();

@@ -39,6 +39,7 @@ mod expired_secrets;
 mod export;
 mod file_modes;
 mod first_run;
+mod formats;
 mod frame_numbers;
 mod full;
 mod gone_log;

@@ -14,9 +14,9 @@ pub use writer::ArchiveWriter;
 use super::moving::Moved;
 use super::{Entry, Head};
 use crate::protocol;
-use crate::protocol::AccountId;
 use crate::protocol::frame::Role;
-use crate::server::fold::{AccountBody, LOG_FORMAT, WorkspaceBody};
+use crate::protocol::{AccountId, Format, NewerFormat};
+use crate::server::fold::{AccountBody, WorkspaceBody};
 
 /// What entries say that go one by one from the first to the last, held against each other.
 #[derive(Debug, Default)]
@@ -65,10 +65,10 @@ impl Contents {
         if self.workspace.is_none() {
             return Err("is not the beginning of a workspace".into());
         }
-        if self.format > LOG_FORMAT {
+        if let Err(NewerFormat(format)) = Format::try_from(self.format) {
             return Err(format!(
-                "has a log of format {}; this version reads format {LOG_FORMAT}: use a newer Beck",
-                self.format
+                "has a log of format {format}; this version reads format {}: use a newer Beck",
+                Format::NEWEST.number()
             ));
         }
         self.erased += u64::from(entry.body.is_none());

@@ -5,11 +5,11 @@ mod times;
 use super::Ended;
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, Pointer, Raise, RoomId, WorkspaceId,
+    AccountId, ActBody, ActValue, ClientId, Format, Kind, MessageBody, Pointer, Raise, RoomId, WorkspaceId,
 };
 use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
 use crate::server::config::Config;
-use crate::server::fold::{AccountBody, LOG_FORMAT, RoomBody, WorkspaceBody};
+use crate::server::fold::{AccountBody, RoomBody, WorkspaceBody};
 use crate::server::node::Node;
 use crate::server::now_ms;
 use futures::FutureExt;
@@ -137,8 +137,11 @@ impl Dice {
 pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64, Proposal)>, BrokerError> {
     let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
     let founded = now - times::MONTH - times::DAY;
-    let workspace =
-        WorkspaceBody { id: WorkspaceId::random(), name: "Northfield Coop".into(), format: LOG_FORMAT };
+    let workspace = WorkspaceBody {
+        id: WorkspaceId::random(),
+        name: "Northfield Coop".into(),
+        format: Format::NEWEST.number(),
+    };
     let workspace = Proposal::new(people[0], ClientId::random(), Kind::Workspace, &workspace);
     let mut log = vec![(founded, workspace)];
     for (n, (account, (name, handle))) in (1..).zip(people.iter().zip(PEOPLE)) {

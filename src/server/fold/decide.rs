@@ -1,10 +1,10 @@
 //! Whether an entry takes effect: what concerns accounts, drafts, messages and acts.
 
+use super::Fold;
 use super::bodies::{AccountBody, SettingBody};
-use super::{ANSWERS_IN_ROOM, Fold, OWNERS_MADE, SECOND_FORMAT};
 use crate::protocol::frame::Role;
 use crate::protocol::{
-    AccountId, ActValue, ClientId, EventBody, Kind, Outcome, OwnStatus, Refusal, RoomId, Row, Slot,
+    AccountId, ActValue, ClientId, EventBody, Format, Kind, Outcome, OwnStatus, Refusal, RoomId, Row, Slot,
 };
 use crate::server::broker::Entry;
 use crate::server::directory::{Account, Action};
@@ -91,9 +91,9 @@ impl Fold {
 
     /// A format that this version cannot read has stopped the fold before.
     fn format(&mut self, entry: &Entry) -> Decision {
-        let format = parse::<u32>(entry).unwrap_or(0);
-        if format > self.directory.format() {
-            self.put_meta("format", &format.to_string()).or_fault()?;
+        let format = parse::<u32>(entry).and_then(|number| Format::try_from(number).ok());
+        if let Some(format) = format.filter(|format| *format > self.directory.format()) {
+            self.put_meta("format", &format.number().to_string()).or_fault()?;
             if let Some(workspace) = &mut Arc::make_mut(&mut self.directory).workspace {
                 workspace.format = format;
             }
@@ -143,14 +143,11 @@ impl Fold {
         if header.author != target {
             return refuse(Refusal::NotAllowed);
         }
-        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "status")
-            && self.directory.format() >= SECOND_FORMAT
+        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "status") && self.directory.rules().status
         {
             return self.own_status(&account, entry);
         }
-        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "role")
-            && self.directory.format() >= OWNERS_MADE
-        {
+        if header.slot.as_ref().is_some_and(|slot| slot.as_str() == "role") && self.directory.rules().role {
             return self.own_role(&account, entry);
         }
         let (Some("name"), Some(SettingBody { value: serde_json::Value::String(name) })) =
@@ -267,7 +264,7 @@ impl Fold {
             }
         };
         let in_room = header.slot.as_ref().is_some_and(|slot| slot.as_str() == IN_ROOM)
-            && self.directory.format() >= ANSWERS_IN_ROOM;
+            && self.directory.rules().replies_in_room;
         let (lane, also) = if in_room { (0, lane) } else { (lane, 0) };
         Ok(Accepted { lane, also, ..Accepted::in_room(room) })
     }

@@ -2,7 +2,7 @@
 
 use super::bodies::{RoomBody, SettingBody};
 use super::decide::{Accepted, Decision, OrFault, parse, refuse};
-use super::{Fold, SECOND_FORMAT};
+use super::{Archiving, Fold};
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, Hash, Refusal, RoomId};
 use crate::server::broker::Entry;
@@ -69,7 +69,8 @@ impl Fold {
         let header = &entry.header;
         let Some(id) = header.room else { return refuse(Refusal::Malformed) };
         let slot = header.slot.as_ref().map(|slot| slot.as_str());
-        let archives = slot == Some("archived") && self.directory.format() >= SECOND_FORMAT;
+        let rules = self.directory.rules();
+        let archives = slot == Some("archived") && rules.archiving == Archiving::CreatorAndOwners;
         let sees = if archives { Action::See } else { Action::Read };
         if !self.directory.can(header.author, sees, id) {
             return refuse(Refusal::NotFound);
@@ -89,7 +90,8 @@ impl Fold {
             }
             (Some("topic"), serde_json::Value::String(topic)) => room.topic = topic,
             (Some("archived"), serde_json::Value::Bool(archived)) => {
-                if archives && room.archived && !archived && self.room_name_taken(&room.name, room.kind, id) {
+                let returns = room.archived && !archived && rules.unarchiving_needs_the_name;
+                if returns && self.room_name_taken(&room.name, room.kind, id) {
                     return refuse(Refusal::Taken);
                 }
                 room.archived = archived;

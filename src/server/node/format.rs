@@ -1,7 +1,7 @@
 //! The log's format rises when something is written for the first time that an older version would misread.
 
 use super::{Node, ProposeError};
-use crate::protocol::{AccountId, ClientId, Kind};
+use crate::protocol::{AccountId, ClientId, Format, Kind};
 use crate::server::broker::Proposal;
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ impl Node {
     pub(in crate::server) async fn require_format(
         self: &Arc<Node>,
         by: AccountId,
-        format: u32,
+        format: Format,
     ) -> Result<(), ProposeError> {
         if self.directory().format() < format {
-            self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format)).await?;
+            self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The Directory as the file holds it.
 
 use super::{ReadError, Reader, meta, parsed};
+use crate::protocol::Format;
 use crate::protocol::frame::RoomKind;
 use crate::server::directory::{Account, Directory, Room, Workspace};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ impl Reader<'_> {
         let mut directory = Directory::default();
         if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
             let format = meta(self.db, "format")?.and_then(|format| format.parse().ok()).unwrap_or(1);
+            // A newer one needs another version of the file.
+            let format = Format::try_from(format).unwrap_or(Format::NEWEST);
             directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format });
         }
         let mut select = self.db.prepare("SELECT id, name, handle, role, status FROM accounts")?;

@@ -4,10 +4,9 @@ use crate::servers::Cluster;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::{furnish_on, read_all};
-use beck::protocol::{ClientId, Kind, MessageBody};
+use beck::protocol::{ClientId, Format, Kind, MessageBody};
 use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, Proposal};
-use beck::server::fold::LOG_FORMAT;
 use serde_json::json;
 use std::sync::Arc;
 use tempfile::tempdir;
@@ -29,7 +28,7 @@ async fn a_server_that_cannot_read_the_logs_format_says_so_and_does_not_serve() 
 
     // A newer server raises the format, and then writes what this one would put elsewhere.
     let by = place.people[1].0;
-    let newer = LOG_FORMAT + 1;
+    let newer = Format::NEWEST.number() + 1;
     let body = MessageBody { text: "for a newer one".into(), quote: None };
     let answer = Proposal::new(by, ClientId::random(), Kind::Message, &body).room(place.general);
     let answer = answer.target(root.to_string().parse().unwrap()).slot("room".parse().unwrap());

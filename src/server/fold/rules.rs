@@ -1,0 +1,77 @@
+//! What the formats of the log decide differently.
+
+use crate::protocol::Format;
+
+/// The rules of one format. Decisions read this table, never the number of a format.
+///
+/// A table that a release has shipped is never edited: servers of two versions would decide one log differently. Every
+/// change of a decision, also of a limit or of the reason for a refusal, is a new format with a table of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// `account.set` has the slot `status`. Without it the slot is malformed.
+    pub status: bool,
+    /// `account.set` has the slot `role`, by which an account becomes an owner. Without it the slot is malformed.
+    pub role: bool,
+    pub archiving: Archiving,
+    /// A room that comes back from the archive needs a name that no other room has taken meanwhile.
+    pub unarchiving_needs_the_name: bool,
+    /// An archived open room can be joined, to read it.
+    pub archived_rooms_can_be_joined: bool,
+    /// A reply with the slot `room` stands in the thread and in the room. Without it the slot means nothing.
+    pub replies_in_room: bool,
+}
+
+/// Who archives a room and brings it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archiving {
+    Members,
+    /// The account that made the room, and owners, if they may see it.
+    CreatorAndOwners,
+}
+
+const ONE: Rules = Rules {
+    status: false,
+    role: false,
+    archiving: Archiving::Members,
+    unarchiving_needs_the_name: false,
+    archived_rooms_can_be_joined: false,
+    replies_in_room: false,
+};
+
+const TWO: Rules = Rules {
+    status: true,
+    role: false,
+    archiving: Archiving::CreatorAndOwners,
+    unarchiving_needs_the_name: true,
+    archived_rooms_can_be_joined: true,
+    replies_in_room: false,
+};
+
+const THREE: Rules = Rules {
+    status: true,
+    role: false,
+    archiving: Archiving::CreatorAndOwners,
+    unarchiving_needs_the_name: true,
+    archived_rooms_can_be_joined: true,
+    replies_in_room: true,
+};
+
+const FOUR: Rules = Rules {
+    status: true,
+    role: true,
+    archiving: Archiving::CreatorAndOwners,
+    unarchiving_needs_the_name: true,
+    archived_rooms_can_be_joined: true,
+    replies_in_room: true,
+};
+
+impl Rules {
+    pub const fn of(format: Format) -> &'static Rules {
+        match format {
+            Format::One => &ONE,
+            Format::Two => &TWO,
+            Format::Three => &THREE,
+            Format::Four => &FOUR,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What each format of the log decides. A table that was released is never edited, so these lists only grow.
+
+use beck::protocol::{Format, NewerFormat};
+use beck::server::fold::{Archiving, Rules};
+
+#[test]
+fn the_rules_of_every_released_format_are_these() {
+    let one = Rules {
+        status: false,
+        role: false,
+        archiving: Archiving::Members,
+        unarchiving_needs_the_name: false,
+        archived_rooms_can_be_joined: false,
+        replies_in_room: false,
+    };
+    let two = Rules {
+        status: true,
+        archiving: Archiving::CreatorAndOwners,
+        unarchiving_needs_the_name: true,
+        archived_rooms_can_be_joined: true,
+        ..one
+    };
+    let three = Rules { replies_in_room: true, ..two };
+    let four = Rules { role: true, ..three };
+    let released = [(Format::One, one), (Format::Two, two), (Format::Three, three), (Format::Four, four)];
+    for (format, rules) in released {
+        assert_eq!(*Rules::of(format), rules, "{format:?}");
+    }
+}
+
+#[test]
+fn a_format_is_read_by_its_number_and_a_newer_one_is_not_read() {
+    let known = [Format::One, Format::Two, Format::Three, Format::Four];
+    for (number, format) in (1..).zip(known) {
+        assert_eq!(Format::try_from(number), Ok(format));
+        assert_eq!(format.number(), number);
+    }
+    assert_eq!(Format::NEWEST, Format::Four);
+    for number in [5, 6, 1_000, u32::MAX] {
+        assert_eq!(Format::try_from(number), Err(NewerFormat(number)));
+    }
+    assert_eq!(NewerFormat(5).to_string(), "the log is of format 5; this version reads format 4");
+}
