@@ -1,21 +1,21 @@
 //! The fold: reads the log in order and decides. Duplicate, refused, or accepted; every node decides alike.
 //!
-//! Total: no entry can stop it or make it panic. Its decisions use what the log holds and nothing else:
-//! no clock, no randomness, no configuration. An entry whose body was erased decides as it did before.
+//! Total: no entry but one of a newer format can stop it, and none makes it panic. `decide` decides and writes
+//! nothing, `apply` writes and decides nothing. Decisions read what the log holds and nothing else: no clock, no
+//! randomness, no configuration. An entry whose body was erased is decided as it was before.
 
+mod apply;
 mod bodies;
 mod decide;
-mod drafts;
-mod followers;
+mod erase;
+mod facts;
 mod lost_entry;
-mod place;
+mod read;
 mod refold;
-mod rooms;
 mod rules;
 
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
-pub use decide::IN_ROOM;
-pub use drafts::{same_draft, sameness};
+pub use decide::{IN_ROOM, repeated};
 pub use lost_entry::{LostBatch, LostEntry};
 pub use rules::{Archiving, Rules};
 
@@ -23,8 +23,9 @@ use super::broker::Entry;
 use super::directory::{Directory, Workspace};
 use super::state::{self, Events, ReadError, Reader, RoomHead, State};
 use crate::protocol::{AccountId, Event, Format, Hash, Kind, NewerFormat, Outcome, Refusal, RoomId};
-use rusqlite::{Connection, params};
-use std::collections::HashMap;
+use decide::{NotAccepted, decide};
+use facts::{Facts, Heads};
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ impl From<rusqlite::Error> for FoldError {
 pub struct Fold {
     db: Connection,
     directory: Arc<Directory>,
-    heads: HashMap<RoomId, RoomHead>,
+    heads: Heads,
     g: u64,
     link: Hash,
 }
@@ -91,7 +92,7 @@ impl Fold {
     fn load(db: Connection) -> Result<Fold, ReadError> {
         let (g, link) = state::folded(&db)?;
         let directory = Arc::new(Reader { db: &db }.directory()?);
-        Ok(Fold { db, directory, heads: HashMap::new(), g, link })
+        Ok(Fold { db, directory, heads: Heads::default(), g, link })
     }
 
     pub fn directory(&self) -> Arc<Directory> {
@@ -115,7 +116,7 @@ impl Fold {
         if result.is_err() {
             let _ = self.db.execute_batch("ROLLBACK TO batch; RELEASE batch");
             (self.directory, self.g, self.link) = before;
-            self.heads.clear();
+            self.heads = Heads::default();
         }
         result
     }
@@ -177,39 +178,27 @@ impl Fold {
             changed_account: None,
         };
         if let Kind::Format = header.kind {
-            let wanted = entry.json().and_then(|json| serde_json::from_str::<u32>(json).ok());
-            wanted.map(Format::try_from).transpose()?;
+            read::format(entry).map(Format::try_from).transpose()?;
         }
-        if let Some(known) = (Reader { db: &self.db }).draft(header.client_id)? {
-            folded.outcome = if known.author != header.author {
-                Outcome::Refused { why: Refusal::OtherDraft }
-            } else if same_draft(&known, entry) {
-                known.outcome
-            } else {
-                Outcome::Refused { why: Refusal::OtherDraft }
-            };
-            self.db
-                .prepare_cached("INSERT OR IGNORE INTO doubles(id, g) VALUES(?1, ?2)")?
-                .execute(params![header.client_id.as_bytes(), header.g as i64])?;
+        let facts = Facts::new(&self.directory, &self.db, &self.heads);
+        if let Some(first) = facts.draft(header.client_id)? {
+            folded.outcome = repeated(&first, entry);
+            self.keep_repeated(header)?;
             return Ok(folded);
         }
-        match self.decide(entry) {
+        match decide(self.directory.rules(), entry, facts) {
             Ok(accepted) => {
-                let mut place = (None, None);
-                if let Some(room) = accepted.event_of {
-                    let event = self.place(entry, room, (accepted.lane, accepted.also))?;
-                    place = (Some(event.seq), event.ordinal);
-                    folded.event = Some((room, event));
-                }
-                folded.outcome = Outcome::Stored { g: header.g, seq: place.0, ordinal: place.1 };
-                folded.changed_room = accepted.changed_room;
-                folded.ended_logins = accepted.ended_logins;
-                folded.changed_account = accepted.changed_account;
+                folded.outcome = accepted.outcome(header.g);
+                self.apply(entry, accepted, &mut folded)?;
             }
-            Err(Ok(why)) => folded.outcome = Outcome::Refused { why },
-            Err(Err(fault)) => return Err(fault.into()),
+            Err(NotAccepted::Refused(why)) => folded.outcome = Outcome::Refused { why },
+            Err(NotAccepted::Fault(fault)) => return Err(fault.into()),
         }
-        self.keep_draft(entry.header.client_id, header.author, header.g, folded.outcome, Some(entry))?;
+        self.keep_draft(header.client_id, header.author, header.g, folded.outcome, Some(entry))?;
         Ok(folded)
+    }
+
+    fn head(&self, room: RoomId) -> Result<RoomHead, ReadError> {
+        self.heads.of(room, &self.db)?.ok_or(ReadError::NotFound)
     }
 }

@@ -1,9 +1,8 @@
 //! What a rewritten log asks for: it is folded again from its start.
 
-use super::{Fold, FoldError};
+use super::{Fold, FoldError, Heads};
 use crate::protocol::Hash;
 use crate::server::broker::Entry;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Fold {
@@ -41,7 +40,7 @@ impl Fold {
             self.db.execute_batch(&format!("DELETE FROM {table}"))?;
         }
         (self.directory, self.g, self.link) = (Arc::default(), 0, Hash::ZERO);
-        self.heads = HashMap::new();
+        self.heads = Heads::default();
         loop {
             let entries = match read(self.g + 1) {
                 Ok(entries) => entries,

@@ -1,10 +1,10 @@
 //! Proposals, and what becomes of them.
 
 use super::{Node, Readiness};
-use crate::protocol::{ClientId, Hash, Outcome, Refusal};
+use crate::protocol::{ClientId, Hash, Outcome};
 use crate::server::broker::{BrokerError, Entry, Proposal};
 use crate::server::directory::Directory;
-use crate::server::fold::{Folded, same_draft};
+use crate::server::fold::{Folded, repeated};
 use crate::server::state::ReadError;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
@@ -105,9 +105,7 @@ impl Node {
         let Some(known) = known else { return Ok(None) };
         let entry =
             Entry { header: proposal.header(0, 0), body: Some(proposal.body.clone()), link: Hash::ZERO };
-        let same = known.author == proposal.author && same_draft(&known, &entry);
-        let other = Outcome::Refused { why: Refusal::OtherDraft };
-        Ok(Some(if same { known.outcome } else { other }))
+        Ok(Some(repeated(&known, &entry)))
     }
 
     /// Nothing that is waited for can come any more: its number is another entry's now.

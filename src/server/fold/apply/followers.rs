@@ -1,9 +1,9 @@
 //! Who follows a thread by taking part: the author of its root, those who answer, those who are named in it.
 
-use super::{Fold, FoldError};
 use crate::protocol::bounds::ROOM_HANDLE;
 use crate::protocol::{AccountId, Event, Place, RoomId, Row};
 use crate::server::directory::Action;
+use crate::server::fold::{Fold, FoldError};
 use crate::server::state::{ReadError, Reader, RoomHead};
 use rusqlite::params;
 
@@ -97,7 +97,7 @@ impl Fold {
 
     /// The text of a message goes for good, and that it named somebody in a thread: a node that folds the log anew would
     /// not know.
-    pub(super) fn forget_named(&self, n: i64, row: &Row) -> Result<(), FoldError> {
+    pub(in crate::server::fold) fn forget_named(&self, n: i64, row: &Row) -> Result<(), FoldError> {
         let Place { lane, ordinal } = row.answers_in().unwrap_or(Place { lane: row.seq, ordinal: 0 });
         let sql = "DELETE FROM followers WHERE room = ?1 AND lane = ?2 AND ordinal = ?3 AND NOT wrote";
         self.db.prepare_cached(sql)?.execute(params![n, lane as i64, ordinal as i64])?;
@@ -105,7 +105,7 @@ impl Fold {
     }
 
     /// Who leaves a room follows nothing there, nor when it comes back.
-    pub(super) fn forget_follows(&mut self, room: RoomId, account: AccountId) -> Result<(), ReadError> {
+    pub(super) fn forget_follows(&self, room: RoomId, account: AccountId) -> Result<(), ReadError> {
         let head = self.head(room)?;
         self.db
             .prepare_cached("DELETE FROM followers WHERE account = ?1 AND room = ?2")?

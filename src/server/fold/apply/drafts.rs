@@ -1,14 +1,14 @@
 //! What is kept of every proposal: its outcome, and how to tell the same draft from another one.
 
-use super::Fold;
-use crate::protocol::{AccountId, ClientId, Outcome, RoomId};
+use crate::protocol::{AccountId, ClientId, Header, Outcome};
 use crate::server::broker::Entry;
-use crate::server::state;
+use crate::server::fold::Fold;
+use crate::server::fold::decide::sameness;
 use rusqlite::params;
-use sha2::{Digest as _, Sha256};
 
 impl Fold {
-    pub(super) fn keep_draft(
+    /// Keeps the outcome of the first entry with this `client_id`, or that it is taken back where `entry` is none.
+    pub(in crate::server::fold) fn keep_draft(
         &self,
         id: ClientId,
         author: AccountId,
@@ -40,30 +40,12 @@ impl Fold {
         ])?;
         Ok(())
     }
-}
 
-/// What two proposals of one draft have in common whatever their salt: 16 bytes that do not tell the text.
-pub fn sameness(salt: &str, entry: &Entry) -> Vec<u8> {
-    let header = &entry.header;
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(header.kind.as_str());
-    for word in [
-        header.room.as_ref().map(RoomId::as_str),
-        header.target.as_ref().map(|target| target.as_str()),
-        header.slot.as_ref().map(|slot| slot.as_str()),
-        entry.json(),
-    ] {
-        hash.update([0]);
-        hash.update(word.unwrap_or(""));
-    }
-    hash.finalize()[..16].to_vec()
-}
-
-/// Whether an entry repeats a draft that is known. Where the text was erased nothing can be compared: it does.
-pub fn same_draft(known: &state::KnownDraft, entry: &Entry) -> bool {
-    match (&known.salt, &known.same, &entry.body) {
-        (Some(salt), Some(same), Some(_)) => sameness(salt, entry) == *same,
-        _ => true,
+    /// Keeps that an entry has the `client_id` of an earlier one: its text goes with the first's.
+    pub(in crate::server::fold) fn keep_repeated(&self, header: &Header) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO doubles(id, g) VALUES(?1, ?2)")?
+            .execute(params![header.client_id.as_bytes(), header.g as i64])?;
+        Ok(())
     }
 }

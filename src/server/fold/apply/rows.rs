@@ -1,38 +1,27 @@
-//! What an accepted entry becomes in its room: the next event, a row, a slot of a row; and what erasing leaves of it.
+//! Events of a room, and the rows and slots that they write.
 
-use super::{Fold, FoldError};
 use crate::protocol::bounds::ROOM_HANDLE;
-use crate::protocol::{ClientId, Event, Hash, Kind, Place, RoomId, Row, Slot};
+use crate::protocol::{Event, Kind, Place, RoomId, Row, Slot};
 use crate::server::broker::Entry;
+use crate::server::fold::decide::NewEvent;
+use crate::server::fold::{Fold, FoldError};
 use crate::server::state::{ReadError, Reader, RoomHead, event_body};
 use crate::text;
 use rusqlite::params;
 use std::sync::Arc;
 
 impl Fold {
-    /// Gives an accepted entry its place in a room and writes what it changes there.
-    pub(super) fn place(
-        &mut self,
-        entry: &Entry,
-        room: RoomId,
-        (lane, also): (u64, u64),
-    ) -> Result<Arc<Event>, FoldError> {
+    /// Writes an event of a room and what it changes there.
+    pub(super) fn add_event(&mut self, entry: &Entry, new: NewEvent) -> Result<Arc<Event>, FoldError> {
         let header = &entry.header;
-        let mut head = self.head(room)?;
-        head.seq += 1;
-        head.chain = head.chain.then(header);
-        let ordinal = match header.kind {
-            Kind::Message => Some(self.next_ordinal(&head, lane)?),
-            _ => None,
-        };
-        let also = match ordinal {
-            Some(_) if also != 0 => Some(Place { lane: also, ordinal: self.next_ordinal(&head, also)? }),
-            _ => None,
-        };
+        let NewEvent { room, seq, chain, lane, ordinal, also } = new;
+        let head = RoomHead { seq, chain, ..self.head(room)? };
+        let own = ordinal.map(|ordinal| Place { lane, ordinal });
+        own.into_iter().chain(also).try_for_each(|place| self.put_lane(&head, place))?;
         let json = entry.json();
         let event = Arc::new(Event {
-            seq: head.seq,
-            chain: head.chain,
+            seq,
+            chain,
             lane,
             ordinal,
             also,
@@ -44,11 +33,11 @@ impl Fold {
                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         self.db.prepare_cached(sql)?.execute(params![
             head.n,
-            head.seq as i64,
+            seq as i64,
             header.g as i64,
             header.at,
             header.rest(),
-            head.chain.to_string(),
+            chain.to_string(),
             lane as i64,
             ordinal.map(|ordinal| ordinal as i64),
             json,
@@ -64,22 +53,21 @@ impl Fold {
         }
         self.db.prepare_cached("UPDATE rooms SET seq = ?2, chain = ?3 WHERE n = ?1")?.execute(params![
             head.n,
-            head.seq as i64,
-            head.chain.to_string()
+            seq as i64,
+            chain.to_string()
         ])?;
-        self.heads.insert(room, head);
+        self.heads.set(room, head);
         Ok(event)
     }
 
-    fn next_ordinal(&self, head: &RoomHead, lane: u64) -> Result<u64, ReadError> {
-        let ordinal = Reader { db: &self.db }.lane_head(head, lane)? + 1;
+    fn put_lane(&self, head: &RoomHead, Place { lane, ordinal }: Place) -> rusqlite::Result<()> {
         self.db
             .prepare_cached("INSERT OR REPLACE INTO lanes(room, lane, head, newest) VALUES(?1, ?2, ?3, ?4)")?
             .execute(params![head.n, lane as i64, ordinal as i64, head.seq as i64])?;
-        Ok(ordinal)
+        Ok(())
     }
 
-    pub(super) fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
+    pub(in crate::server::fold) fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
         let json = serde_json::to_string(row).map_err(ReadError::from)?;
         let sql = "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, pinned, row)
                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -156,69 +144,5 @@ impl Fold {
                 .execute(params![target.as_bytes(), event.header.at])?;
         }
         Ok(())
-    }
-
-    pub(super) fn head(&mut self, room: RoomId) -> Result<RoomHead, ReadError> {
-        if let Some(head) = self.heads.get(&room) {
-            return Ok(*head);
-        }
-        let head = Reader { db: &self.db }.room_head(room)?;
-        self.heads.insert(room, head);
-        Ok(head)
-    }
-
-    /// The entries that hold text of a message that is deleted.
-    pub fn texts_of_deleted(&self, id: ClientId) -> Result<Vec<u64>, ReadError> {
-        let reader = Reader { db: &self.db };
-        match reader.row(id)? {
-            Some((_, row)) if row.deleted.is_some() => reader.entries_of_message(id),
-            _ => Err(ReadError::NotFound),
-        }
-    }
-
-    /// Messages that were deleted before a time and still have their text, the oldest deletion first, with the entries
-    /// that hold it.
-    pub fn texts_due(&self, before: i64, limit: usize) -> Result<Vec<(ClientId, Vec<u64>)>, ReadError> {
-        let due = Reader { db: &self.db }.due_to_erase(before, limit)?;
-        let mut texts = Vec::new();
-        for id in due {
-            match self.texts_of_deleted(id) {
-                Ok(numbers) => texts.push((id, numbers)),
-                Err(ReadError::NotFound) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(texts)
-    }
-
-    /// Removes the text of deleted messages from the state file, after the broker erased these entries of each.
-    pub fn erase(&mut self, messages: &[(ClientId, Vec<u64>)]) -> Result<(), FoldError> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        match messages.iter().try_for_each(|(id, entries)| self.erase_message(*id, entries)) {
-            Ok(()) => {
-                self.db.execute_batch("COMMIT")?;
-                let ignore = |_: &rusqlite::Row<'_>| Ok(());
-                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
-                Ok(())
-            }
-            Err(fault) => {
-                let _ = self.db.execute_batch("ROLLBACK");
-                Err(fault)
-            }
-        }
-    }
-
-    fn erase_message(&self, id: ClientId, entries: &[u64]) -> Result<(), FoldError> {
-        let Some((n, row)) = (Reader { db: &self.db }).row(id)? else { return Ok(()) };
-        for g in entries {
-            self.db.prepare_cached("UPDATE events SET json = NULL WHERE g = ?1")?.execute([*g as i64])?;
-            self.db
-                .prepare_cached("UPDATE drafts SET salt = NULL, same = NULL WHERE g = ?1")?
-                .execute([*g as i64])?;
-        }
-        self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([id.as_bytes()])?;
-        self.forget_named(n, &row)?;
-        let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
-        self.put_row(&head, &Row { text: None, quote: None, ..row })
     }
 }

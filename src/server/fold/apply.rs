@@ -1,0 +1,72 @@
+//! What an accepted entry changes in the Directory and the state file. Nothing is decided here.
+
+mod accounts;
+mod drafts;
+mod followers;
+mod rooms;
+mod rows;
+
+use super::decide::{Accepted, Effect};
+use super::{Fold, FoldError, Folded};
+use crate::protocol::{Format, Outcome, Refusal};
+use crate::server::broker::Entry;
+use std::sync::Arc;
+
+impl Fold {
+    pub(super) fn apply(
+        &mut self,
+        entry: &Entry,
+        accepted: Accepted,
+        folded: &mut Folded,
+    ) -> Result<(), FoldError> {
+        let header = &entry.header;
+        match accepted.effect {
+            Effect::None | Effect::Row => {}
+            Effect::Format(format) => self.raise_format(format)?,
+            Effect::NewAccount(id, body) => self.add_account(id, body)?,
+            Effect::Name(id, name) => self.set_name(id, name)?,
+            Effect::Status(id, status) => {
+                self.set_status(id, status)?;
+                folded.changed_account = Some(id);
+            }
+            Effect::Role(id, role) => {
+                self.set_role(id, role)?;
+                folded.changed_account = Some(id);
+            }
+            Effect::Logins(id) => folded.ended_logins = Some(id),
+            Effect::TakeBack(id) => {
+                let outcome = Outcome::Refused { why: Refusal::Void };
+                self.keep_draft(id, header.author, header.g, outcome, None)?;
+            }
+            Effect::NewRoom(id, body) => {
+                self.add_room(id, body, header.author)?;
+                self.add_member(id, header.author)?;
+                folded.changed_room = Some(id);
+            }
+            Effect::Room(id, setting) => {
+                self.set_room(id, setting)?;
+                folded.changed_room = Some(id);
+            }
+            Effect::Join(id, account) => {
+                self.add_member(id, account)?;
+                folded.changed_room = Some(id);
+            }
+            Effect::Leave(id, account) => {
+                self.remove_member(id, account)?;
+                folded.changed_room = Some(id);
+            }
+        }
+        if let Some(event) = accepted.event {
+            folded.event = Some((event.room, self.add_event(entry, event)?));
+        }
+        Ok(())
+    }
+
+    fn raise_format(&mut self, format: Format) -> rusqlite::Result<()> {
+        self.put_meta("format", &format.number().to_string())?;
+        if let Some(workspace) = &mut Arc::make_mut(&mut self.directory).workspace {
+            workspace.format = format;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Decisions about drafts that came before, and drafts that are taken back.
+
+use super::{Accepted, Effect, NotAccepted, target_id};
+use crate::protocol::{Header, Outcome, Refusal, RoomId};
+use crate::server::broker::Entry;
+use crate::server::fold::facts::Facts;
+use crate::server::state::KnownDraft;
+use sha2::{Digest as _, Sha256};
+
+/// The outcome of an entry whose `client_id` an earlier one has: that one's, if it is the same draft by the same author.
+/// Where a text was erased nothing can be compared, and it counts as the same.
+pub fn repeated(first: &KnownDraft, entry: &Entry) -> Outcome {
+    let same = match (&first.salt, &first.same, &entry.body) {
+        (Some(salt), Some(same), Some(_)) => sameness(salt, entry) == *same,
+        _ => true,
+    };
+    if first.author == entry.header.author && same {
+        first.outcome
+    } else {
+        Outcome::Refused { why: Refusal::OtherDraft }
+    }
+}
+
+/// What two proposals of one draft have in common whatever their salt: 16 bytes that do not tell the text.
+pub(in crate::server::fold) fn sameness(salt: &str, entry: &Entry) -> Vec<u8> {
+    let header = &entry.header;
+    let mut hash = Sha256::new();
+    hash.update(salt);
+    hash.update(header.kind.as_str());
+    for word in [
+        header.room.as_ref().map(RoomId::as_str),
+        header.target.as_ref().map(|target| target.as_str()),
+        header.slot.as_ref().map(|slot| slot.as_str()),
+        entry.json(),
+    ] {
+        hash.update([0]);
+        hash.update(word.unwrap_or(""));
+    }
+    hash.finalize()[..16].to_vec()
+}
+
+pub(super) fn void(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
+    let target = target_id(header).filter(|target| *target != header.client_id).ok_or(Refusal::Malformed)?;
+    if !facts.has_account(header.author) {
+        return Err(Refusal::NotAllowed.into());
+    }
+    match facts.draft(target)? {
+        None => Ok(Effect::TakeBack(target).outside_rooms()),
+        Some(known) if known.author != header.author => Err(Refusal::NotAllowed.into()),
+        Some(known) if matches!(known.outcome, Outcome::Stored { .. }) => Err(Refusal::TooLate.into()),
+        Some(_) => Ok(Effect::None.outside_rooms()),
+    }
+}

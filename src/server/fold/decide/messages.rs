@@ -1,0 +1,85 @@
+//! Decisions about messages and acts on them.
+
+use super::{Accepted, Effect, NotAccepted, target_id};
+use crate::protocol::{ClientId, Header, Place, Refusal, RoomId, Slot};
+use crate::server::directory::Action;
+use crate::server::fold::facts::{Facts, MessageFacts};
+use crate::server::fold::read::ActForm;
+use crate::server::fold::rules::Rules;
+
+/// The slot of a reply that stands in the room too.
+pub const IN_ROOM: &str = "room";
+
+pub(super) fn message(
+    rules: &Rules,
+    header: &Header,
+    formed: bool,
+    facts: Facts<'_>,
+) -> Result<Accepted, NotAccepted> {
+    let room = writable(header, facts)?;
+    if !formed {
+        return Err(Refusal::Malformed.into());
+    }
+    let thread = match &header.target {
+        None => 0,
+        Some(_) => {
+            let target = target_id(header).ok_or(Refusal::Malformed)?;
+            let target = target_message(room, target, facts)?;
+            if target.lane != 0 {
+                return Err(Refusal::TargetGone.into());
+            }
+            target.also.unwrap_or(target.seq)
+        }
+    };
+    let in_room = rules.replies_in_room && header.slot.as_ref().is_some_and(|slot| slot.as_str() == IN_ROOM);
+    let lane = if in_room { 0 } else { thread };
+    let mut accepted = Effect::Row.in_lane(room, lane, header, facts)?;
+    if let Some(event) = &mut accepted.event {
+        event.ordinal = Some(facts.lane_head(room, lane)? + 1);
+        if in_room && thread != 0 {
+            event.also = Some(Place { lane: thread, ordinal: facts.lane_head(room, thread)? + 1 });
+        }
+    }
+    Ok(accepted)
+}
+
+pub(super) fn act(header: &Header, form: ActForm, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
+    let room = writable(header, facts)?;
+    let target = target_id(header).ok_or(Refusal::Malformed)?;
+    let slot = header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())).ok_or(Refusal::Malformed)?;
+    let target = target_message(room, target, facts)?;
+    let own = target.author == header.author;
+    // An absent value is an erased text: no other value is erased.
+    let allowed = match (&slot, form) {
+        (Slot::Text, ActForm::Text | ActForm::Absent) => own,
+        (Slot::Deleted, ActForm::On) => own || facts.is_owner(header.author),
+        // The text comes with the act: nobody else may put words into an author's mouth.
+        (Slot::Deleted, ActForm::Restored | ActForm::Absent) if target.deleted => own,
+        (Slot::Pin, ActForm::On | ActForm::Off) => true,
+        (Slot::React { account, .. }, ActForm::On | ActForm::Off) => *account == header.author,
+        _ => return Err(Refusal::Malformed.into()),
+    };
+    if !allowed {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if target.deleted && slot != Slot::Deleted {
+        return Err(Refusal::TargetGone.into());
+    }
+    Effect::Row.in_lane(room, target.lane, header, facts)
+}
+
+/// The room of a message or act, if its author may write there.
+fn writable(header: &Header, facts: Facts<'_>) -> Result<RoomId, NotAccepted> {
+    let room = header.room.ok_or(Refusal::Malformed)?;
+    if !facts.can(header.author, Action::Read, room) {
+        return Err(Refusal::NotFound.into());
+    }
+    if !facts.can(header.author, Action::Write, room) {
+        return Err(Refusal::Archived.into());
+    }
+    Ok(room)
+}
+
+fn target_message(room: RoomId, id: ClientId, facts: Facts<'_>) -> Result<MessageFacts, NotAccepted> {
+    facts.message(room, id)?.ok_or(NotAccepted::Refused(Refusal::TargetGone))
+}

@@ -1,0 +1,101 @@
+//! Decisions about rooms and their members.
+
+use super::{Accepted, Effect, NotAccepted, RoomSetting, target_account};
+use crate::protocol::frame::RoomKind;
+use crate::protocol::{Header, Refusal};
+use crate::server::directory::Action;
+use crate::server::fold::bodies::RoomBody;
+use crate::server::fold::facts::Facts;
+use crate::server::fold::read::Setting;
+use crate::server::fold::rules::{Archiving, Rules};
+use serde_json::Value;
+
+pub(super) fn room(
+    header: &Header,
+    body: Option<RoomBody>,
+    facts: Facts<'_>,
+) -> Result<Accepted, NotAccepted> {
+    let (Some(id), Some(body)) = (header.room, body) else { return Err(Refusal::Malformed.into()) };
+    if !facts.has_account(header.author) {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if facts.room(id).is_some() || name_is_taken(body.kind, &body.name, header, facts) {
+        return Err(Refusal::Taken.into());
+    }
+    Effect::NewRoom(id, body).in_room(id, header, facts)
+}
+
+/// Names of open rooms are unique, so that people can tell rooms apart. The room of the header does not count.
+fn name_is_taken(kind: RoomKind, name: &str, header: &Header, facts: Facts<'_>) -> bool {
+    kind == RoomKind::Open && header.room.is_some_and(|id| facts.room_name_is_taken(name, id))
+}
+
+pub(super) fn room_set(
+    rules: &Rules,
+    header: &Header,
+    setting: Setting,
+    facts: Facts<'_>,
+) -> Result<Accepted, NotAccepted> {
+    let id = header.room.ok_or(Refusal::Malformed)?;
+    let slot = header.slot.as_ref().map(|slot| slot.as_str());
+    let (sees, changes) = match (slot, rules.archiving) {
+        (Some("archived"), Archiving::CreatorAndOwners) => (Action::See, Action::Archive),
+        _ => (Action::Read, Action::Read),
+    };
+    if !facts.can(header.author, sees, id) {
+        return Err(Refusal::NotFound.into());
+    }
+    if !facts.can(header.author, changes, id) {
+        return Err(Refusal::NotAllowed.into());
+    }
+    let room = facts.room(id).ok_or(Refusal::NotFound)?;
+    let Setting::Value(value) = setting else { return Err(Refusal::Malformed.into()) };
+    let setting = match (slot, value) {
+        (Some("name"), Value::String(name)) => {
+            if name_is_taken(room.kind, &name, header, facts) {
+                return Err(Refusal::Taken.into());
+            }
+            RoomSetting::Name(name)
+        }
+        (Some("topic"), Value::String(topic)) => RoomSetting::Topic(topic),
+        (Some("archived"), Value::Bool(archived)) => {
+            let returns = room.archived && !archived && rules.unarchiving_needs_the_name;
+            if returns && name_is_taken(room.kind, room.name, header, facts) {
+                return Err(Refusal::Taken.into());
+            }
+            RoomSetting::Archived(archived)
+        }
+        _ => return Err(Refusal::Malformed.into()),
+    };
+    Effect::Room(id, setting).in_room(id, header, facts)
+}
+
+pub(super) fn join(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
+    let (Some(id), Some(target)) = (header.room, target_account(header)) else {
+        return Err(Refusal::Malformed.into());
+    };
+    if !facts.can(header.author, Action::See, id) || !facts.has_account(target) {
+        return Err(Refusal::NotFound.into());
+    }
+    if facts.can(target, Action::Read, id) {
+        return Err(Refusal::Taken.into());
+    }
+    let by_oneself = header.author == target && facts.can(target, Action::Join, id);
+    if !by_oneself && !facts.can(header.author, Action::Write, id) {
+        return Err(Refusal::NotAllowed.into());
+    }
+    Effect::Join(id, target).in_room(id, header, facts)
+}
+
+pub(super) fn leave(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
+    let (Some(id), Some(target)) = (header.room, target_account(header)) else {
+        return Err(Refusal::Malformed.into());
+    };
+    if !facts.can(header.author, Action::Read, id) || !facts.can(target, Action::Read, id) {
+        return Err(Refusal::NotFound.into());
+    }
+    if header.author != target && !facts.is_owner(header.author) {
+        return Err(Refusal::NotAllowed.into());
+    }
+    Effect::Leave(id, target).in_room(id, header, facts)
+}

@@ -1,0 +1,141 @@
+//! What decisions know of earlier entries. There is no other way from a decision to the Directory or the state file.
+
+use crate::protocol::frame::{Role, RoomKind};
+use crate::protocol::{AccountId, ClientId, Format, RoomId};
+use crate::server::directory::{Action, Directory};
+use crate::server::state::{KnownDraft, ReadError, Reader, RoomHead};
+use rusqlite::Connection;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// Look-ups in what the fold has made of the entries before the one that is decided. All of it comes from earlier
+/// decisions, none from a body that can be erased.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    directory: &'a Directory,
+    db: &'a Connection,
+    heads: &'a Heads,
+}
+
+/// A room, as far as decisions read it.
+pub(super) struct RoomFacts<'a> {
+    pub(super) kind: RoomKind,
+    pub(super) name: &'a str,
+    pub(super) archived: bool,
+}
+
+/// A message, as far as decisions read it.
+pub(super) struct MessageFacts {
+    pub(super) author: AccountId,
+    pub(super) seq: u64,
+    pub(super) lane: u64,
+    /// The lane of the thread in which a message of the room's own lane stands too.
+    pub(super) also: Option<u64>,
+    pub(super) deleted: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(directory: &'a Directory, db: &'a Connection, heads: &'a Heads) -> Facts<'a> {
+        Facts { directory, db, heads }
+    }
+
+    /// The format in force.
+    pub(super) fn format(&self) -> Format {
+        self.directory.format()
+    }
+
+    pub(super) fn has_account(&self, id: AccountId) -> bool {
+        self.directory.accounts.contains_key(&id)
+    }
+
+    pub(super) fn handle_is_taken(&self, handle: &str) -> bool {
+        self.directory.handles.contains_key(handle)
+    }
+
+    pub(super) fn has_owner(&self) -> bool {
+        self.directory.has_owner()
+    }
+
+    pub(super) fn is_owner(&self, id: AccountId) -> bool {
+        self.directory.accounts.get(&id).is_some_and(|account| account.role == Role::Owner)
+    }
+
+    pub(super) fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
+        self.directory.can(account, action, room)
+    }
+
+    pub(super) fn room(&self, id: RoomId) -> Option<RoomFacts<'a>> {
+        let room = self.directory.rooms.get(&id)?;
+        Some(RoomFacts { kind: room.kind, name: &room.name, archived: room.archived })
+    }
+
+    /// Whether another open room that is not archived has this name, in any case.
+    pub(super) fn room_name_is_taken(&self, name: &str, except: RoomId) -> bool {
+        let name = name.to_lowercase();
+        self.directory.rooms.values().any(|room| {
+            room.id != except
+                && room.kind == RoomKind::Open
+                && !room.archived
+                && room.name.to_lowercase() == name
+        })
+    }
+
+    /// The first entry with this `client_id`, or the `void` that took it back before it came.
+    pub(super) fn draft(&self, id: ClientId) -> Result<Option<KnownDraft>, ReadError> {
+        self.state().draft(id)
+    }
+
+    /// A message of this room.
+    pub(super) fn message(&self, room: RoomId, id: ClientId) -> Result<Option<MessageFacts>, ReadError> {
+        let Some(head) = self.heads.of(room, self.db)? else { return Ok(None) };
+        let found = self.state().row(id)?.filter(|(n, _)| *n == head.n);
+        Ok(found.map(|(_, row)| MessageFacts {
+            author: row.author,
+            seq: row.seq,
+            lane: row.lane,
+            also: row.also.map(|also| also.lane),
+            deleted: row.deleted.is_some(),
+        }))
+    }
+
+    /// Where a room stands; none before it is made.
+    pub(super) fn head(&self, room: RoomId) -> Result<Option<RoomHead>, ReadError> {
+        self.heads.of(room, self.db)
+    }
+
+    /// The newest ordinal of a lane; 0 if it has none.
+    pub(super) fn lane_head(&self, room: RoomId, lane: u64) -> Result<u64, ReadError> {
+        match self.heads.of(room, self.db)? {
+            Some(head) => self.state().lane_head(&head, lane),
+            None => Ok(0),
+        }
+    }
+
+    fn state(&self) -> Reader<'a> {
+        Reader { db: self.db }
+    }
+}
+
+/// The heads of rooms that were looked up or written since the fold began or failed last.
+#[derive(Default)]
+pub(super) struct Heads(RefCell<HashMap<RoomId, RoomHead>>);
+
+impl Heads {
+    pub(super) fn of(&self, room: RoomId, db: &Connection) -> Result<Option<RoomHead>, ReadError> {
+        if let Some(head) = self.0.borrow().get(&room) {
+            return Ok(Some(*head));
+        }
+        match (Reader { db }).room_head(room) {
+            Ok(head) => {
+                self.set(room, head);
+                Ok(Some(head))
+            }
+            Err(ReadError::NotFound) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    pub(super) fn set(&self, room: RoomId, head: RoomHead) {
+        self.0.borrow_mut().insert(room, head);
+    }
+}
