@@ -1,5 +1,7 @@
 //! The frames of `/ws`: JSON text, one object a frame, `t` names the kind. Unknown kinds and fields are ignored.
 
+mod kinds;
+
 use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt, Row};

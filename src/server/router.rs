@@ -1,5 +1,9 @@
 //! Every route on one page.
 
+mod route;
+
+pub use route::{Method, Route};
+
 use super::forms::{self, ShowAgain};
 use super::node::{Node, Readiness};
 use super::readiness::{Unready, UnreadyState};
@@ -11,7 +15,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Router};
 use dioxus::server::{DioxusRouterExt, ServeConfig};
 use futures::StreamExt as _;
@@ -25,6 +28,38 @@ const FORM_BYTES: usize = 128 * 1024;
 const REFUSED_BYTES: usize = 4 * 1024 * 1024;
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Every address but those of the pages and of the bundle's files.
+pub fn routes() -> Vec<Route> {
+    use forms::{accounts, commands, rooms};
+    vec![
+        Route::any("/ws", websocket::upgrade),
+        Route::get("/healthz", alive),
+        Route::get("/readyz", ready),
+        Route::form("/setup", accounts::set_up).of_page(),
+        Route::form("/sign-in", accounts::sign_in).of_page(),
+        Route::form("/sign-out", accounts::sign_out),
+        Route::form("/sign-out-everywhere", accounts::sign_out_everywhere),
+        Route::form("/account/status", accounts::set_status),
+        Route::form("/account/quiet", accounts::set_quiet),
+        Route::form("/account/password", accounts::change_password),
+        Route::get("/api/v1/login", login),
+        Route::get("/api/v1/server", about),
+        Route::get("/api/v1/names", names::names),
+        Route::form("/join/{token}", accounts::join).of_page(),
+        Route::form("/enter/{token}", accounts::enter).of_page(),
+        Route::form("/rooms", rooms::create_room).of_page(),
+        Route::form("/unread/read", rooms::read),
+        Route::form("/r/{room}/want", rooms::want),
+        Route::form("/r/{room}/post", rooms::post),
+        Route::form("/r/{room}/thread/{lane}/follow", rooms::follow),
+        Route::form("/r/{room}/topic", commands::topic),
+        Route::form("/r/{room}/invite", commands::invite),
+        Route::form("/r/{room}/join", rooms::join_room),
+        Route::form("/r/{room}/leave", rooms::leave_room),
+        Route::form("/r/{room}/archive", rooms::archive_room),
+    ]
+}
+
 /// The whole application. `public` holds the bundle's files; without it pages have no assets.
 pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
     let pages = Router::new();
@@ -33,34 +68,11 @@ pub fn router(node: Arc<Node>, public: Option<&Path>) -> Router {
         None => pages.serve_api_application(ServeConfig::new(), App),
     };
     let pages: Router = pages.layer(Extension(node.clone()));
-    let page_and = |handler: MethodRouter<Arc<Node>>| handler.get_service(pages.clone());
-
-    Router::new()
-        .route("/ws", any(websocket::upgrade))
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .route("/setup", page_and(post(forms::accounts::set_up)))
-        .route("/sign-in", page_and(post(forms::accounts::sign_in)))
-        .route("/sign-out", post(forms::accounts::sign_out))
-        .route("/sign-out-everywhere", post(forms::accounts::sign_out_everywhere))
-        .route("/account/status", post(forms::accounts::set_status))
-        .route("/account/quiet", post(forms::accounts::set_quiet))
-        .route("/account/password", post(forms::accounts::change_password))
-        .route("/api/v1/login", get(login))
-        .route("/api/v1/server", get(about))
-        .route("/api/v1/names", get(names::names))
-        .route("/join/{token}", page_and(post(forms::accounts::join)))
-        .route("/enter/{token}", page_and(post(forms::accounts::enter)))
-        .route("/rooms", page_and(post(forms::rooms::create_room)))
-        .route("/unread/read", post(forms::rooms::read))
-        .route("/r/{room}/want", post(forms::rooms::want))
-        .route("/r/{room}/post", post(forms::rooms::post))
-        .route("/r/{room}/thread/{lane}/follow", post(forms::rooms::follow))
-        .route("/r/{room}/topic", post(forms::commands::topic))
-        .route("/r/{room}/invite", post(forms::commands::invite))
-        .route("/r/{room}/join", post(forms::rooms::join_room))
-        .route("/r/{room}/leave", post(forms::rooms::leave_room))
-        .route("/r/{room}/archive", post(forms::rooms::archive_room))
+    let mut addresses = Router::new();
+    for route in routes() {
+        addresses = route.add_to(addresses, &pages);
+    }
+    addresses
         .method_not_allowed_fallback(forms::not_allowed)
         .with_state(node.clone())
         .fallback_service(pages.clone())
@@ -130,6 +142,10 @@ fn unready(node: &Node) -> Option<Unready> {
         }
         Readiness::Unready(why) => Some(why),
     }
+}
+
+async fn alive() -> &'static str {
+    "ok"
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {

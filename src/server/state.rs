@@ -25,6 +25,7 @@ use super::readiness::{Unready, UnreadyState};
 use crate::protocol::{AccountId, ClientId, Hash, RoomId};
 use crate::server::remedy::{is_corrupt, is_unreadable};
 use crate::server::{damaged_files, private_files, statements};
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -82,7 +83,11 @@ pub struct State {
     idle: Mutex<Vec<Connection>>,
     /// What was found in a file that is damaged.
     damage: OnceLock<String>,
+    trace: OnceLock<Trace>,
 }
+
+/// What is called for each statement that a reader runs.
+type Trace = fn(TraceEvent<'_>);
 
 /// A page or events could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +139,10 @@ impl State {
             Some(connection) => connection,
             None => open_new(&path)?,
         };
-        Ok((State { path, idle: Mutex::default(), damage: OnceLock::new() }, connection))
+        Ok((
+            State { path, idle: Mutex::default(), damage: OnceLock::new(), trace: OnceLock::new() },
+            connection,
+        ))
     }
 
     /// Takes a fault of a read or of the fold. Damage of the file stays: it is kept until a restart mends it.
@@ -181,7 +189,7 @@ impl State {
         let connection = idle().pop();
         let connection = match connection {
             Some(connection) => connection,
-            None => open_file(&self.path)?,
+            None => self.open_reader()?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
         let answer = what(&Reader { db: &connection });
@@ -191,6 +199,21 @@ impl State {
             idle.push(connection);
         }
         answer
+    }
+
+    fn open_reader(&self) -> rusqlite::Result<Connection> {
+        let connection = open_file(&self.path)?;
+        if let Some(trace) = self.trace.get() {
+            connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(*trace));
+        }
+        Ok(connection)
+    }
+
+    /// Calls this for each statement that a reader runs from now on. For tests.
+    pub fn trace_readers(&self, trace: fn(TraceEvent<'_>)) {
+        if self.trace.set(trace).is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 }
 

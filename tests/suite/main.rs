@@ -1,6 +1,7 @@
 //! Beck's tests: one target, a module per behaviour.
 #![allow(clippy::unwrap_used)]
 
+mod access_matrix;
 mod accounts;
 mod act_limits;
 mod acts;

@@ -1,0 +1,223 @@
+//! What each kind of frame is answered, for each person: written by hand.
+
+use super::scene::{Person, Place, SECRET, Scene};
+use crate::support::server::TestClient;
+use beck::protocol::frame::{ActDraft, Draft};
+use beck::protocol::{ActValue, ClientFrame, ClientId, PageAt, Pointer, Position, Raise, RoomId, Wanted};
+use serde_json::{Value, json};
+
+/// The answer to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// A frame of this kind, with what the room holds.
+    Holds(&'static str),
+    /// A frame of this kind, without it.
+    Bare(&'static str),
+    /// The fold refuses the proposal.
+    Refused(&'static str),
+    /// "There is no such room, or you are not in it."
+    NotFound,
+    /// Nothing.
+    Silence,
+}
+
+/// The answer about a room that does not exist, beside the one to somebody who was never in the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It is the same, to the byte.
+    Same,
+    /// Everybody may see that an open room is there.
+    Other(Told),
+    /// The frame is about no room.
+    NoRoom,
+}
+
+use Absent::{NoRoom, Other, Same};
+use Told::{Bare, Holds, NotFound, Refused, Silence};
+
+/// A kind of frame, and what a member, one who was removed, and one who was never there are told; then what is told of a
+/// room that does not exist. Who is signed out has no socket.
+pub type Row = (&'static str, [Told; 3], Absent);
+
+pub const ROWS: [Row; 28] = [
+    // The rooms of the welcome are one's own.
+    ("hello", [Holds("welcome"), Bare("welcome"), Bare("welcome")], NoRoom),
+    ("subscribe", [Bare("subscribed"), NotFound, NotFound], Same),
+    ("unsubscribe", [Silence, Silence, Silence], Same),
+    // Open rooms are seen by everybody: the fold says who may write there.
+    ("post", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
+    ("act", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
+    // Of what somebody else wrote.
+    ("void", [Refused("not_allowed"), Refused("not_allowed"), Refused("not_allowed")], NoRoom),
+    ("outcome", [NotFound, NotFound, NotFound], NoRoom),
+    ("page", [Holds("page"), NotFound, NotFound], Same),
+    ("fetch", [Holds("events"), NotFound, NotFound], Same),
+    ("headers", [Bare("headers"), NotFound, NotFound], Same),
+    ("history", [Holds("history"), NotFound, NotFound], Same),
+    ("pins", [Holds("pins"), NotFound, NotFound], Same),
+    // Everybody who is signed in sees everybody.
+    ("people", [Bare("people"), Bare("people"), Bare("people")], NoRoom),
+    ("read", [Bare("badge"), NotFound, NotFound], Same),
+    ("read_all", [Bare("badge"), NotFound, NotFound], Same),
+    ("want", [Bare("badge"), NotFound, NotFound], Same),
+    ("follow", [Holds("threads"), NotFound, NotFound], Same),
+    ("thread", [Holds("thread"), NotFound, NotFound], Same),
+    ("threads", [Holds("threads"), NotFound, NotFound], Same),
+    ("answers", [Holds("answers"), NotFound, NotFound], Same),
+    ("mentions", [Holds("mentions"), Bare("mentions"), Bare("mentions")], NoRoom),
+    ("watch", [Bare("presence"), Bare("presence"), Bare("presence")], NoRoom),
+    ("active", [Silence, Silence, Silence], NoRoom),
+    // Whether the room is told: see `typing_is_told_of_members_alone`.
+    ("typing", [Silence, Silence, Silence], Same),
+    ("status", [Silence, Silence, Silence], NoRoom),
+    ("members", [Bare("members"), NotFound, NotFound], Same),
+    // Of rooms that are not open nothing is compared.
+    ("beat", [Silence, Silence, Silence], Same),
+    ("unknown", [Silence, Silence, Silence], NoRoom),
+];
+
+/// A position that is on the log of no room that has events.
+pub fn beginning(place: &Place) -> Position {
+    Position { epoch: place.here.node.epoch().unwrap(), seq: 1, chain: Default::default() }
+}
+
+/// A frame of a kind, about a room.
+pub fn frame(kind: &str, scene: &Scene, room: RoomId, at: Position) -> ClientFrame {
+    let (req, lane, target, id) = (7, scene.lane, scene.root, ClientId::random());
+    let raise = Raise { room, lane: 0, pointer: Pointer { generation: 0, ordinal: 1 } };
+    match kind {
+        "hello" => ClientFrame::Hello { version: 1 },
+        "subscribe" => ClientFrame::Subscribe { room, since: None },
+        "unsubscribe" => ClientFrame::Unsubscribe { room },
+        "post" => ClientFrame::Post(Draft { id, room, thread: None, quote: None, text: "a text".into() }),
+        "act" => {
+            let (slot, value) = ("pin".into(), ActValue::On(true));
+            ClientFrame::Act(ActDraft { id, room, target, slot, value })
+        }
+        "void" => ClientFrame::Void { id, target },
+        "outcome" => ClientFrame::Outcome { id: target },
+        "page" => ClientFrame::Page { req, room, lane: 0, at: PageAt::Newest, limit: 50, at_least: None },
+        "fetch" => ClientFrame::Fetch { req, room, after: 0, to: 100 },
+        "headers" => ClientFrame::Headers { req, room, after: 0, to: 100 },
+        "history" => ClientFrame::History { req, room, target },
+        "pins" => ClientFrame::Pins { req, room },
+        "people" => ClientFrame::People { ids: vec![scene.author], handles: Vec::new() },
+        "read" => ClientFrame::Read(raise),
+        "read_all" => ClientFrame::ReadAll { raise: vec![raise] },
+        "want" => ClientFrame::Want { room, wanted: Wanted { starred: true, ..Wanted::default() } },
+        "follow" => ClientFrame::Follow { room, lane, follow: true },
+        "thread" => ClientFrame::Thread { req, room, lane },
+        "threads" => ClientFrame::Threads { room },
+        "answers" => ClientFrame::Answers { req, room, after: 0 },
+        "mentions" => ClientFrame::Mentions { req, before: None },
+        "watch" => ClientFrame::Watch { people: vec![scene.author] },
+        "active" => ClientFrame::Active { on: false },
+        "typing" => ClientFrame::Typing { room, lane: 0, on: true },
+        "status" => ClientFrame::Status { text: "here".into(), do_not_disturb: false, for_ms: None },
+        "members" => ClientFrame::Members { req, room },
+        "beat" => ClientFrame::Beat { positions: [(room, at)].into() },
+        "unknown" => ClientFrame::Unknown,
+        kind => panic!("the matrix has no frame of the kind {kind}: write one"),
+    }
+}
+
+/// Frames that tell of the account itself or come by themselves.
+fn comes_by_itself(frame: &Value, asked: &str) -> bool {
+    match frame["t"].as_str().unwrap() {
+        "room" | "event" | "quiet" => true,
+        "badge" => !matches!(asked, "read" | "read_all" | "want"),
+        "presence" => asked != "watch",
+        _ => false,
+    }
+}
+
+/// Sends a frame and gives all that answers it: the first frames until it is known that no more follow.
+pub async fn ask(client: &mut TestClient, frame: &ClientFrame, awaited: Option<&str>) -> Vec<Value> {
+    let kind = frame.kind();
+    let json = serde_json::to_value(frame).unwrap();
+    let id = if matches!(kind, "post" | "act" | "void") { json["id"].clone() } else { Value::Null };
+    client.send(json).await;
+    // Frames are answered in their order, proposals and badges later.
+    let marker = ClientId::random().to_string();
+    client.send(json!({ "t": "outcome", "id": marker })).await;
+    let mut answers: Vec<Value> = Vec::new();
+    let mut marked = false;
+    loop {
+        let here = match (&id, awaited) {
+            (Value::Null, Some(kind)) => answers.iter().any(|answer| answer["t"] == kind),
+            (Value::Null, None) => true,
+            (id, _) => answers.iter().any(|answer| answer["id"] == *id),
+        };
+        if marked && here {
+            return answers;
+        }
+        let next = client.next().await.unwrap_or_else(|| panic!("{kind}: the socket was closed"));
+        if next["id"] == marker {
+            marked = true;
+        } else if !comes_by_itself(&next, kind) {
+            answers.push(next);
+        }
+    }
+}
+
+/// What the answers say. An answer that is none of these is a fault of the server, or one of the matrix.
+pub fn told(answers: &[Value]) -> Told {
+    let kinds: Vec<_> = answers.iter().map(|answer| answer["t"].as_str().unwrap()).collect();
+    let holds = answers.iter().any(|answer| answer.to_string().contains(SECRET));
+    match kinds.as_slice() {
+        [] => Silence,
+        ["error"] | ["left", "error"] => {
+            let error = &answers[answers.len() - 1];
+            let message = error["message"].as_str().unwrap();
+            assert!(message.starts_with("There is no such room, or you are not in it."), "{message}");
+            assert_eq!(error["code"], "not_found");
+            NotFound
+        }
+        ["ack"] if answers[0]["outcome"]["is"] == "refused" => {
+            Refused(match answers[0]["outcome"]["why"].as_str().unwrap() {
+                "not_found" => "not_found",
+                "not_allowed" => "not_allowed",
+                why => panic!("refused: {why}"),
+            })
+        }
+        [kind] => {
+            let known = ROWS.iter().flat_map(|(_, told, _)| told).find_map(|told| match told {
+                Holds(known) | Bare(known) if known == kind => Some(*known),
+                _ => None,
+            });
+            let kind = known.unwrap_or_else(|| panic!("no row speaks of {kind}"));
+            if holds { Holds(kind) } else { Bare(kind) }
+        }
+        kinds => panic!("several answers: {kinds:?}"),
+    }
+}
+
+/// What a person is told who asks with a frame of this kind, with its bytes as they are for any room.
+pub async fn answer(
+    place: &Place,
+    scene: &Scene,
+    (kind, expected): (&str, Told),
+    person: Person,
+    room: RoomId,
+) -> (Told, String) {
+    let cookie = place.cookie(scene, person).await;
+    let at = beginning(place);
+    let frame = frame(kind, scene, room, at);
+    assert_eq!(frame.kind(), kind);
+    assert_eq!(serde_json::to_value(&frame).unwrap()["t"], kind, "the name is the one on the wire");
+    if kind == "hello" {
+        let mut client = TestClient::upgrade(&place.host, &cookie).await;
+        client.send(serde_json::to_value(&frame).unwrap()).await;
+        let welcome = client.until("welcome").await;
+        let holds = welcome.to_string().contains(room.as_str());
+        return (if holds { Holds("welcome") } else { Bare("welcome") }, String::new());
+    }
+    let mut client = place.socket(&cookie).await;
+    let awaited = match expected {
+        Holds(kind) | Bare(kind) => Some(kind),
+        _ => None,
+    };
+    let answers = ask(&mut client, &frame, awaited).await;
+    let text = answers.iter().map(Value::to_string).collect::<String>();
+    (told(&answers), scene.plain(&text, room))
+}

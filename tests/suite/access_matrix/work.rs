@@ -1,0 +1,24 @@
+//! The statements that the server's readers run, in their order.
+
+use beck::server::node::Node;
+use rusqlite::trace::TraceEvent;
+use std::cell::RefCell;
+
+thread_local! {
+    static RUN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes them from now on. The server must run on the thread of the test.
+pub fn begin(node: &Node) {
+    node.state.trace_readers(|event| {
+        if let TraceEvent::Stmt(_, sql) = event {
+            let words: Vec<_> = sql.split_whitespace().collect();
+            RUN.with_borrow_mut(|run| run.push(words.join(" ")));
+        }
+    });
+}
+
+/// Those since the last call.
+pub fn take() -> Vec<String> {
+    RUN.take()
+}
