@@ -12,21 +12,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use tempfile::tempdir;
 
-const FORMATS: std::ops::RangeInclusive<u32> = 1..=4;
+pub(crate) const FORMATS: std::ops::RangeInclusive<u32> = 1..=4;
 
 fn file(format: u32, what: &str) -> PathBuf {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus");
     folder.join(format!("format-{format}.{what}.jsonl"))
 }
 
-fn lines(format: u32, what: &str) -> Vec<String> {
+pub(crate) fn lines(format: u32, what: &str) -> Vec<String> {
     let path = file(format, what);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
     text.lines().map(str::to_owned).collect()
 }
 
 /// The entries of a recorded log, read without the archive's own reader.
-fn recorded(format: u32) -> Vec<Entry> {
+pub(crate) fn recorded(format: u32) -> Vec<Entry> {
     let entry = |line: String| {
         let line: Value = serde_json::from_str(&line).unwrap();
         let entry = &line["entry"];

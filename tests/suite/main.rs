@@ -76,6 +76,7 @@ mod request_rates;
 mod restore;
 mod resume;
 mod retry;
+mod rules;
 mod servers;
 mod session;
 mod shared_address;
