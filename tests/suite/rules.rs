@@ -1,9 +1,10 @@
-//! The rules of the log in formats 1 to 4: the decision about every entry.
+//! The rules of the log in formats 1 to 4: the decision about every entry, and the bytes of the log.
 //!
 //! The oracle is [`interpreter`], a short program that reads a log without SQL and without the fold. The tests compare
 //! both over random histories and the recorded logs of tests/data/corpus.
 
 mod bodies;
+mod bytes;
 mod histories;
 mod interpreter;
 mod lists;
