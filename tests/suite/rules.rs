@@ -1,7 +1,7 @@
 //! The rules of the log in formats 1 to 4: the decision about every entry, and the bytes of the log.
 //!
 //! The oracle is [`interpreter`], a short program that reads a log without SQL and without the fold. The tests compare
-//! both over random histories and the recorded logs of tests/data/corpus.
+//! both over random histories, the recorded logs of tests/data/corpus and a handwritten log.
 
 mod bodies;
 mod bytes;
@@ -9,6 +9,7 @@ mod histories;
 mod interpreter;
 mod lists;
 mod maker;
+mod quirks;
 mod recorded;
 mod written;
 
