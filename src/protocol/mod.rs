@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod entry;
+pub mod erasable;
 pub mod error;
 pub mod event;
 pub mod format;
@@ -17,6 +18,7 @@ pub mod quiet;
 pub mod unread;
 
 pub use entry::{Digest, Header, Kind, Slot, Token};
+pub use erasable::{Erasable, erasable};
 pub use error::{CloseCode, ErrorCode, Refusal};
 pub use event::{
     ActBody, ActValue, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Quote, Row, Tombstone,

@@ -1,6 +1,7 @@
-//! What each format of the log decides. A table that was released is never edited, so these lists only grow.
+//! What each format of the log decides, and which bodies can be erased. A table that was released is never edited, so
+//! these lists only grow.
 
-use beck::protocol::{Format, NewerFormat};
+use beck::protocol::{Erasable, Format, NewerFormat, erasable};
 use beck::server::fold::{Archiving, Rules};
 
 #[test]
@@ -40,4 +41,36 @@ fn a_format_is_read_by_its_number_and_a_newer_one_is_not_read() {
         assert_eq!(Format::try_from(number), Err(NewerFormat(number)));
     }
     assert_eq!(NewerFormat(5).to_string(), "the log is of format 5; this version reads format 4");
+}
+
+#[test]
+fn the_texts_of_messages_can_be_erased_and_no_other_body() {
+    let mut always = Vec::new();
+    for kind in [
+        "workspace",
+        "format",
+        "account",
+        "account.set",
+        "room",
+        "room.set",
+        "join",
+        "leave",
+        "message",
+        "act",
+        "void",
+        "logins",
+        "poll",
+    ] {
+        for slot in ["-", "text", "deleted", "pin", "react:x:bcdfghjklm", "room", "status", "name", "topic"] {
+            let token = slot.parse().ok();
+            match erasable(&kind.parse().unwrap(), token.as_ref()) {
+                Erasable::Always => always.push(format!("{kind} {slot}")),
+                Erasable::IfRestore => assert_eq!((kind, slot), ("act", "deleted")),
+                Erasable::Never => assert_ne!((kind, slot), ("act", "deleted")),
+            }
+        }
+    }
+    always.retain(|of| !of.starts_with("message "));
+    assert_eq!(always, ["act text"]);
+    assert_eq!(erasable(&"message".parse().unwrap(), None), Erasable::Always);
 }

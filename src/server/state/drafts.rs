@@ -1,7 +1,9 @@
 //! Proposals that the fold knows, and what is to be erased of them.
 
-use super::{ReadError, Reader, client_id, number, parsed};
-use crate::protocol::{AccountId, ClientId, Header, Outcome, Refusal, Slot};
+use super::{ReadError, Reader, client_id, event_body, number, parsed};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, ClientId, Erasable, EventBody, Header, Kind, Outcome, Refusal, erasable,
+};
 use rusqlite::OptionalExtension;
 
 /// What is known of a proposal: the fold's answer and how to tell the same draft from another one.
@@ -41,11 +43,13 @@ impl Reader<'_> {
             let rest: String = row.get(2)?;
             let Some(header) = Header::parse(number(row, 0)?, row.get(1)?, &rest) else { continue };
             let json: Option<String> = row.get(3)?;
-            let restores = json.is_some_and(|json| json.contains("\"restored\""));
-            match header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) {
-                Some(Slot::Text) => ids.push(header.client_id),
-                Some(Slot::Deleted) if restores => ids.push(header.client_id),
-                _ => {}
+            let goes = match erasable(&header.kind, header.slot.as_ref()) {
+                Erasable::Always => true,
+                Erasable::IfRestore => json.is_some_and(|json| restores(&json)),
+                Erasable::Never => false,
+            };
+            if goes {
+                ids.push(header.client_id);
             }
         }
         let sql = "SELECT g FROM drafts WHERE id = ?1 UNION SELECT g FROM doubles WHERE id = ?1";
@@ -71,6 +75,12 @@ impl Reader<'_> {
         let mut select = self.db.prepare_cached("SELECT at FROM to_erase WHERE id = ?1")?;
         Ok(select.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
     }
+}
+
+/// Whether an act on the slot `deleted` is decided as a restore with text.
+fn restores(json: &str) -> bool {
+    let body = event_body(&Kind::Act, json);
+    matches!(body, Some(EventBody::Act(ActBody { value: ActValue::Restored { .. } })))
 }
 
 fn refusal(text: &str) -> Refusal {
