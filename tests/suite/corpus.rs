@@ -194,14 +194,14 @@ fn the_recorded_logs_have_every_kind_of_entry_and_every_refusal() {
 }
 
 /// Records the corpus anew; only with BECK_RECORD_CORPUS, and only on a checkout of the version that is recorded.
-#[tokio::test(flavor = "multi_thread")]
-async fn record() {
+#[test]
+fn record() {
     if std::env::var_os("BECK_RECORD_CORPUS").is_none() {
         return;
     }
     for format in FORMATS {
         let folder = tempdir().unwrap();
-        let entries = make_log(folder.path(), format).await;
+        let entries = make_log(folder.path(), format);
         let line = |entry: &Entry| {
             let (header, link, body) = (&entry.header, entry.link, &entry.body);
             json!({ "entry": { "header": header, "link": link, "body": body } }).to_string()

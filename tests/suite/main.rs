@@ -35,6 +35,7 @@ mod disk;
 mod doctor;
 mod drain;
 mod embedded;
+mod erase_and_refold;
 mod erasing;
 mod expired_secrets;
 mod export;

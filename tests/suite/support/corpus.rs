@@ -1,14 +1,12 @@
 //! Makes the logs of the recorded corpus: every kind of entry, every refusal, from a seed.
 
-use super::read_all;
 use beck::protocol::frame::{Role, RoomKind};
 use beck::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, OwnStatus, RoomId, Token, WorkspaceId,
+    AccountId, ActBody, ActValue, ClientId, Hash, Kind, MessageBody, OwnStatus, RoomId, Token, WorkspaceId,
 };
-use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, Entry, Proposal};
+use beck::server::broker::{Entry, Proposal};
 use beck::server::directory::{Action, Directory};
-use beck::server::fold::{AccountBody, Fold, RoomBody, SettingBody, WorkspaceBody};
+use beck::server::fold::{AccountBody, Fold, Folded, RoomBody, SettingBody, WorkspaceBody};
 use beck::server::state::State;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -16,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// SplitMix64: the same numbers on every machine and with every version of every crate.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -31,7 +29,7 @@ impl Dice {
         (self.next() % end as u64) as usize
     }
 
-    fn percent(&mut self, percent: usize) -> bool {
+    pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
@@ -62,18 +60,28 @@ struct Message {
     author: AccountId,
 }
 
-struct Maker {
-    dice: Dice,
-    log: Embedded,
+/// Writes a log, entry by entry, and folds it.
+pub struct Maker {
+    pub dice: Dice,
+    /// The log, in memory: it decides nothing, and no file has to be flushed for each entry.
+    pub log: Vec<Entry>,
+    /// The time of the newest entry.
+    now: i64,
     state: State,
-    fold: Fold,
+    pub fold: Fold,
+    pub owner: AccountId,
+    /// The room in which most is said.
+    pub general: RoomId,
     messages: Vec<Message>,
     /// Every proposal so far.
     drafts: Vec<Proposal>,
     names: usize,
+    /// The entries as they were when they were written, and what the fold made of each.
+    pub written: Vec<Entry>,
+    pub folded: Vec<Folded>,
 }
 
-fn token(text: impl ToString) -> Token {
+pub fn token(text: impl ToString) -> Token {
     text.to_string().parse().unwrap()
 }
 
@@ -82,22 +90,30 @@ impl Maker {
         self.fold.directory()
     }
 
-    fn proposal(&mut self, author: AccountId, kind: Kind, json: &Value) -> Proposal {
+    pub fn proposal(&mut self, author: AccountId, kind: Kind, json: &Value) -> Proposal {
         let body = format!("{:016x}{json}", self.dice.next());
         let client_id = self.dice.client_id();
         Proposal { author, client_id, room: None, kind, target: None, slot: None, body }
     }
 
-    async fn put(&mut self, proposal: Proposal) {
-        let (id, room, author) = (proposal.client_id, proposal.room, proposal.author);
-        let is_message = proposal.kind == Kind::Message;
-        let g = self.log.append(vec![proposal.clone()]).await.unwrap();
-        let entries = self.log.read(g, 1).await.unwrap();
-        let folded = self.fold.fold(&entries).unwrap();
-        if let (true, Some(room), Some(_)) = (is_message, room, &folded[0].event) {
-            self.messages.push(Message { id, room, author });
+    pub fn put(&mut self, proposal: Proposal) {
+        self.now += 61_003;
+        let header = proposal.header(self.log.len() as u64 + 1, self.now);
+        let link = self.log.last().map_or(Hash::ZERO, |entry| entry.link).then(&header);
+        let entry = Entry { header, body: Some(proposal.body.clone()), link };
+        let folded = self.fold.fold(std::slice::from_ref(&entry)).unwrap().remove(0);
+        if let (Kind::Message, Some(room), Some(_)) = (&proposal.kind, proposal.room, &folded.event) {
+            self.messages.push(Message { id: proposal.client_id, room, author: proposal.author });
         }
+        self.folded.push(folded);
+        self.written.push(entry.clone());
+        self.log.push(entry);
         self.drafts.push(proposal);
+    }
+
+    /// Erases the bodies of these entries in the log.
+    pub fn erase_bodies(&mut self, numbers: &[u64]) {
+        numbers.iter().for_each(|g| self.log[*g as usize - 1].body = None);
     }
 
     fn any_account(&mut self) -> AccountId {
@@ -147,7 +163,7 @@ impl Maker {
         self.dice.pick(&texts).unwrap()
     }
 
-    async fn account(&mut self, role: Role) {
+    fn account(&mut self, role: Role) {
         let (id, other) = (self.dice.account(), self.any_account());
         let n = self.names;
         self.names += 1;
@@ -162,10 +178,10 @@ impl Maker {
             1 => Some(token(other)),
             _ => Some(token(id)),
         };
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn room(&mut self) {
+    fn room(&mut self) {
         let (by, n) = (self.any_account(), self.names);
         self.names += 1;
         let kind = [RoomKind::Open, RoomKind::Open, RoomKind::Open, RoomKind::Private, RoomKind::Direct];
@@ -180,10 +196,10 @@ impl Maker {
             1 => Some(there),
             _ => Some(self.dice.room()),
         };
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn room_set(&mut self) {
+    fn room_set(&mut self) {
         let (room, n) = (self.any_room(), self.names);
         let by = self.writer(room);
         let creator = self.directory().rooms.get(&room).map_or(by, |room| room.creator);
@@ -203,7 +219,7 @@ impl Maker {
         let body = serde_json::to_value(SettingBody { value }).unwrap();
         let mut proposal = self.proposal(by, Kind::RoomSet, &body);
         (proposal.room, proposal.slot) = (Some(room), Some(token(slot)));
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
     fn archived_room(&mut self) -> Option<RoomId> {
@@ -214,7 +230,7 @@ impl Maker {
         self.dice.pick(&archived)
     }
 
-    async fn account_set(&mut self) {
+    fn account_set(&mut self) {
         let (target, other, n) = (self.any_account(), self.any_account(), self.names);
         let status = OwnStatus { text: format!("Busy {n}"), do_not_disturb: true, until: Some(n as i64) };
         let (slot, value) = match self.dice.below(9) {
@@ -230,10 +246,10 @@ impl Maker {
         let mut proposal = self.proposal(by, Kind::AccountSet, &body);
         proposal.target = Some(token(target));
         proposal.slot = Some(token(slot));
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn membership(&mut self, kind: Kind) {
+    fn membership(&mut self, kind: Kind) {
         let (room, target) = (self.any_room(), self.any_account());
         let general = self.directory().rooms.values().any(|r| r.id == room && r.name == "General");
         if kind == Kind::Leave && general && self.dice.percent(70) {
@@ -243,10 +259,10 @@ impl Maker {
         let by = if self.dice.percent(60) { target } else { writer };
         let mut proposal = self.proposal(by, kind, &Value::Null);
         (proposal.room, proposal.target) = (Some(room), Some(token(target)));
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn message(&mut self, answers: bool) {
+    fn message(&mut self, answers: bool) {
         let room = self.any_room();
         let quote = if self.dice.percent(10) { self.any_message().map(|m| m.0) } else { None };
         let target = if answers { self.any_message() } else { None };
@@ -259,11 +275,11 @@ impl Maker {
         if answers && self.dice.percent(35) {
             proposal.slot = Some(token("room"));
         }
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
     /// A message, most of the time one of the newest.
-    fn any_message(&mut self) -> Option<(ClientId, RoomId, AccountId)> {
+    pub fn any_message(&mut self) -> Option<(ClientId, RoomId, AccountId)> {
         let nowhere = (self.dice.client_id(), self.any_room(), self.any_account());
         if self.dice.percent(3) {
             return Some(nowhere);
@@ -277,7 +293,7 @@ impl Maker {
         Some((message.id, message.room, message.author))
     }
 
-    async fn act(&mut self) {
+    pub fn act(&mut self) {
         let Some((target, room, author)) = self.any_message() else { return };
         let anyone = self.writer(room);
         let by = if self.dice.percent(75) { author } else { anyone };
@@ -300,18 +316,18 @@ impl Maker {
         let mut proposal = self.proposal(by, Kind::Act, &value);
         (proposal.room, proposal.target, proposal.slot) =
             (Some(room), Some(token(target)), Some(token(slot)));
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
     /// Takes back a draft that has come already, or one that comes right after.
-    async fn void(&mut self) {
+    fn void(&mut self) {
         let Some(known) = self.dice.pick(&self.drafts) else { return };
         let stranger = self.any_account();
         let by = if self.dice.percent(80) { known.author } else { stranger };
         let mut void = self.proposal(by, Kind::Void, &Value::Null);
         if self.dice.percent(50) {
             void.target = Some(token(known.client_id));
-            return self.put(void).await;
+            return self.put(void);
         }
         let room = self.any_room();
         let by = self.writer(room);
@@ -319,12 +335,12 @@ impl Maker {
         let mut late = self.proposal(by, Kind::Message, &serde_json::to_value(&body).unwrap());
         late.room = Some(room);
         (void.author, void.target) = (by, Some(token(late.client_id)));
-        self.put(void).await;
-        self.put(late).await;
+        self.put(void);
+        self.put(late);
     }
 
     /// The same draft again: as it was, with another salt, with another text, or by somebody else.
-    async fn double(&mut self) {
+    pub fn double(&mut self) {
         let Some(mut again) = self.dice.pick(&self.drafts) else { return };
         if again.kind == Kind::Workspace {
             return;
@@ -340,11 +356,11 @@ impl Maker {
             }
             _ => again.author = self.any_account(),
         }
-        self.put(again).await;
+        self.put(again);
     }
 
     /// An entry with something wrong in its body or its header.
-    async fn malformed(&mut self) {
+    fn malformed(&mut self) {
         let kinds = [
             Kind::Account,
             Kind::AccountSet,
@@ -390,50 +406,50 @@ impl Maker {
             2 => Some(token("text")),
             _ => Some(token("react::nobody")),
         };
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn other(&mut self) {
+    fn other(&mut self) {
         let by = self.any_account();
         let mut proposal = match self.dice.below(4) {
             0 => {
                 let mut proposal = self.proposal(by, Kind::Logins, &Value::Null);
                 let target = if self.dice.percent(75) { by } else { self.any_account() };
                 proposal.target = Some(token(target));
-                return self.put(proposal).await;
+                return self.put(proposal);
             }
             1 => self.proposal(by, Kind::Format, &json!(1)),
             2 => self.proposal(by, "poll".parse().unwrap(), &json!({ "question": "Lunch?" })),
             _ => self.proposal(by, "room.color".parse().unwrap(), &json!([1, "x"])),
         };
         proposal.room = Some(self.any_room());
-        self.put(proposal).await;
+        self.put(proposal);
     }
 
-    async fn some_entries(&mut self, entries: usize) {
+    pub fn some_entries(&mut self, entries: usize) {
         for _ in 0..entries {
             match self.dice.below(100) {
-                0..=3 => self.account(Role::Member).await,
-                4 => self.account(Role::Owner).await,
-                5..=8 => self.room().await,
-                9..=13 => self.room_set().await,
-                14..=18 => self.account_set().await,
-                19..=26 => self.membership(Kind::Join).await,
-                27..=29 => self.membership(Kind::Leave).await,
-                30..=49 => self.message(false).await,
-                50..=61 => self.message(true).await,
-                62..=81 => self.act().await,
-                82..=85 => self.void().await,
-                86..=91 => self.double().await,
-                92..=96 => self.malformed().await,
-                _ => self.other().await,
+                0..=3 => self.account(Role::Member),
+                4 => self.account(Role::Owner),
+                5..=8 => self.room(),
+                9..=13 => self.room_set(),
+                14..=18 => self.account_set(),
+                19..=26 => self.membership(Kind::Join),
+                27..=29 => self.membership(Kind::Leave),
+                30..=49 => self.message(false),
+                50..=61 => self.message(true),
+                62..=81 => self.act(),
+                82..=85 => self.void(),
+                86..=91 => self.double(),
+                92..=96 => self.malformed(),
+                _ => self.other(),
             }
         }
     }
 
     /// Erases the texts of some messages that are deleted, as a server does.
-    async fn erase(&mut self) {
-        let head = self.log.head().await.unwrap().unwrap().g;
+    fn erase(&mut self) {
+        let head = self.log.len() as u64;
         let mut numbers = BTreeSet::new();
         for message in &self.messages {
             let found =
@@ -444,54 +460,74 @@ impl Maker {
             }
         }
         assert!(!numbers.is_empty(), "nothing is erased");
-        self.log.erase(numbers.into_iter().collect()).await.unwrap();
+        self.erase_bodies(&numbers.into_iter().collect::<Vec<_>>());
+    }
+}
+
+impl Maker {
+    /// A log of format 1 with an owner, members and a room.
+    pub fn begin(folder: &Path, format: u32, seed: u64) -> Maker {
+        let (state, fold) = Fold::open(folder, |_, _| true).unwrap();
+        let mut dice = Dice(seed);
+        let (owner, general) = (dice.account(), dice.room());
+        let id: WorkspaceId = dice.letters().parse().unwrap();
+        let mut maker = Maker {
+            dice,
+            log: Vec::new(),
+            now: 1_767_225_600_000 + i64::from(format) * 86_400_000,
+            state,
+            fold,
+            owner,
+            general,
+            messages: Vec::new(),
+            drafts: Vec::new(),
+            names: 0,
+            written: Vec::new(),
+            folded: Vec::new(),
+        };
+        let body = WorkspaceBody { id, name: format!("Corpus {format}"), format: 1 };
+        let first = maker.proposal(owner, Kind::Workspace, &serde_json::to_value(&body).unwrap());
+        maker.put(first);
+        // Nobody sends it again.
+        maker.drafts.clear();
+        let body = AccountBody { name: "Owner".into(), handle: "owner".into(), role: Role::Owner };
+        let mut first = maker.proposal(owner, Kind::Account, &serde_json::to_value(&body).unwrap());
+        first.target = Some(token(owner));
+        maker.put(first);
+        let body = RoomBody { kind: RoomKind::Open, name: "General".into(), topic: String::new() };
+        let mut room = maker.proposal(owner, Kind::Room, &serde_json::to_value(&body).unwrap());
+        room.room = Some(general);
+        maker.put(room);
+        for _ in 0..8 {
+            maker.account(Role::Member);
+        }
+        let mut members: Vec<_> = maker.directory().accounts.keys().copied().collect();
+        members.sort();
+        for member in members {
+            if maker.directory().can(member, Action::Join, general) {
+                let mut join = maker.proposal(member, Kind::Join, &Value::Null);
+                (join.room, join.target) = (Some(general), Some(token(member)));
+                maker.put(join);
+            }
+        }
+        maker
+    }
+
+    pub fn rise_to(&mut self, format: u32) {
+        if format > 1 {
+            let rise = self.proposal(self.owner, Kind::Format, &json!(format));
+            self.put(rise);
+        }
     }
 }
 
 /// A log whose format begins at 1 and rises to this one, a step at a time.
-pub async fn make_log(folder: &Path, format: u32) -> Vec<Entry> {
-    let mut now = 1_767_225_600_000 + i64::from(format) * 86_400_000;
-    let clock = move || {
-        now += 61_003;
-        now
-    };
-    let log = Embedded::open_with_clock(folder, clock).unwrap();
-    let (state, fold) = Fold::open(folder, |_, _| true).unwrap();
-    let mut dice = Dice(0xbec0 + u64::from(format));
-    let (owner, general) = (dice.account(), dice.room());
-    let id: WorkspaceId = dice.letters().parse().unwrap();
-    let mut maker = Maker { dice, log, state, fold, messages: Vec::new(), drafts: Vec::new(), names: 0 };
-    let body = WorkspaceBody { id, name: format!("Corpus {format}"), format: 1 };
-    let first = maker.proposal(owner, Kind::Workspace, &serde_json::to_value(&body).unwrap());
-    maker.log.create(first).await.unwrap();
-    maker.fold.fold(&maker.log.read(1, 1).await.unwrap()).unwrap();
-    let body = AccountBody { name: "Owner".into(), handle: "owner".into(), role: Role::Owner };
-    let mut first = maker.proposal(owner, Kind::Account, &serde_json::to_value(&body).unwrap());
-    first.target = Some(token(owner));
-    maker.put(first).await;
-    let body = RoomBody { kind: RoomKind::Open, name: "General".into(), topic: String::new() };
-    let mut room = maker.proposal(owner, Kind::Room, &serde_json::to_value(&body).unwrap());
-    room.room = Some(general);
-    maker.put(room).await;
-    for _ in 0..8 {
-        maker.account(Role::Member).await;
-    }
-    let mut members: Vec<_> = maker.directory().accounts.keys().copied().collect();
-    members.sort();
-    for member in members {
-        if maker.directory().can(member, Action::Join, general) {
-            let mut join = maker.proposal(member, Kind::Join, &Value::Null);
-            (join.room, join.target) = (Some(general), Some(token(member)));
-            maker.put(join).await;
-        }
-    }
+pub fn make_log(folder: &Path, format: u32) -> Vec<Entry> {
+    let mut maker = Maker::begin(folder, format, 0xbec0 + u64::from(format));
     for step in 1..=format {
-        if step > 1 {
-            let rise = maker.proposal(owner, Kind::Format, &json!(step));
-            maker.put(rise).await;
-        }
-        maker.some_entries(520 / format as usize).await;
+        maker.rise_to(step);
+        maker.some_entries(520 / format as usize);
     }
-    maker.erase().await;
-    read_all(&maker.log).await
+    maker.erase();
+    maker.log
 }
