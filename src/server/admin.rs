@@ -1,12 +1,14 @@
 //! What whoever may read the data folder, or the store, may do as its administrator.
 
+mod format;
 #[cfg(unix)]
 pub mod socket;
 
 use super::broker::{BrokerError, Proposal, SecretOp};
 use super::directory::Account;
 use super::fold::SettingBody;
-use super::node::Node;
+use super::node::{Node, Readiness};
+use super::readiness::{Unready, UnreadyState};
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,9 @@ pub enum Ask {
     List,
     ResetPassword(String),
     MakeOwner(String),
+    /// Which formats the log and the servers have.
+    Format,
+    RaiseFormat,
     /// A token of a probe.
     Probe,
 }
@@ -27,6 +32,9 @@ pub enum Ask {
 pub type Answer = Result<Vec<String>, String>;
 
 pub async fn carry_out(node: &Arc<Node>, ask: &Ask) -> Answer {
+    if let Readiness::Unready(why @ Unready { state: UnreadyState::NewerFormat, .. }) = node.standstill() {
+        return Err(words(why));
+    }
     if let Some((folded, head)) = node.opening() {
         return Err(format!(
             "Beck is still reading its log ({folded} of {head} entries): try again in a moment"
@@ -36,6 +44,8 @@ pub async fn carry_out(node: &Arc<Node>, ask: &Ask) -> Answer {
         Ask::List => list(node).await,
         Ask::ResetPassword(handle) => reset_password(node, handle).await,
         Ask::MakeOwner(handle) => make_owner(node, handle).await,
+        Ask::Format => format::report(node).await,
+        Ask::RaiseFormat => format::raise(node).await,
         Ask::Probe => Ok(vec![super::probe::mint(node.broker.as_ref()).await.map_err(words)?]),
     }
 }

@@ -27,6 +27,7 @@ pub mod node;
 pub mod origin;
 pub mod pages;
 pub mod passwords;
+pub mod peers;
 pub mod presence;
 pub mod private_files;
 pub mod probe;

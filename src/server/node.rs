@@ -26,6 +26,7 @@ use super::config::Config;
 use super::directory::{Action, Directory};
 use super::fold::Fold;
 use super::hub::Hub;
+use super::peers::Peers;
 use super::presence::PresenceTable;
 use super::readiness::{Unready, UnreadyState};
 use super::state::State;
@@ -86,6 +87,7 @@ pub struct Node {
     pub auth: super::auth::Auth,
     pub request_rates: super::request_rates::RequestRates,
     pub presence: Arc<PresenceTable>,
+    pub peers: Peers,
     /// Ends when the server goes: connections say goodbye.
     pub draining: CancellationToken,
     directory: RwLock<Arc<Directory>>,
@@ -152,6 +154,7 @@ impl Node {
             state,
             hub: Hub::default(),
             presence: Arc::new(PresenceTable::new(heartbeat)),
+            peers: Peers::default(),
             draining: CancellationToken::new(),
             directory: RwLock::new(fold.directory()),
             folded,
@@ -356,8 +359,17 @@ async fn heed_signals(node: std::sync::Weak<Node>) {
         let Some(node) = node.upgrade() else { return };
         match signal {
             Signal::Logins { account } => node.hub.check_logins(account),
-            Signal::Lost => node.hub.check_all(),
-            Signal::Presence(told) => node.presence.hear(&told),
+            Signal::Lost => {
+                node.peers.interrupted();
+                node.hub.check_all();
+            }
+            Signal::Deaf => node.peers.interrupted(),
+            Signal::OwnHeartbeat => node.peers.listening(Instant::now()),
+            Signal::Heartbeat { node: peer, announced } => node.peers.hear(&peer, announced, Instant::now()),
+            Signal::Presence(told) => {
+                node.peers.hear(&told.node, None, Instant::now());
+                node.presence.hear(&told);
+            }
             Signal::Typing { room, lane, account, seq, ttl_ms } => {
                 let until = (ttl_ms > 0).then(|| Duration::from_millis(ttl_ms.min(LONGEST_TYPING_MS).into()));
                 Hub::typing(&node, (room, lane), account, until, seq);

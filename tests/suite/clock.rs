@@ -15,7 +15,7 @@ use beck::protocol::{AccountId, ClientId, RoomId};
 use beck::server::broker::redis::{Clocks, Redis, RedisSettings};
 use beck::server::broker::{Broker, BrokerError};
 use beck::server::readiness::UnreadyState;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tempfile::tempdir;
@@ -263,9 +263,6 @@ async fn a_draft_that_may_be_stored_is_not_called_refused_by_a_wrong_clock() {
     awaited("the refusal", here.reader.until("error")).await;
     assert!(refused(&here.cluster.store) > before);
     assert_eq!(here.in_log(&asked), 0);
-    let own: Value =
-        here.engine.session().outbox.in_room(here.room).map(|kept| kept.id().to_string()).collect();
-    println!("still in the outbox: {own}");
     here.cluster.lines[0].set_clock_ahead(0);
     here.cluster.until_ready_is(0, 200, "ready").await;
     here.assert_holds_all().await;

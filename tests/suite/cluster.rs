@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod evicted;
+mod formats;
 mod lost_tail;
 mod newer;
 mod order;

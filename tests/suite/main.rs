@@ -61,6 +61,7 @@ mod notices;
 mod numbers;
 mod older_scripts;
 mod passwords;
+mod peers;
 mod people;
 mod place;
 mod proxies;

@@ -2,6 +2,7 @@
 
 use crate::conformance::workspace;
 use crate::servers::refusal;
+use crate::support::awaited::awaited;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, read_all, room_proposal};
@@ -356,16 +357,26 @@ async fn signals_reach_the_servers_of_this_log_and_no_others() {
     for hear in &mut hears {
         assert_eq!(hear.recv().await.unwrap(), Signal::Lost);
     }
+    // The heartbeat of another server is heard by those of its own log alone.
+    let mut heartbeats = [0; 3];
+    let mut next = async |n: usize| loop {
+        match awaited("a signal", hears[n].recv()).await.unwrap() {
+            Signal::Heartbeat { .. } => heartbeats[n] += 1,
+            Signal::OwnHeartbeat => {}
+            signal => return signal,
+        }
+    };
     let account = AccountId::random();
     let register = Signal::Register { account, key: "read:x:0".into() };
     for signal in [Signal::Logins { account }, register] {
         a.signals().send(signal.clone());
-        assert_eq!(hears[0].recv().await.unwrap(), signal);
+        assert_eq!(next(0).await, signal);
     }
     // A signal of each of the others comes after all that they could have heard.
-    for (log, hear) in others.iter().zip(&mut hears[1..]) {
+    for (n, log) in (1..).zip(&others) {
         let own = Signal::Logins { account: AccountId::random() };
         log.signals().send(own.clone());
-        assert_eq!(hear.recv().await.unwrap(), own);
+        assert_eq!(next(n).await, own);
     }
+    assert_eq!(heartbeats[1..], [0, 0]);
 }

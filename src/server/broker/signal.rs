@@ -1,6 +1,7 @@
 //! What servers and connections tell each other beside the log. A signal may be lost.
 
 use crate::protocol::{AccountId, RoomId};
+use crate::server::peers::Announcement;
 use crate::server::presence::Told;
 use tokio::sync::{broadcast, mpsc};
 
@@ -15,8 +16,14 @@ pub enum Signal {
     Presence(Told),
     /// Somebody types in a lane of a room, for so long; 0: no more. `seq` is where the room stood then.
     Typing { room: RoomId, lane: u64, account: AccountId, seq: u64, ttl_ms: u32 },
+    /// The heartbeat of another server, with what it announces. The backend sends them; nobody else does.
+    Heartbeat { node: String, announced: Option<Announcement> },
+    /// The heartbeat of this server has come back by way of the store, so signals of others arrive. Never sent.
+    OwnHeartbeat,
     /// Signals of other servers may have been missed: everything is to be looked up again. Never sent.
     Lost,
+    /// Signals of other servers do not arrive, until this server's heartbeat comes back. Never sent.
+    Deaf,
 }
 
 /// Where signals are sent and heard. What is sent is heard here too.

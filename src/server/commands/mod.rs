@@ -27,6 +27,7 @@ mod restore;
 mod serve;
 pub mod verify;
 
+use super::admin::Ask;
 use super::broker::archive::Kind;
 use super::config::Config;
 use migrate::Way;
@@ -58,6 +59,10 @@ Commands:
                beck admin list
                beck admin reset-password HANDLE   prints a new password, and signs out everywhere
                beck admin make-owner HANDLE
+  format     print the format of the log, the newest one that this version reads and, on Redis, what each server reads
+             that was heard in the last ten minutes; say whether the log can be raised:
+               beck format
+               beck format raise       raises the log, unless one of these servers cannot read the newest format
   doctor     look at settings, data folder, log, clock and bundle, and at what a proxy does; say what to change:
                beck doctor
                beck doctor https://chat.example.org
@@ -144,6 +149,12 @@ pub fn run(arguments: Vec<String>) -> i32 {
                 return 2;
             }
         },
+        ["format"] => Box::new(|config| admin::run(config, Ask::Format)),
+        ["format", "raise"] => Box::new(|config| admin::run(config, Ask::RaiseFormat)),
+        ["format", ..] => {
+            say_fault!("beck: write beck format or beck format raise.");
+            return 2;
+        }
         ["migrate", rest @ ..] => match Way::parse(rest) {
             Ok(way) => Box::new(|config| migrate::run(config, way)),
             Err(why) => {

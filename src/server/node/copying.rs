@@ -88,7 +88,7 @@ async fn note_changes(mut signals: broadcast::Receiver<Signal>, due: Arc<Mutex<D
             Ok(Signal::Lost) | Err(RecvError::Lagged(_)) => due.all = true,
             Err(RecvError::Closed) => return,
             // Pointers rise all the time: those of half an hour ago will do.
-            Ok(Signal::Register { .. } | Signal::Presence(_) | Signal::Typing { .. }) => {}
+            Ok(_) => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The log's format rises when something is written for the first time that an older version would misread.
 
 use super::{Node, ProposeError};
-use crate::protocol::{AccountId, ClientId, Format, Kind};
+use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome};
 use crate::server::broker::Proposal;
 use std::sync::Arc;
 
@@ -16,5 +16,12 @@ impl Node {
             self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await?;
         }
         Ok(())
+    }
+
+    /// Proposes the newest format that this version reads, in the name of the workspace itself.
+    pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, ProposeError> {
+        let by = self.epoch().and_then(|workspace| workspace.as_str().parse().ok());
+        let by = by.ok_or_else(|| ProposeError::Unavailable("There is no workspace yet.".into()))?;
+        self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number())).await
     }
 }

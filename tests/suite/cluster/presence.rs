@@ -53,7 +53,7 @@ impl Two {
     }
 
     /// Says something as a third server would.
-    async fn say(&self, text: &str) {
+    pub async fn say(&self, text: &str) {
         let entries = read_all(self.nodes[0].broker.as_ref()).await;
         let channel = format!("{{beck}}:signals:{}", entries[0].link);
         assert_eq!(self.store.command(&["PUBLISH", &channel, text]), ":2\r\n", "both servers hear it");

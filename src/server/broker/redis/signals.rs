@@ -4,8 +4,9 @@
 use super::connect::Backoff;
 use super::entries;
 use super::tail::Shared;
-use crate::protocol::Presence;
+use crate::protocol::{Format, Presence};
 use crate::server::broker::{BrokerError, Signal};
+use crate::server::peers::Announcement;
 use crate::server::presence::Told;
 use ::redis::cmd;
 use futures::StreamExt;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// How a server finds out that signals do not reach it any more.
 #[derive(Debug, Clone, Copy)]
 pub struct SignalTimes {
-    /// It sends a signal to itself so often; a connection without a word for so long is asked whether it lives.
+    /// It sends its heartbeat so often, to itself too; a connection without a word for so long is asked whether it lives.
     pub beat: Duration,
     /// A signal to itself that is not back after so long is lost, and others may be: the connection is made anew.
     pub echo: Duration,
@@ -51,7 +52,7 @@ fn text(me: &str, signal: &Signal) -> Option<String> {
             }
             Some(text)
         }
-        Signal::Lost => None,
+        Signal::Heartbeat { .. } | Signal::OwnHeartbeat | Signal::Lost | Signal::Deaf => None,
     }
 }
 
@@ -72,6 +73,18 @@ fn presence<'a>(node: &str, mut words: impl Iterator<Item = &'a str>) -> Option<
     Some(Told { node: node.to_owned(), round, total, ttl_ms, people: words.filter_map(person).collect() })
 }
 
+/// The heartbeat of this server. Servers of 0.1.0 take it for a signal of a later version; later words are ignored.
+fn beat(me: &str) -> String {
+    format!("{me} beat {} {}", Format::NEWEST.number(), env!("CARGO_PKG_VERSION"))
+}
+
+fn heartbeat<'a>(node: &str, mut words: impl Iterator<Item = &'a str>) -> Signal {
+    let format = words.next().and_then(|format| format.parse().ok());
+    let announced = format.zip(words.next());
+    let announced = announced.map(|(format, version)| Announcement { format, version: version.to_owned() });
+    Signal::Heartbeat { node: node.to_owned(), announced }
+}
+
 /// A signal of another server; `None` for our own and for those of later versions.
 fn parse(me: &str, text: &str) -> Option<Signal> {
     let mut words = text.split(' ');
@@ -79,6 +92,9 @@ fn parse(me: &str, text: &str) -> Option<Signal> {
     let kind = words.next()?;
     if kind == "presence" {
         return presence(node, words).map(Signal::Presence);
+    }
+    if kind == "beat" {
+        return Some(heartbeat(node, words));
     }
     let account = words.next()?.parse().ok()?;
     match kind {
@@ -140,6 +156,7 @@ pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Sign
             Ok(never) => match never {},
         };
         tracing::warn!(why, "signals of other servers cannot be heard");
+        let _ = heard.send(Signal::Deaf);
         tokio::time::sleep(backoff.next()).await;
     }
 }
@@ -157,8 +174,7 @@ async fn hear_once(
     sink.subscribe(&channel).await.map_err(|fault| connector.words(&fault))?;
     // Something may have been said while nobody listened.
     let _ = heard.send(Signal::Lost);
-    // Other servers, also older ones, take it for a signal that they do not know.
-    let own_beat = format!("{me} beat");
+    let own_beat = beat(me);
     let mut beat = tokio::time::interval(times.beat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut silent, mut beat_sent) = (false, None::<Instant>);
@@ -172,6 +188,7 @@ async fn hear_once(
                     beat_sent = None;
                     // Only now it is known to deliver.
                     *backoff = Backoff::new();
+                    let _ = heard.send(Signal::OwnHeartbeat);
                 } else if let Some(signal) = parse(me, &text) {
                     let _ = heard.send(signal);
                 }

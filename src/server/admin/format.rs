@@ -1,0 +1,125 @@
+//! `beck format`: which formats the log and the servers have, and the raise to the newest one.
+
+use super::{Answer, words};
+use crate::protocol::{Format, Outcome};
+use crate::server::counted::counted;
+use crate::server::node::Node;
+use crate::server::peers::{FORGOTTEN_AFTER, Heard, Peer};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The newest format that this version reads.
+const NEWEST: u32 = Format::NEWEST.number();
+/// How often it is looked whether signals were heard for long enough.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What `beck format` prints.
+pub async fn report(node: &Arc<Node>) -> Answer {
+    let (format, heard) = ask(node).await?;
+    let version = env!("CARGO_PKG_VERSION");
+    let mut lines = vec![
+        format!("The log has format {format}."),
+        format!("This Beck, version {version}, reads formats up to {NEWEST}."),
+    ];
+    if let Some(heard) = &heard {
+        lines.extend(peer_lines(heard, Instant::now()));
+    }
+    lines.push(match obstacle(format, heard.as_ref()) {
+        None => format!("The log can be raised to format {NEWEST}: run beck format raise."),
+        Some(why) => format!("The log cannot be raised: {why}."),
+    });
+    Ok(lines)
+}
+
+/// What `beck format raise` does.
+pub async fn raise(node: &Arc<Node>) -> Answer {
+    let (format, heard) = ask(node).await?;
+    if let Some(why) = obstacle(format, heard.as_ref()) {
+        return Err(format!("the log was not raised: {why}"));
+    }
+    match node.raise_format().await.map_err(words)? {
+        Outcome::Stored { .. } => {
+            let now = node.directory().format().number();
+            Ok(vec![format!("The log has format {now} now; it had {format}.")])
+        }
+        Outcome::Refused { why } => Err(format!("the log refused it ({why:?}): see beck doctor")),
+    }
+}
+
+/// The format of the log, and what is known of other servers where there can be some.
+async fn ask(node: &Arc<Node>) -> Result<(u32, Option<Heard>), String> {
+    let format = node.sure(|_| true, || node.directory().format().number()).await.map_err(words)?;
+    if node.epoch().is_none() {
+        return Err("there is no workspace yet".into());
+    }
+    let heard = if node.config.redis.is_some() { Some(listen(node).await?) } else { None };
+    Ok((format, heard))
+}
+
+/// Listens until each server must have been heard: for a little longer than a heartbeat without a break.
+async fn listen(node: &Node) -> Result<Heard, String> {
+    let enough = node.config.heartbeat * 11 / 10;
+    let listening = async {
+        loop {
+            let heard = node.peers.heard(Instant::now());
+            if heard.since.is_some_and(|since| since.elapsed() >= enough) {
+                return heard;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(enough * 2, listening).await.map_err(|_| {
+        "the signals of other servers cannot be heard: see the log of this server, and the rights that docs/architecture.md lists".to_owned()
+    })
+}
+
+fn peer_lines(heard: &Heard, now: Instant) -> Vec<String> {
+    let minutes = FORGOTTEN_AFTER.as_secs() / 60;
+    let mut lines = vec![match heard.peers.len() as u64 {
+        0 => format!("No other server was heard in the last {minutes} minutes."),
+        count => {
+            let were = counted(count, "other server was", "other servers were");
+            format!("{were} heard in the last {minutes} minutes:")
+        }
+    }];
+    for (name, Peer { format, version, heard }) in &heard.peers {
+        let says = match version {
+            Some(version) => format!("version {version}"),
+            None => "which announces none, as version 0.1.0 does".to_owned(),
+        };
+        let ago = now.saturating_duration_since(*heard).as_secs();
+        lines.push(format!("  {}: reads formats up to {format}, {says}; heard {ago} s ago", short(name)));
+    }
+    if heard.more {
+        lines.push("  More were heard than are listed.".to_owned());
+    }
+    lines
+}
+
+/// Enough to tell servers apart.
+fn short(name: &str) -> &str {
+    name.get(..8).unwrap_or(name)
+}
+
+/// Why the log cannot be raised to the newest format of this version, in a clause.
+fn obstacle(format: u32, heard: Option<&Heard>) -> Option<String> {
+    if format >= NEWEST {
+        return Some(
+            "it has the newest format that this version of Beck reads, so there is nothing to raise".into(),
+        );
+    }
+    let heard = heard?;
+    let behind: Vec<_> = heard.peers.iter().filter(|(_, peer)| peer.format < NEWEST).collect();
+    if !behind.is_empty() {
+        let named: Vec<_> =
+            behind.iter().map(|(name, peer)| format!("{} (format {})", short(name), peer.format)).collect();
+        let minutes = FORGOTTEN_AFTER.as_secs() / 60;
+        return Some(format!(
+            "these servers cannot read format {NEWEST}: {}. Update them, or stop them and wait {minutes} minutes",
+            named.join(", ")
+        ));
+    }
+    heard
+        .more
+        .then(|| "more servers were heard than Beck can list, so that some of them may not read it".into())
+}

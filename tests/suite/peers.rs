@@ -1,0 +1,161 @@
+//! What is remembered of other servers, and `beck format` on a folder.
+
+use crate::backup::{refuses, run, set};
+use crate::embedded::first_version;
+use crate::support::awaited::{closed, unlocked};
+use crate::support::server::TestServer;
+use crate::support::{assert_linked, read_all, set_up};
+use beck::protocol::{ClientId, Format, Kind};
+use beck::server::broker::{Broker, Proposal};
+use beck::server::peers::{Announcement, FORGOTTEN_AFTER, MOST_PEERS, Peers, UNANNOUNCED_FORMAT};
+use std::time::{Duration, Instant};
+use tempfile::tempdir;
+
+const NEWEST: u32 = Format::NEWEST.number();
+
+fn announces(format: u32, version: &str) -> Option<Announcement> {
+    Some(Announcement { format, version: version.to_owned() })
+}
+
+#[test]
+fn a_server_that_is_silent_for_ten_minutes_is_forgotten() {
+    let (peers, start) = (Peers::default(), Instant::now());
+    let names = |now: Instant| peers.heard(now).peers.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    peers.hear("a", announces(5, "0.2.0"), start);
+    peers.hear("b", None, start);
+    let moment = Duration::from_millis(1);
+    peers.hear("b", None, start + FORGOTTEN_AFTER - moment);
+    assert_eq!(names(start + FORGOTTEN_AFTER - moment), ["a", "b"]);
+    assert_eq!(names(start + FORGOTTEN_AFTER), ["b"]);
+    // One that comes back has to announce itself again.
+    peers.hear("a", None, start + FORGOTTEN_AFTER);
+    let heard = peers.heard(start + FORGOTTEN_AFTER);
+    assert_eq!((heard.peers[0].1.format, &heard.peers[0].1.version), (UNANNOUNCED_FORMAT, &None));
+    assert_eq!(names(start + FORGOTTEN_AFTER * 3), Vec::<String>::new());
+}
+
+#[test]
+fn however_many_servers_a_store_tells_of_some_are_kept_and_the_rest_is_said() {
+    let (peers, start) = (Peers::default(), Instant::now());
+    for n in 0..MOST_PEERS {
+        peers.hear(&format!("first{n}"), announces(4, "0.1.0"), start);
+    }
+    assert!(!peers.heard(start).more);
+    let later = start + FORGOTTEN_AFTER / 2;
+    for n in 0..10_000 {
+        peers.hear(&format!("flood{n}"), announces(9, &"9".repeat(n)), later);
+    }
+    for n in 0..MOST_PEERS / 2 {
+        peers.hear(&format!("first{n}"), announces(5, "0.2.0"), later);
+    }
+    let heard = peers.heard(later);
+    assert_eq!((heard.peers.len(), heard.more), (MOST_PEERS, true));
+    assert!(heard.peers.iter().all(|(name, _)| name.starts_with("first")));
+    assert_eq!(heard.peers.iter().filter(|(_, peer)| peer.format == 5).count(), MOST_PEERS / 2);
+    // Those who are silent make place.
+    let heard = peers.heard(start + FORGOTTEN_AFTER);
+    assert_eq!((heard.peers.len(), heard.more), (MOST_PEERS / 2, true));
+    peers.hear("late", None, start + FORGOTTEN_AFTER);
+    assert_eq!(peers.heard(start + FORGOTTEN_AFTER).peers.len(), MOST_PEERS / 2 + 1);
+    assert_eq!(peers.heard(later + FORGOTTEN_AFTER * 2), Default::default());
+
+    // What no server is called, and versions that are none.
+    let names = ["", "a b", "a\n", "\u{1b}[31m", "ä", &"a".repeat(65)];
+    for name in names {
+        peers.hear(name, None, start);
+    }
+    assert_eq!(peers.heard(start), Default::default());
+    for (name, version) in [("a", "1".repeat(33)), ("b", "\u{1b}[31m".into()), ("c", "1 2".into())] {
+        peers.hear(name, announces(5, &version), start);
+    }
+    let heard = peers.heard(start).peers;
+    assert!(heard.len() == 3 && heard.iter().all(|(_, peer)| peer.version.is_none() && peer.format == 5));
+}
+
+#[test]
+fn signals_are_heard_without_a_break_since_the_first_heartbeat_after_the_last_break() {
+    let (peers, start) = (Peers::default(), Instant::now());
+    let (second, third) = (start + Duration::from_secs(1), start + Duration::from_secs(2));
+    assert_eq!(peers.heard(start).since, None);
+    peers.listening(start);
+    peers.listening(second);
+    assert_eq!(peers.heard(second).since, Some(start));
+    peers.interrupted();
+    assert_eq!(peers.heard(second).since, None);
+    peers.listening(third);
+    assert_eq!(peers.heard(third).since, Some(third));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_the_newest_format_has_nothing_to_raise_while_beck_runs_and_while_it_is_stopped() {
+    let folder = tempdir().unwrap();
+    let settings = set(folder.path(), None);
+    let why = refuses(&["format"], &settings);
+    assert!(why.contains("there is no log.sqlite"), "{why}");
+    let mut server = TestServer::start(folder.path());
+    let unused = refuses(&["format"], &settings);
+    assert!(unused.contains("there is no workspace yet"), "{unused}");
+    server.set_up().await;
+    for runs in [true, false] {
+        let (done, said) = run(&["format"], &settings).end();
+        let expected = format!(
+            "The log has format {NEWEST}.\nThis Beck, version {}, reads formats up to {NEWEST}.\nThe log cannot be raised: it has the newest format that this version of Beck reads, so there is nothing to raise.",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!((done, said), (true, expected), "{runs}");
+        let why = refuses(&["format", "raise"], &settings);
+        assert!(why.contains("the log was not raised") && why.contains("nothing to raise"), "{why}");
+        if runs {
+            server.terminate();
+            assert_eq!(server.wait(), Some(0));
+        }
+    }
+    let log = unlocked(folder.path()).await;
+    assert!(read_all(&log).await.iter().all(|entry| entry.header.kind != Kind::Format));
+    assert!(refuses(&["format", "lower"], &settings).contains("write beck format or beck format raise"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_log_is_raised_by_the_command_once_and_stays_whole() {
+    let folder = tempdir().unwrap();
+    drop(first_version(folder.path()).await);
+    closed(folder.path()).await;
+    let settings = set(folder.path(), None);
+    let (done, said) = run(&["format"], &settings).end();
+    assert!(
+        done && said.contains("The log has format 1.") && said.contains("can be raised to format 4"),
+        "{said}"
+    );
+    let before = read_all(&unlocked(folder.path()).await).await;
+    assert!(before.iter().all(|entry| entry.header.kind != Kind::Format), "asking writes nothing");
+    let (done, said) = run(&["format", "raise"], &settings).end();
+    assert_eq!((done, said.as_str()), (true, "The log has format 4 now; it had 1."));
+    assert!(refuses(&["format", "raise"], &settings).contains("nothing to raise"));
+    let after = read_all(&unlocked(folder.path()).await).await;
+    assert_linked(&after);
+    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
+    assert_eq!(after[before.len()].json(), Some("4"));
+    let (done, said) = run(&["verify", "--fold"], &settings).end();
+    assert!(done, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_this_version_cannot_read_is_named_as_such() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let (owner, newer) = (here.owner, NEWEST + 1);
+    drop(here);
+    let log = unlocked(folder.path()).await;
+    log.append(vec![Proposal::new(owner, ClientId::random(), Kind::Format, &newer)]).await.unwrap();
+    drop(log);
+    closed(folder.path()).await;
+    let settings = set(folder.path(), None);
+    let why = refuses(&["format"], &settings);
+    assert!(
+        why.contains(&format!("the log is of format {newer}")) && why.contains("Install that version"),
+        "{why}"
+    );
+    let server = TestServer::start(folder.path());
+    assert_eq!(refuses(&["format", "raise"], &settings), why);
+    drop(server);
+}
