@@ -28,7 +28,7 @@ const FORM_BYTES: usize = 128 * 1024;
 const REFUSED_BYTES: usize = 4 * 1024 * 1024;
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Every address but those of the pages and of the bundle's files.
+/// Every address except pages and the files of the bundle.
 pub fn routes() -> Vec<Route> {
     use forms::{accounts, commands, rooms};
     vec![

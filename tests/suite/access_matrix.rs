@@ -1,5 +1,5 @@
-//! Who is answered what: every address of the server and every kind of frame, asked by a member of a room, by one who was
-//! removed from it, by one who was never there, and by one who is signed out.
+//! The access matrix: every address of the server and every kind of frame, asked by a member of a room, a removed member, an
+//! account that was never in the room, and a signed-out visitor.
 
 mod addresses;
 mod frames;
@@ -18,7 +18,7 @@ use scene::{PEOPLE, Person, Place, SECRET};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Every address, as the matrix writes it.
+/// Every address of the server, in the notation of the matrix.
 fn addresses() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for route in routes() {
@@ -35,7 +35,7 @@ fn addresses() -> BTreeSet<String> {
             SegmentType::Static(name) => format!("/{name}"),
             SegmentType::Dynamic(name) => format!("/:{name}"),
             SegmentType::CatchAll(name) => format!("/:..{name}"),
-            other => panic!("a page has an address that the matrix cannot write: {other}"),
+            other => panic!("the matrix has no notation for {other}"),
         };
         let path: String = page.iter().map(part).collect();
         all.insert(format!("GET {}", if path.is_empty() { "/" } else { &path }));
@@ -46,7 +46,7 @@ fn addresses() -> BTreeSet<String> {
 #[test]
 fn every_address_and_every_kind_of_frame_has_a_row() {
     let known: BTreeSet<_> = addresses::ROWS.iter().map(|row| row.address.to_owned()).collect();
-    assert_eq!(known, addresses(), "the matrix on the left, the server on the right");
+    assert_eq!(known, addresses(), "left: the matrix, right: the server");
     let known: BTreeSet<_> = frames::ROWS.iter().map(|(kind, ..)| *kind).collect();
     assert_eq!(known, ClientFrame::KINDS.iter().copied().collect::<BTreeSet<_>>());
 }
@@ -107,9 +107,9 @@ async fn every_address_answers_as_the_matrix_says() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// A position of before a removal is no way back in, and what is open is followed only as far as one was there.
+/// A position from before the removal does not let a removed member back in.
 #[tokio::test(flavor = "multi_thread")]
-async fn resuming_gives_members_what_follows_and_others_nothing() {
+async fn only_a_member_can_resume_a_room() {
     let place = Place::new().await;
     let scene = place.scene().await;
     let state = place.here.node.epoch().unwrap();
@@ -139,14 +139,14 @@ async fn resuming_gives_members_what_follows_and_others_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn typing_is_told_of_members_alone() {
+async fn only_members_can_be_seen_typing() {
     let place = Place::new().await;
     let scene = place.scene().await;
     let login = place.here.node.sign_in(scene.author).await.unwrap();
     let mut watcher = place.socket(&format!("beck_login={login}")).await;
     watcher.send(json!({ "t": "subscribe", "room": scene.room })).await;
     watcher.until("subscribed").await;
-    // The member is the last: what the others had made would have come before.
+    // The member comes last: a frame caused by the others would arrive first.
     for person in [Person::Removed, Person::NeverThere, Person::Member] {
         let mut client = place.socket(&place.cookie(&scene, person).await).await;
         let frame = ClientFrame::Typing { room: scene.room, lane: 0, on: true };
@@ -156,9 +156,9 @@ async fn typing_is_told_of_members_alone() {
     assert_eq!(typing["people"], json!([scene.account(Person::Member).unwrap()]));
 }
 
-/// What a client notifies of: badges, and the frames of a room that changed.
+/// Badges and changes of a room, which clients notify from.
 #[tokio::test(flavor = "multi_thread")]
-async fn news_of_a_room_reaches_members_alone() {
+async fn badges_and_changes_of_a_room_reach_only_members() {
     let place = Place::new().await;
     let scene = place.scene().await;
     let mut clients = Vec::new();
@@ -185,9 +185,9 @@ async fn news_of_a_room_reaches_members_alone() {
     }
 }
 
-/// How long an answer takes tells nothing if the same is done for it.
+/// Equal work instead of equal time: a clock would make this test unreliable.
 #[tokio::test]
-async fn a_room_that_is_not_there_costs_the_same_statements_as_one_that_is_not_yours() {
+async fn a_missing_room_and_a_room_of_others_run_the_same_statements() {
     let place = Place::new().await;
     let scene = place.scene().await;
     work::begin(&place.here.node);
@@ -209,7 +209,7 @@ async fn a_room_that_is_not_there_costs_the_same_statements_as_one_that_is_not_y
             statements += yours.len();
         }
         for row in addresses::ROWS.iter().filter(|row| row.absent == addresses::Absent::Same) {
-            // The fold says who may write in an open room: it has to read its entry.
+            // Proposed even by non-members: the fold decides, and only for a room that exists.
             if row.path.ends_with("/leave") || row.path.ends_with("/post") {
                 continue;
             }
@@ -223,10 +223,10 @@ async fn a_room_that_is_not_there_costs_the_same_statements_as_one_that_is_not_y
             assert_eq!(run(scene.room).await, run(RoomId::random()).await, "{} by {person:?}", row.path);
         }
     }
-    assert!(statements > 50, "only {statements} statements were noted");
+    assert!(statements > 50, "only {statements} statements were recorded");
 }
 
-/// What a member's frame costs the readers, with the begin and the end of each transaction.
+/// Statements that readers run for a member's frame, including BEGIN and COMMIT.
 const STATEMENTS: [(&str, usize); 10] = [
     ("page", 7),
     ("fetch", 5),
@@ -241,7 +241,7 @@ const STATEMENTS: [(&str, usize); 10] = [
 ];
 
 #[tokio::test]
-async fn a_read_costs_so_many_statements() {
+async fn a_read_runs_a_fixed_number_of_statements() {
     let place = Place::new().await;
     let scene = place.scene().await;
     work::begin(&place.here.node);
@@ -255,7 +255,7 @@ async fn a_read_costs_so_many_statements() {
         let answers = frames::ask(&mut client, &frame, None).await;
         assert_eq!(frames::told(&answers), expected[0]);
         let statements = work::take();
-        // What follows is the look for the draft that marks the end: it is not known, and is asked for twice.
+        // Without the two look-ups of the unknown draft that marks the end, three statements each.
         counted.push((kind, statements.len() - 6));
     }
     assert_eq!(counted, STATEMENTS);

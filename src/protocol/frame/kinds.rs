@@ -1,15 +1,15 @@
-//! The kinds of frames that a client sends, by their names on the wire.
+//! Names of client frames on the wire.
 
 use super::ClientFrame;
 
-/// Makes the list and the name of each kind from the same lines: a kind that is missing here does not compile.
+/// Generates the list and the names from the same lines, so that a kind missing here fails to compile.
 macro_rules! kinds {
     ($($kind:ident $name:literal)*) => {
         impl ClientFrame {
-            /// Every kind, as `t` names it.
+            /// The `t` of every kind.
             pub const KINDS: &'static [&'static str] = &[$($name),*];
 
-            /// The kind of this frame, as `t` names it.
+            /// The `t` of this frame.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(ClientFrame::$kind { .. } => $name,)*

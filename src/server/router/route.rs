@@ -1,4 +1,4 @@
-//! One address of the server and what may be sent to it.
+//! An address of the server and its handler.
 
 use crate::server::node::Node;
 use axum::Router;
@@ -6,7 +6,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, any, get, post};
 use std::sync::Arc;
 
-/// How an address is asked.
+/// The methods that an address accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     Any,
@@ -14,11 +14,11 @@ pub enum Method {
     Post,
 }
 
-/// One address, how it is asked, and the handler that answers.
+/// An address and its handler.
 pub struct Route {
     pub path: &'static str,
     pub method: Method,
-    /// Whether a page has the same address: it answers GET.
+    /// Whether a page at the same address answers GET.
     pub is_page: bool,
     handler: MethodRouter<Arc<Node>>,
 }
@@ -32,17 +32,17 @@ impl Route {
         Route { path, method: Method::Get, is_page: false, handler: get(handler) }
     }
 
-    /// Takes a form, by POST.
+    /// Accepts a form by POST.
     pub(super) fn form<T: 'static>(path: &'static str, handler: impl Handler<T, Arc<Node>>) -> Route {
         Route { path, method: Method::Post, is_page: false, handler: post(handler) }
     }
 
-    /// The page that the form stands on has the same address.
+    /// A page at the same address answers GET.
     pub(super) fn of_page(self) -> Route {
         Route { is_page: true, ..self }
     }
 
-    /// Adds the address to a router; `pages` answers where it is a page's too.
+    /// Adds the address to a router; `pages` answers GET if it is also a page's address.
     pub(super) fn add_to(self, router: Router<Arc<Node>>, pages: &Router) -> Router<Arc<Node>> {
         let handler = if self.is_page { self.handler.get_service(pages.clone()) } else { self.handler };
         router.route(self.path, handler)

@@ -1,4 +1,4 @@
-//! What each address answers, for each person: written by hand.
+//! The expected answer of each address, for each person.
 
 use super::scene::{Person, Place, SECRET, Scene};
 use crate::support::server::TestClient;
@@ -7,26 +7,26 @@ use beck::protocol::{ClientId, RoomId};
 /// The answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Web {
-    /// 200, with what the room holds.
+    /// 200 with the room's content.
     Holds,
-    /// 200, without it.
+    /// 200 without the room's content.
     Bare,
-    /// Another page is to be asked for: its address. `*` at its end stands for anything.
+    /// A redirect to this address; a final `*` matches any ending.
     To(&'static str),
     /// Any other status.
     Status(u16),
-    /// A script is told this, and perhaps more.
+    /// A status and part of the JSON answer.
     Says(u16, &'static str),
 }
 
-/// The answer about a room that does not exist.
+/// The answer to the same request about a room that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
-    /// As to somebody who was never in the room, to the byte.
+    /// The same bytes as for a room of others.
     Same,
-    /// Everybody may see that an open room is there.
+    /// Another answer: every account may see that an open room exists.
     Other(Web),
-    /// The address is about no room.
+    /// The request is about no room.
     NoRoom,
 }
 
@@ -34,12 +34,12 @@ use Absent::{NoRoom, Other, Same};
 use Web::{Bare, Holds, Says, Status, To};
 
 pub struct Row {
-    /// Method and pattern of the address.
+    /// Method and pattern, as the server declares them.
     pub address: &'static str,
-    /// What is asked for.
+    /// The requested path.
     pub path: &'static str,
     pub fields: &'static [(&'static str, &'static str)],
-    /// Of a member, one who was removed, one who was never there, and one who is signed out.
+    /// To a member, a removed member, an account that was never in the room, and a signed-out visitor.
     pub answers: [Web; 4],
     pub absent: Absent,
 }
@@ -47,24 +47,24 @@ pub struct Row {
 const NOT_FOUND: Web = Says(422, "There is no such room, or you are not in it.");
 const DOOR: Web = To("/sign-in");
 
-/// Everybody, signed in or not.
+/// The same answer to everybody, signed in or not.
 const fn public(address: &'static str, path: &'static str, answer: Web) -> Row {
     Row { address, path, fields: &[], answers: [answer; 4], absent: NoRoom }
 }
 
-/// Everybody who is signed in.
+/// The same answer to every account.
 const fn inside(address: &'static str, path: &'static str, answer: Web, signed_out: Web) -> Row {
     let answers = [answer, answer, answer, signed_out];
     Row { address, path, fields: &[], answers, absent: NoRoom }
 }
 
-/// Members read; who may see the room is shown that it is there.
+/// Members read the room; other accounts see that it exists.
 const fn room(path: &'static str, signed_out: &'static str) -> Row {
     let (address, answers) = ("GET /r/:room/:..within", [Holds, Bare, Bare, To(signed_out)]);
     Row { address, path, fields: &[], answers, absent: Other(Status(404)) }
 }
 
-/// A form about a room: a member is led on, all others are told that there is no such room.
+/// A form about a room, for members only.
 const fn form(
     address: &'static str,
     path: &'static str,
@@ -88,7 +88,7 @@ impl Row {
     }
 }
 
-/// No address is the administrator's: `beck admin` works beside the server.
+/// No address is for administrators only: `beck admin` uses a socket in the data folder.
 pub const ROWS: &[Row] = &[
     inside("ANY /ws", "/ws", Status(101), Status(401)),
     public("GET /healthz", "/healthz", Bare),
@@ -108,7 +108,7 @@ pub const ROWS: &[Row] = &[
         .with(&[("current", "a long password"), ("new", "short")]),
     inside("GET /api/v1/login", "/api/v1/login", Status(204), Status(401)),
     public("GET /api/v1/server", "/api/v1/server", Bare),
-    // Everybody who is signed in sees everybody and every open room; who is in a room only its members see.
+    // Every account sees all accounts and open rooms, but only members see who else is in a room.
     inside("GET /api/v1/names", "/api/v1/names?room={room}&at={name}", Bare, Status(401))
         .for_each([Holds, Bare, Bare, Status(401)])
         .of_no_room(Same),
@@ -150,7 +150,7 @@ pub const ROWS: &[Row] = &[
         &[("handle", "{name}author")],
         (Says(200, "is already in the room."), Says(200, "There is no such room, or you are not in it.")),
     ),
-    // Everybody may enter an open room.
+    // Every account may join an open room.
     inside("POST /r/{room}/join", "/r/{room}/join", To("/r/{room}"), DOOR).of_no_room(Other(NOT_FOUND)),
     form("POST /r/{room}/leave", "/r/{room}/leave", &[], (To("/rooms"), NOT_FOUND)),
     inside(
@@ -199,7 +199,7 @@ pub const ROWS: &[Row] = &[
     public("GET /:..rest", "/no/such/page", Status(404)),
 ];
 
-/// A pattern of the table with what stands for it in a scene.
+/// Fills in the placeholders of a pattern.
 fn filled(pattern: &str, scene: &Scene, room: RoomId) -> String {
     pattern
         .replace("{room}", room.as_str())
@@ -209,7 +209,7 @@ fn filled(pattern: &str, scene: &Scene, room: RoomId) -> String {
         .replace("{id}", &ClientId::random().to_string())
 }
 
-/// What a person is answered, with the answer's bytes as they are for any room.
+/// Asks as a person; returns the classified answer and its text without ids of the room and names of the scene.
 pub async fn answer(
     place: &Place,
     scene: &Scene,
@@ -242,7 +242,7 @@ pub async fn answer(
             let request = client.post(format!("{base}{path}")).body(fields.join("&"));
             request.header("origin", &base).header("content-type", kind).header("accept", "application/json")
         }
-        method => panic!("{method}: the matrix does not ask so"),
+        method => panic!("the matrix cannot send {method}"),
     };
     let response = request.header("cookie", &cookie).send().await.unwrap();
     let status = response.status().as_u16();
@@ -265,7 +265,7 @@ pub async fn answer(
         }
         (status, _, Says(_, text)) if body.contains(text) => Says(status, text),
         (status, ..) => {
-            assert!(!holds, "{} gives what the room holds", row.address);
+            assert!(!holds, "{} leaks the room's content", row.address);
             Status(status)
         }
     };

@@ -1,4 +1,4 @@
-//! What each kind of frame is answered, for each person: written by hand.
+//! The expected answer to each kind of frame, for each person.
 
 use super::scene::{Person, Place, SECRET, Scene};
 use crate::support::server::TestClient;
@@ -9,24 +9,24 @@ use serde_json::{Value, json};
 /// The answer to a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// A frame of this kind, with what the room holds.
+    /// A frame of this kind with the room's content.
     Holds(&'static str),
-    /// A frame of this kind, without it.
+    /// A frame of this kind without the room's content.
     Bare(&'static str),
-    /// The fold refuses the proposal.
+    /// An `ack` with the fold's refusal.
     Refused(&'static str),
-    /// "There is no such room, or you are not in it."
+    /// The error "There is no such room, or you are not in it."
     NotFound,
-    /// Nothing.
+    /// No answer.
     Silence,
 }
 
-/// The answer about a room that does not exist, beside the one to somebody who was never in the room.
+/// The answer to the same frame about a room that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
-    /// It is the same, to the byte.
+    /// The same bytes as for a room of others.
     Same,
-    /// Everybody may see that an open room is there.
+    /// Another answer: every account may see that an open room exists.
     Other(Told),
     /// The frame is about no room.
     NoRoom,
@@ -35,19 +35,19 @@ pub enum Absent {
 use Absent::{NoRoom, Other, Same};
 use Told::{Bare, Holds, NotFound, Refused, Silence};
 
-/// A kind of frame, and what a member, one who was removed, and one who was never there are told; then what is told of a
-/// room that does not exist. Who is signed out has no socket.
+/// A kind of frame, the answers to a member, a removed member and an account that was never in the room, and the answer
+/// about a missing room. A signed-out visitor cannot open a socket.
 pub type Row = (&'static str, [Told; 3], Absent);
 
 pub const ROWS: [Row; 28] = [
-    // The rooms of the welcome are one's own.
+    // Lists the rooms that the account is in.
     ("hello", [Holds("welcome"), Bare("welcome"), Bare("welcome")], NoRoom),
     ("subscribe", [Bare("subscribed"), NotFound, NotFound], Same),
     ("unsubscribe", [Silence, Silence, Silence], Same),
-    // Open rooms are seen by everybody: the fold says who may write there.
+    // Every account may see an open room, so the fold decides who may write in it.
     ("post", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
     ("act", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
-    // Of what somebody else wrote.
+    // About a draft of somebody else.
     ("void", [Refused("not_allowed"), Refused("not_allowed"), Refused("not_allowed")], NoRoom),
     ("outcome", [NotFound, NotFound, NotFound], NoRoom),
     ("page", [Holds("page"), NotFound, NotFound], Same),
@@ -55,7 +55,7 @@ pub const ROWS: [Row; 28] = [
     ("headers", [Bare("headers"), NotFound, NotFound], Same),
     ("history", [Holds("history"), NotFound, NotFound], Same),
     ("pins", [Holds("pins"), NotFound, NotFound], Same),
-    // Everybody who is signed in sees everybody.
+    // Every account sees every other account.
     ("people", [Bare("people"), Bare("people"), Bare("people")], NoRoom),
     ("read", [Bare("badge"), NotFound, NotFound], Same),
     ("read_all", [Bare("badge"), NotFound, NotFound], Same),
@@ -67,16 +67,16 @@ pub const ROWS: [Row; 28] = [
     ("mentions", [Holds("mentions"), Bare("mentions"), Bare("mentions")], NoRoom),
     ("watch", [Bare("presence"), Bare("presence"), Bare("presence")], NoRoom),
     ("active", [Silence, Silence, Silence], NoRoom),
-    // Whether the room is told: see `typing_is_told_of_members_alone`.
+    // `only_members_can_be_seen_typing` checks what the room sees.
     ("typing", [Silence, Silence, Silence], Same),
     ("status", [Silence, Silence, Silence], NoRoom),
     ("members", [Bare("members"), NotFound, NotFound], Same),
-    // Of rooms that are not open nothing is compared.
+    // Compares only rooms that the connection has open.
     ("beat", [Silence, Silence, Silence], Same),
     ("unknown", [Silence, Silence, Silence], NoRoom),
 ];
 
-/// A position that is on the log of no room that has events.
+/// A position that no room with events has had.
 pub fn beginning(place: &Place) -> Position {
     Position { epoch: place.here.node.epoch().unwrap(), seq: 1, chain: Default::default() }
 }
@@ -117,11 +117,11 @@ pub fn frame(kind: &str, scene: &Scene, room: RoomId, at: Position) -> ClientFra
         "members" => ClientFrame::Members { req, room },
         "beat" => ClientFrame::Beat { positions: [(room, at)].into() },
         "unknown" => ClientFrame::Unknown,
-        kind => panic!("the matrix has no frame of the kind {kind}: write one"),
+        kind => panic!("add a frame of kind {kind}"),
     }
 }
 
-/// Frames that tell of the account itself or come by themselves.
+/// Whether a frame is not an answer to the frame `asked`.
 fn comes_by_itself(frame: &Value, asked: &str) -> bool {
     match frame["t"].as_str().unwrap() {
         "room" | "event" | "quiet" => true,
@@ -131,13 +131,13 @@ fn comes_by_itself(frame: &Value, asked: &str) -> bool {
     }
 }
 
-/// Sends a frame and gives all that answers it: the first frames until it is known that no more follow.
+/// Sends a frame and returns its answers.
 pub async fn ask(client: &mut TestClient, frame: &ClientFrame, awaited: Option<&str>) -> Vec<Value> {
     let kind = frame.kind();
     let json = serde_json::to_value(frame).unwrap();
     let id = if matches!(kind, "post" | "act" | "void") { json["id"].clone() } else { Value::Null };
     client.send(json).await;
-    // Frames are answered in their order, proposals and badges later.
+    // The answer to this frame comes after all of them, except for acks and badges, which come later.
     let marker = ClientId::random().to_string();
     client.send(json!({ "t": "outcome", "id": marker })).await;
     let mut answers: Vec<Value> = Vec::new();
@@ -160,7 +160,7 @@ pub async fn ask(client: &mut TestClient, frame: &ClientFrame, awaited: Option<&
     }
 }
 
-/// What the answers say. An answer that is none of these is a fault of the server, or one of the matrix.
+/// Classifies answers. Panics on an answer that the matrix does not know.
 pub fn told(answers: &[Value]) -> Told {
     let kinds: Vec<_> = answers.iter().map(|answer| answer["t"].as_str().unwrap()).collect();
     let holds = answers.iter().any(|answer| answer.to_string().contains(SECRET));
@@ -185,14 +185,14 @@ pub fn told(answers: &[Value]) -> Told {
                 Holds(known) | Bare(known) if known == kind => Some(*known),
                 _ => None,
             });
-            let kind = known.unwrap_or_else(|| panic!("no row speaks of {kind}"));
+            let kind = known.unwrap_or_else(|| panic!("no row expects {kind}"));
             if holds { Holds(kind) } else { Bare(kind) }
         }
         kinds => panic!("several answers: {kinds:?}"),
     }
 }
 
-/// What a person is told who asks with a frame of this kind, with its bytes as they are for any room.
+/// Asks as a person; returns the classified answer and its text without ids of the room and names of the scene.
 pub async fn answer(
     place: &Place,
     scene: &Scene,
@@ -204,7 +204,7 @@ pub async fn answer(
     let at = beginning(place);
     let frame = frame(kind, scene, room, at);
     assert_eq!(frame.kind(), kind);
-    assert_eq!(serde_json::to_value(&frame).unwrap()["t"], kind, "the name is the one on the wire");
+    assert_eq!(serde_json::to_value(&frame).unwrap()["t"], kind, "kind() and the wire differ");
     if kind == "hello" {
         let mut client = TestClient::upgrade(&place.host, &cookie).await;
         client.send(serde_json::to_value(&frame).unwrap()).await;

@@ -1,4 +1,4 @@
-//! One room, the people who ask of it, and what stands in it.
+//! A room with its content, and the people who ask about it.
 
 use crate::support::server::TestClient;
 use crate::support::{TestNode, room_proposal, set_up};
@@ -10,22 +10,22 @@ use beck::server::{router, serve};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
-/// What nobody but a member may read.
+/// A word of every message: only members may read it.
 pub const SECRET: &str = "hemlock";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Person {
     Member,
-    /// Was in the room and was removed; the room's texts came later.
+    /// Was removed from the room before its messages were written.
     Removed,
-    /// Has an account, and was never in the room.
+    /// Has an account and was never in the room.
     NeverThere,
     SignedOut,
 }
 
 pub const PEOPLE: [Person; 4] = [Person::Member, Person::Removed, Person::NeverThere, Person::SignedOut];
 
-/// A server on a port of its own, in this process.
+/// A server in this process, on a port of its own.
 pub struct Place {
     pub here: TestNode,
     pub host: String,
@@ -34,13 +34,13 @@ pub struct Place {
 }
 
 pub struct Scene {
-    /// What the names of this scene begin with.
+    /// Prefix of all names and handles of this scene.
     pub name: String,
     pub room: RoomId,
-    /// The author of all that stands in the room.
+    /// The author of all messages.
     pub author: AccountId,
     accounts: [AccountId; 3],
-    /// A message with an answer, an earlier text and a pin.
+    /// A pinned, edited message with an answer.
     pub root: ClientId,
     /// The lane of its answer.
     pub lane: u64,
@@ -57,7 +57,7 @@ impl Place {
         Place { here, host, scenes: AtomicUsize::new(0), _folder: folder }
     }
 
-    /// A room with people of its own: what is done in one scene changes no other.
+    /// A new room with new people, so that scenes do not affect each other.
     pub async fn scene(&self) -> Scene {
         let name = format!("scene{}x", self.scenes.fetch_add(1, Ordering::Relaxed));
         let people = ["author", "member", "removed", "never"].map(|who| (AccountId::random(), who));
@@ -98,12 +98,12 @@ impl Place {
         let entries = batch.len() as u64;
         let first = self.here.log.append(batch).await.unwrap();
         self.here.node.wait_folded(first + entries - 1).await;
-        // The room's events: it was made, three came and one went, then the root.
+        // The root is the sixth event, after the room, three joins and the leave.
         let (accounts, lane) = ([member, removed, never], 6);
         Scene { name, room, author, accounts, root, lane }
     }
 
-    /// What the browser of a person sends: a new login each time.
+    /// The cookie of a new login; empty for a signed-out visitor.
     pub async fn cookie(&self, scene: &Scene, person: Person) -> String {
         match scene.account(person) {
             Some(account) => format!("beck_login={}", self.here.node.sign_in(account).await.unwrap()),
@@ -121,7 +121,7 @@ impl Scene {
         self.accounts.get(person as usize).copied()
     }
 
-    /// A text without what differs from one scene, room or request to another.
+    /// A text without the room's id and the scene's names.
     pub fn plain(&self, text: &str, room: RoomId) -> String {
         text.replace(room.as_str(), "ROOM").replace(&self.name, "NAME")
     }

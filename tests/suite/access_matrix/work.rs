@@ -1,4 +1,4 @@
-//! The statements that the server's readers run, in their order.
+//! Records the statements that readers of the state file run, in order.
 
 use beck::server::node::Node;
 use rusqlite::trace::TraceEvent;
@@ -8,7 +8,7 @@ thread_local! {
     static RUN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes them from now on. The server must run on the thread of the test.
+/// Starts recording. The server must run on the test's thread.
 pub fn begin(node: &Node) {
     node.state.trace_readers(|event| {
         if let TraceEvent::Stmt(_, sql) = event {
@@ -18,7 +18,7 @@ pub fn begin(node: &Node) {
     });
 }
 
-/// Those since the last call.
+/// The statements since the last call.
 pub fn take() -> Vec<String> {
     RUN.take()
 }
