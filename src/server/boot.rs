@@ -221,7 +221,8 @@ fn people<'a>(
         ids.extend(named.iter().filter_map(|handle| directory.handles.get(handle)));
     }
     ids.remove(&me);
-    [me].into_iter().chain(ids).filter_map(|id| directory.person(id)).collect()
+    let ids = [me].into_iter().chain(ids);
+    ids.filter_map(|id| Some(directory.see_person(me, id)?.to_person())).collect()
 }
 
 /// The address that people type: PUBLIC_URL, or what this request used.

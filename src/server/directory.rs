@@ -23,6 +23,12 @@ pub struct Account {
     pub status: OwnStatus,
 }
 
+impl Account {
+    pub fn to_person(&self) -> Person {
+        Person { id: self.id, name: self.name.clone(), handle: self.handle.clone(), role: self.role }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     pub id: RoomId,
@@ -95,8 +101,13 @@ impl Directory {
     }
 
     pub fn person(&self, id: AccountId) -> Option<Person> {
-        let account = self.accounts.get(&id)?;
-        Some(Person { id, name: account.name.clone(), handle: account.handle.clone(), role: account.role })
+        Some(self.accounts.get(&id)?.to_person())
+    }
+
+    /// An account, if `viewer` may see its name, handle and presence. Every account sees every other account.
+    pub fn see_person(&self, viewer: AccountId, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&viewer)?;
+        Some(self.accounts.get(&id)?)
     }
 
     pub fn by_handle(&self, handle: &str) -> Option<&Arc<Account>> {

@@ -78,7 +78,8 @@ fn found(directory: &Directory, me: AccountId, asked: &Asked) -> Names {
     let room = room.and_then(|room| directory.rooms.get(&room));
     let is_here = |id: &AccountId| room.is_some_and(|room| room.members.contains(id));
     let fits = |account: &&Arc<super::directory::Account>| {
-        begins(&account.handle, &word) || begins(&account.name, &word)
+        (begins(&account.handle, &word) || begins(&account.name, &word))
+            && directory.see_person(me, account.id).is_some()
     };
     let mut accounts: Vec<_> = directory.accounts.values().filter(fits).collect();
     accounts.sort_by_cached_key(|account| {

@@ -151,9 +151,10 @@ impl Connection {
             }
             ClientFrame::People { ids, handles } => {
                 let directory = self.node.directory();
-                let people = ids.into_iter().take(100).filter_map(|id| directory.person(id));
+                let see = |id| Some(directory.see_person(me, id)?.to_person());
+                let people = ids.into_iter().take(100).filter_map(see);
                 let named = handles.iter().take(100).filter_map(|handle| directory.by_handle(handle));
-                let people = people.chain(named.filter_map(|account| directory.person(account.id))).collect();
+                let people = people.chain(named.filter_map(|account| see(account.id))).collect();
                 self.send(&ServerFrame::People { people }).await
             }
             ClientFrame::Want { room, wanted } => {

@@ -1,7 +1,7 @@
 //! Who is there and who is typing, as far as this connection looks: together, a few seconds apart.
 
 use super::{Connection, End};
-use crate::protocol::{AccountId, Presence, RoomId, Seen, ServerFrame, bounds};
+use crate::protocol::{AccountId, OwnStatus, Presence, RoomId, Seen, ServerFrame, bounds};
 use crate::server::broker::Signal;
 use crate::server::directory::Action;
 use crate::server::rooms;
@@ -51,8 +51,10 @@ impl Connection {
 
     fn seen(&self, id: AccountId) -> Seen {
         let directory = self.node.directory();
-        let account = directory.accounts.get(&id);
-        let status = account.map(|account| account.status.at(self.node.log_now_ms())).unwrap_or_default();
+        let Some(account) = directory.see_person(self.me, id) else {
+            return Seen { id, is: Presence::Offline, status: OwnStatus::default() };
+        };
+        let status = account.status.at(self.node.log_now_ms());
         let is = match self.node.presence.of(id) {
             Presence::Offline => Presence::Offline,
             _ if status.do_not_disturb => Presence::DoNotDisturb,
