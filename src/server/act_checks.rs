@@ -4,7 +4,7 @@
 use super::node::Node;
 use super::now_ms;
 use super::rooms::RoomError;
-use super::state::{ReadError, Reader};
+use super::state::{Checks, ReadError};
 use crate::protocol::bounds::{self, REACTIONS, REACTIONS_EACH, RESTORE_MS, Unfit};
 use crate::protocol::{AccountId, ClientId, RoomId, Row};
 use unicode_segmentation::UnicodeSegmentation;
@@ -46,21 +46,17 @@ pub struct Checked {
 impl Checked {
     /// The message, if there is something to check: the fold answers for a message that is not there, and a draft
     /// that is known is answered as before.
-    fn row(&self, state: &Reader<'_>) -> Result<Option<Row>, ReadError> {
-        if state.draft(self.id)?.is_some() {
-            return Ok(None);
+    fn row(&self, state: &Checks<'_>) -> Result<Option<Row>, ReadError> {
+        match state.draft(self.id)? {
+            Some(_) => Ok(None),
+            None => state.message(self.room, self.target),
         }
-        let room = match state.room_head(self.room) {
-            Err(ReadError::NotFound) => return Ok(None),
-            head => head?,
-        };
-        Ok(state.row(self.target)?.filter(|(n, _)| *n == room.n).map(|(_, row)| row))
     }
 
     /// Asks what is folded here, and before a "no" what the log has.
-    async fn ask(&self, node: &Node, check: impl Fn(&Reader<'_>, Row) -> Answer) -> Result<(), RoomError> {
+    async fn ask(&self, node: &Node, check: impl Fn(&Checks<'_>, Row) -> Answer) -> Result<(), RoomError> {
         let ask = || {
-            node.state.read(|state| match self.row(state)? {
+            node.state.check(|state| match self.row(state)? {
                 Some(row) => check(state, row),
                 None => Ok(Ok(())),
             })
@@ -70,7 +66,7 @@ impl Checked {
 
     /// Only the text that stood comes back, and only by the author who deleted it.
     pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), RoomError> {
-        let check = |state: &Reader<'_>, row: Row| -> Answer {
+        let check = |state: &Checks<'_>, row: Row| -> Answer {
             let Some(deleted) = &row.deleted else { return Ok(Ok(())) };
             if row.author != self.by || deleted.by != self.by {
                 return Ok(Err(RestoreError::NotYours.into()));
@@ -93,7 +89,7 @@ impl Checked {
     /// Two people who react at the same time may get a message past its limit by one.
     pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
         one_emoji(emoji)?;
-        let check = |_: &Reader<'_>, row: Row| -> Answer {
+        let check = |_: &Checks<'_>, row: Row| -> Answer {
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
             Ok(match row.reactions.get(emoji) {
                 Some(accounts) if accounts.contains(&self.by) => Ok(()),
@@ -107,7 +103,7 @@ impl Checked {
 
     /// Always allowed: also where a reaction would not be taken any more.
     pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
-        let check = |_: &Reader<'_>, row: Row| -> Answer {
+        let check = |_: &Checks<'_>, row: Row| -> Answer {
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };
         self.ask(node, check).await

@@ -21,6 +21,7 @@ use super::node::Node;
 use super::rooms;
 use super::serve::Progress;
 use super::socket::Socket;
+use super::state::{RoomHead, Subscription};
 use super::throttle::Bucket;
 use crate::protocol::{
     AccountId, ClientFrame, CloseCode, PROTOCOL_VERSION, Position, Presence, RoomId, ServerFrame,
@@ -30,7 +31,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use heed::{FRAME_RATE, WIRE_BYTES};
 use people::People;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -76,6 +77,7 @@ pub struct Connection {
 }
 
 struct OpenRoom {
+    subscription: Subscription,
     room: Arc<HubRoom>,
     cursor: u64,
 }
@@ -254,17 +256,14 @@ impl Connection {
 
     async fn beat(&mut self) -> Result<(), End> {
         let epoch = self.node.epoch();
-        let positions = self.node.state.read(|state| {
-            let mut positions = BTreeMap::new();
-            for room in self.open.keys() {
-                if let (Ok(head), Some(epoch)) = (state.room_head(*room), epoch) {
-                    positions.insert(*room, Position { epoch, seq: head.seq, chain: head.chain });
-                }
-            }
-            Ok(positions)
-        });
+        let rooms = self.open.values().map(|open| &open.subscription);
+        let heads = self.node.state.positions_of(rooms).unwrap_or_default();
+        let position = |(room, head): (RoomId, RoomHead)| {
+            Some((room, Position { epoch: epoch?, seq: head.seq, chain: head.chain }))
+        };
+        let positions = heads.into_iter().filter_map(position).collect();
         let g = self.node.folded();
-        self.send(&ServerFrame::Beat { g, positions: positions.unwrap_or_default() }).await
+        self.send(&ServerFrame::Beat { g, positions }).await
     }
 }
 

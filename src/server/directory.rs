@@ -71,7 +71,7 @@ impl Directory {
     /// The one place that decides who may do what. "Not there" and "not yours" are one answer.
     pub fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
         let Some(room) = self.rooms.get(&room) else { return false };
-        // Reading is asked in the state file too, as of what is read: `State::read_as`.
+        // Rows are read through `State::enter`, which takes membership from the state file.
         let member = room.members.contains(&account);
         let open = room.kind == RoomKind::Open && self.accounts.contains_key(&account);
         match action {

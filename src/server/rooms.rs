@@ -2,7 +2,7 @@
 
 use super::act_checks::{Checked, ReactionError, RestoreError};
 use super::broker::{BrokerError, Proposal};
-use super::directory::Action;
+use super::directory::{Account, Action};
 use super::fold::{IN_ROOM, RoomBody, SettingBody};
 use super::node::{Node, ProposeError};
 use super::state::ReadError;
@@ -193,12 +193,10 @@ pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Resu
 /// The message under which the thread of an answer stands; of any other message, that one.
 async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<ClientId, RoomError> {
     let look = || {
-        node.state.read(|state| {
-            let (n, row) = state.row(answered)?.ok_or(ReadError::NotFound)?;
-            let head = state.room_head(room)?;
+        node.state.check(|checks| {
+            let row = checks.message(room, answered)?.ok_or(ReadError::NotFound)?;
             match row.answers_in() {
-                _ if n != head.n => Err(ReadError::NotFound),
-                Some(place) => Ok(state.root(&head, place.lane)?.map_or(answered, |root| root.id)),
+                Some(place) => Ok(checks.root(room, place.lane)?.map_or(answered, |root| root.id)),
                 None => Ok(answered),
             }
         })
@@ -288,7 +286,7 @@ pub fn page(
     at_least: Option<Position>,
 ) -> Result<Page, RoomError> {
     let epoch = node.epoch().ok_or(RoomError::NotFound)?;
-    let page = node.state.read_as((by, room), |state| state.page(epoch, room, lane, at, limit))?;
+    let page = node.state.enter((by, room), |member| member.page(epoch, lane, at, limit))?;
     if at_least.is_some_and(|least| least.epoch == epoch && least.seq > page.as_of.seq) {
         return Err(RoomError::Behind);
     }
@@ -302,22 +300,20 @@ pub fn history(
     room: RoomId,
     target: ClientId,
 ) -> Result<Vec<Version>, RoomError> {
-    Ok(node.state.read_as((by, room), |state| state.history(room, target))?)
+    Ok(node.state.enter((by, room), |member| member.history(target))?)
 }
 
 /// The pinned messages of a room, newest first.
 pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, RoomError> {
-    Ok(node.state.read_as((by, room), |state| state.pins(room))?)
+    Ok(node.state.enter((by, room), |member| member.pins())?)
 }
 
 /// Who is in a room, by name.
 pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, RoomError> {
+    let members = node.state.enter((by, room), |member| member.members())?;
     let directory = node.directory();
-    if !directory.can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    let members = directory.rooms.get(&room).into_iter().flat_map(|room| &room.members);
-    let mut people: Vec<_> = members.filter_map(|id| directory.person(*id)).collect();
+    let seen = members.into_iter().filter_map(|id| directory.see_person(by, id));
+    let mut people: Vec<_> = seen.map(Account::to_person).collect();
     people.sort_by_cached_key(|person| (person.name.to_lowercase(), person.id));
     people.truncate(bounds::MEMBERS);
     Ok(people)

@@ -1,28 +1,37 @@
 //! The node's own SQLite file, made by folding the log. It can be deleted at any time: the node folds again.
 //!
 //! One connection writes (the fold's); any number read. Each read is one transaction, so that rows and the
-//! position they are as of agree.
+//! position they are as of agree. A read on behalf of an account goes through [`State::enter`] (one room) or
+//! [`State::scope`] (all of its rooms).
 
 mod any_version;
+mod checks;
 mod directory;
 mod drafts;
 mod events;
 mod history;
+mod member;
 mod pages;
 mod rooms;
+mod scope;
+mod subscription;
 mod threads;
 mod unread;
 
 pub use any_version::{AnyVersion, StateFault};
+pub use checks::Checks;
 pub use drafts::KnownDraft;
 pub use events::Events;
+pub use member::Member;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
+pub use scope::Scope;
+pub use subscription::Subscription;
 pub use threads::{Above, Following};
 pub use unread::{Membership, Named};
 
 use super::readiness::{Unready, UnreadyState};
-use crate::protocol::{AccountId, ClientId, Hash, RoomId};
+use crate::protocol::{ClientId, Hash};
 use crate::server::remedy::{is_corrupt, is_unreadable};
 use crate::server::{damaged_files, private_files, statements};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
@@ -86,7 +95,7 @@ pub struct State {
     trace: OnceLock<Trace>,
 }
 
-/// What is called for each statement that a reader runs.
+/// Called with each statement that a reader runs.
 type Trace = fn(TraceEvent<'_>);
 
 /// A page or events could not be read.
@@ -166,21 +175,16 @@ impl State {
         self.damage.get().map(String::as_str)
     }
 
-    /// Reads of a room what a member of it may read, in one transaction: whether the account is a member is asked as of
-    /// the entry that what is read is as of. The Directory of a moment ago would not do: it is published after the file.
-    pub fn read_as<T>(
+    /// Reads anything, for nobody in particular. For tests: the server uses [`State::enter`] and [`State::scope`].
+    pub fn read_anything<T>(
         &self,
-        (account, room): (AccountId, RoomId),
         what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        self.read(|state| {
-            state.membership(room, account)?;
-            what(state)
-        })
+        self.read(what)
     }
 
     /// Reads in one transaction.
-    pub fn read<T>(&self, what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
+    fn read<T>(&self, what: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
         self.read_once(what).inspect_err(|fault| self.note_fault(fault))
     }
 
@@ -209,7 +213,7 @@ impl State {
         Ok(connection)
     }
 
-    /// Calls this for each statement that a reader runs from now on. For tests.
+    /// Reports every statement that readers run from now on. For tests.
     pub fn trace_readers(&self, trace: fn(TraceEvent<'_>)) {
         if self.trace.set(trace).is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();

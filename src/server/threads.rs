@@ -3,10 +3,9 @@
 //! One follows by taking part; what one says oneself goes before it, until one is named there again.
 
 use super::broker::Signal;
-use super::directory::Action;
 use super::node::Node;
 use super::rooms::RoomError;
-use super::state::{Above, Following, Membership, Named, ReadError, Reader, RoomHead};
+use super::state::{Above, Following, Member, Membership, Named, ReadError};
 use super::unread::{Pointers, pointer_key};
 use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Row, Thread, bounds};
 use std::cmp::Reverse;
@@ -35,14 +34,10 @@ pub async fn follow(
     (room, lane): (RoomId, u64),
     follow: bool,
 ) -> Result<(), RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
-    let (seq, joined, newest, takes_part) = node.state.read(|state| {
-        let head = state.room_head(room)?;
-        state.root(&head, lane)?.ok_or(ReadError::NotFound)?;
-        let takes_part = state.follower(&head, by, lane)?;
-        Ok((head.seq, state.membership(room, by)?.joined, state.lane_head(&head, lane)?, takes_part))
+    let (seq, joined, newest, takes_part) = node.state.enter((by, room), |member| {
+        member.root(lane)?.ok_or(ReadError::NotFound)?;
+        let takes_part = member.follower(lane)?;
+        Ok((member.head().seq, member.stay().joined, member.lane_head(lane)?, takes_part))
     })?;
     let (key, read) = (follow_key(room, lane, joined), pointer_key(room, lane, joined));
     let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
@@ -99,19 +94,15 @@ impl Said {
         }
     }
 
-    /// The threads of a room that an account follows, by taking part or because it says so.
-    fn followed(
-        &self,
-        state: &Reader<'_>,
-        (room, head, joined): (RoomId, &RoomHead, u64),
-        by: AccountId,
-    ) -> Result<Vec<Following>, ReadError> {
-        let mut threads = state.following(head, by)?;
-        let Some(said) = self.0.get(&room) else { return Ok(threads) };
+    /// The threads of a room that a member follows, by taking part or because it says so.
+    fn followed(&self, member: &Member<'_>) -> Result<Vec<Following>, ReadError> {
+        let mut threads = member.following()?;
+        let Some(said) = self.0.get(&member.room()) else { return Ok(threads) };
+        let joined = member.stay().joined;
         let taking_part = threads.len();
         for (_, lane) in said.range((joined, 0)..=(joined, u64::MAX)).map(|(of, _)| *of) {
             if threads[..taking_part].binary_search_by_key(&lane, |following| following.lane).is_err() {
-                threads.push(state.stranger(head, lane)?);
+                threads.push(member.stranger(lane)?);
             }
         }
         threads
@@ -119,15 +110,10 @@ impl Said {
         Ok(threads)
     }
 
-    /// The threads of a room that an account follows and has not read to the end.
-    pub(super) fn above(
-        &self,
-        state: &Reader<'_>,
-        registers: &Pointers,
-        (room, head, joined): (RoomId, &RoomHead, u64),
-        by: AccountId,
-    ) -> Result<Vec<Above>, ReadError> {
-        let threads = self.followed(state, (room, head, joined), by)?;
+    /// The threads of a room that a member follows and has not read to the end.
+    pub(super) fn above(&self, member: &Member<'_>, registers: &Pointers) -> Result<Vec<Above>, ReadError> {
+        let (room, joined) = (member.room(), member.stay().joined);
+        let threads = self.followed(member)?;
         Ok(threads
             .iter()
             .map(|following| {
@@ -142,21 +128,18 @@ impl Said {
 }
 
 struct Told<'a> {
-    state: &'a Reader<'a>,
+    member: &'a Member<'a>,
     registers: &'a Pointers,
     said: Said,
-    by: AccountId,
-    room: RoomId,
-    head: RoomHead,
-    joined: u64,
 }
 
 impl Told<'_> {
     fn thread(&self, lane: u64, since: u64, follows: bool) -> Result<Thread, ReadError> {
-        let root = self.state.root(&self.head, lane)?.ok_or(ReadError::NotFound)?;
-        let read = self.registers.get(&pointer_key(self.room, lane, self.joined)).copied();
+        let root = self.member.root(lane)?.ok_or(ReadError::NotFound)?;
+        let key = pointer_key(self.member.room(), lane, self.member.stay().joined);
+        let read = self.registers.get(&key).copied();
         let since = Pointer { generation: 0, ordinal: since };
-        let badge = self.state.badge(&self.head, lane, self.by, read.unwrap_or_default().max(since))?;
+        let badge = self.member.badge(lane, read.unwrap_or_default().max(since))?;
         let badge = if follows { badge } else { Badge { unread: 0, mentions: 0, ..badge } };
         Ok(Thread { lane, root: Arc::new(root), follows, badge })
     }
@@ -168,23 +151,16 @@ async fn told<T>(
     room: RoomId,
     tell: impl FnOnce(&Told<'_>) -> Result<T, ReadError>,
 ) -> Result<T, RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
     let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&registers);
-    Ok(node.state.read(|state| {
-        let joined = state.membership(room, by)?.joined;
-        let head = state.room_head(room)?;
-        tell(&Told { state, registers: &registers, said, by, room, head, joined })
-    })?)
+    Ok(node.state.enter((by, room), |member| tell(&Told { member, registers: &registers, said }))?)
 }
 
 /// One thread, as an account has it.
 pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, RoomError> {
     told(node, by, room, |told| {
-        let takes_part = told.state.follower(&told.head, by, lane)?;
-        let said = told.said.of_lane(room, told.joined, lane);
+        let takes_part = told.member.follower(lane)?;
+        let said = told.said.of_lane(room, told.member.stay().joined, lane);
         let follows = follows(takes_part.map(|following| following.named), said);
         told.thread(lane, takes_part.map_or(0, |following| following.since), follows)
     })
@@ -194,7 +170,7 @@ pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> 
 /// The threads of a room that an account follows, with the newest answer first, [`bounds::THREADS`] at most.
 pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, RoomError> {
     told(node, by, room, |told| {
-        let mut followed = told.said.followed(told.state, (room, &told.head, told.joined), by)?;
+        let mut followed = told.said.followed(told.member)?;
         followed.sort_unstable_by_key(|following| Reverse(following.newest));
         followed.truncate(bounds::THREADS);
         let threads = followed.iter().map(|following| told.thread(following.lane, following.since, true));
@@ -213,10 +189,9 @@ pub async fn answers(
     after: u64,
 ) -> Result<Vec<Arc<Row>>, RoomError> {
     told(node, by, room, |told| {
-        let Told { state, registers, head, .. } = told;
-        let mut above = told.said.above(state, registers, (room, head, told.joined), by)?;
+        let mut above = told.said.above(told.member, told.registers)?;
         above.retain(|above| above.newest > after);
-        state.answers_above(head, by, &above, after)
+        told.member.answers_above(&above, after)
     })
     .await
 }
@@ -224,11 +199,8 @@ pub async fn answers(
 /// The lane of the thread that an answer to this message of a room stands in.
 pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, RoomError> {
     let look = || {
-        node.state.read_as((by, room), |state| {
-            let (n, row) = state.row(answered)?.ok_or(ReadError::NotFound)?;
-            if n != state.room_head(room)?.n {
-                return Err(ReadError::NotFound);
-            }
+        node.state.enter((by, room), |member| {
+            let row = member.message(answered)?.ok_or(ReadError::NotFound)?;
             Ok(row.answers_in().map_or(row.seq, |place| place.lane))
         })
     };

@@ -1,10 +1,9 @@
 //! Use cases of reading: how far an account has read, and what it has not.
 
 use super::broker::{BrokerError, Signal};
-use super::directory::Action;
 use super::node::Node;
 use super::rooms::RoomError;
-use super::state::Reader;
+use super::state::{Member, ReadError};
 use super::threads::Said;
 use crate::protocol::{AccountId, Badge, Mentions, Pointer, Quiet, Raise, RoomId, Wanted, bounds};
 use std::collections::HashMap;
@@ -25,9 +24,7 @@ const QUIET_KEY: &str = "quiet";
 
 /// Sets what an account wants to hear of a room; its connections hear of it.
 pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), RoomError> {
-    if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
-    }
+    node.state.enter((by, room), |_| Ok(()))?;
     Ok(set(node, by, wanted_key(room), wanted.number()).await?)
 }
 
@@ -47,24 +44,20 @@ async fn set(node: &Node, by: AccountId, key: String, number: u64) -> Result<(),
 
 /// Raises read pointers; the account's connections hear of it. An ordinal past the lane's head is the head.
 pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), RoomError> {
-    let directory = node.directory();
-    if raise.iter().any(|raise| !directory.can(by, Action::Read, raise.room)) {
-        return Err(RoomError::NotFound);
-    }
     if raise.len() > bounds::RAISE_AT_ONCE || raise.iter().any(|raise| raise.pointer.generation >> 48 > 0) {
         return Err(RoomError::Refused(crate::protocol::Refusal::Malformed));
     }
-    let raised = node.state.read(|state| {
+    let raised = node.state.scope(by, |scope| {
         raise
             .iter()
             .map(|raise| {
-                let room = state.room_head(raise.room)?;
-                if raise.lane != 0 && state.root(&room, raise.lane)?.is_none() {
-                    return Err(super::state::ReadError::NotFound);
+                let member = scope.member(raise.room)?;
+                if raise.lane != 0 && member.root(raise.lane)?.is_none() {
+                    return Err(ReadError::NotFound);
                 }
-                let head = state.lane_head(&room, raise.lane)?;
+                let head = member.lane_head(raise.lane)?;
                 let Pointer { generation, ordinal } = raise.pointer;
-                let key = pointer_key(raise.room, raise.lane, state.membership(raise.room, by)?.joined);
+                let key = pointer_key(raise.room, raise.lane, member.stay().joined);
                 Ok((key, Pointer { generation, ordinal: ordinal.min(head) }))
             })
             .collect::<Result<Vec<_>, _>>()
@@ -95,24 +88,18 @@ fn quiet(set: Option<&Pointer>) -> Quiet {
 
 pub(super) type Pointers = HashMap<String, Pointer>;
 
-fn badge(
-    state: &Reader<'_>,
-    pointers: &Pointers,
-    said: &Said,
-    by: AccountId,
-    room: RoomId,
-) -> Result<Badge, super::state::ReadError> {
-    let (stay, head) = (state.membership(room, by)?, state.room_head(room)?);
+fn badge(member: &Member<'_>, pointers: &Pointers, said: &Said) -> Result<Badge, ReadError> {
+    let (room, stay) = (member.room(), member.stay());
     let joined = Pointer { generation: 0, ordinal: stay.since };
     let read = pointers.get(&pointer_key(room, 0, stay.joined)).copied().unwrap_or_default();
     // The first version knew no stays.
     let read = read.max(pointers.get(&format!("read:{room}:0")).copied().unwrap_or_default());
     let wanted =
         pointers.get(&wanted_key(room)).map_or_else(Wanted::default, |set| Wanted::of_number(set.ordinal));
-    let above = said.above(state, pointers, (room, &head, stay.joined), by)?;
-    let (threads, thread_mentions) = state.unread_above(&head, by, &above)?;
+    let above = said.above(member, pointers)?;
+    let (threads, thread_mentions) = member.unread_above(&above)?;
     let newest_answer = above.iter().map(|above| above.newest).max().unwrap_or(0);
-    let badge = state.badge(&head, 0, by, read.max(joined))?;
+    let badge = member.badge(0, read.max(joined))?;
     Ok(Badge { wanted, threads, thread_mentions, newest_answer, ..badge })
 }
 
@@ -124,7 +111,7 @@ pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result
     let said = Said::of(&registers.into_iter().collect());
     Ok(node
         .state
-        .read(|state| state.mentions(by, before, bounds::MENTIONS, |named| said.everybody(named)))?)
+        .scope(by, |scope| scope.mentions(before, bounds::MENTIONS, |named| said.everybody(named)))?)
 }
 
 /// What is unread in each of these rooms; those that the account is not in are left out.
@@ -146,11 +133,11 @@ pub async fn badges_and_quiet(
     let said = Said::of(&pointers);
     let mut badges = HashMap::new();
     for room in rooms {
-        match node.state.read(|state| badge(state, &pointers, &said, by, room)) {
+        match node.state.enter((by, room), |member| badge(member, &pointers, &said)) {
             Ok(badge) => {
                 badges.insert(room, badge);
             }
-            Err(super::state::ReadError::NotFound) => {}
+            Err(ReadError::NotFound) => {}
             Err(fault) => return Err(fault.into()),
         }
     }

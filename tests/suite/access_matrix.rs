@@ -237,7 +237,7 @@ const STATEMENTS: [(&str, usize); 10] = [
     ("threads", 9),
     ("answers", 6),
     ("mentions", 4),
-    ("members", 0),
+    ("members", 5),
 ];
 
 #[tokio::test]

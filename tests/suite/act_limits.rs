@@ -41,7 +41,7 @@ fn restored(text: &str) -> ActValue {
 }
 
 fn row(here: &TestNode, id: ClientId) -> Row {
-    here.node.state.read(|state| state.row(id)).unwrap().unwrap().1
+    here.node.state.read_anything(|state| state.row(id)).unwrap().unwrap().1
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,7 +188,7 @@ async fn a_room_that_was_made_elsewhere_is_there_whoever_asks() {
     let id = ClientId::random();
     first.post(owner, id, "newer").await;
     let (general, epoch) = (first.general, first.node.epoch().unwrap());
-    let head = first.node.state.read(|state| state.room_head(general)).unwrap();
+    let head = first.node.state.read_anything(|state| state.room_head(general)).unwrap();
     let least = json!({ "epoch": epoch, "seq": head.seq, "chain": head.chain.to_string() });
     client
         .send(

@@ -55,7 +55,7 @@ fn decided(entries: &[Entry]) -> Vec<String> {
     let line = |entry: &Entry| {
         let folded = fold.fold(std::slice::from_ref(entry)).unwrap().remove(0);
         let mut line = decision(&folded);
-        let head = entry.header.room.and_then(|room| state.read(|state| state.room_head(room)).ok());
+        let head = entry.header.room.and_then(|room| state.read_anything(|state| state.room_head(room)).ok());
         line["chain"] = json!(head.map(|head| head.chain));
         line.to_string()
     };

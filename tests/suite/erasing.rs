@@ -101,7 +101,7 @@ async fn restore(node: &Arc<Node>, here: &TestNode, ids: &[ClientId]) -> Vec<Cli
 }
 
 fn text(state: &beck::server::state::State, id: ClientId) -> Option<String> {
-    state.read(|state| state.row(id)).unwrap().unwrap().1.text
+    state.read_anything(|state| state.row(id)).unwrap().unwrap().1.text
 }
 
 /// What was restored has its text on every node and in a fresh fold; all else has none, in the log neither.

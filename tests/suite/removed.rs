@@ -67,7 +67,7 @@ async fn what_comes_after_a_removal_is_given_by_no_way_of_asking() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     gate.open.send_replace(false);
     let first = here.log.append(batch).await.unwrap();
-    let committed = || node.state.read(|state| Ok(state.folded()?.0)).unwrap() >= first + 511;
+    let committed = || node.state.read_anything(|state| Ok(state.folded()?.0)).unwrap() >= first + 511;
     while !committed() {
         tokio::task::yield_now().await;
     }

@@ -266,7 +266,7 @@ impl World {
                 let (text, named) = self.text();
                 let deletes = self.below(3) == 0;
                 if deleted {
-                    let stood = self.here.node.state.read(|state| state.last_text(id)).unwrap();
+                    let stood = self.here.node.state.read_anything(|state| state.last_text(id)).unwrap();
                     let restored = ActValue::Restored { restored: stood.unwrap_or(text) };
                     if self.act((room, by, id), "deleted", restored).await {
                         self.said[at].3 = false;

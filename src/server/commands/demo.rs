@@ -97,10 +97,7 @@ pub fn run(config: Config) -> Ended {
             node.set_password(*account, "water over stone").await.map_err(|fault| fault.to_string())?;
             let head = node.directory().rooms_of(*account);
             for room in head {
-                let read = node.state.read(|state| {
-                    let head = state.room_head(room.id)?;
-                    state.lane_head(&head, 0)
-                });
+                let read = node.state.enter((*account, room.id), |member| member.lane_head(0));
                 let unread = if room.name == UNREAD_ROOM { UNREAD as u64 } else { 0 };
                 let ordinal = read.unwrap_or(0).saturating_sub(unread);
                 let pointer = Pointer { generation: 0, ordinal };

@@ -59,10 +59,7 @@ impl Connection {
                 Pulled::Frames(frames) => frames,
                 Pulled::ReadTo(to) => {
                     let to = to.min(open.cursor + EVENTS_AT_ONCE);
-                    let read = self.node.state.read(|state| {
-                        let head = state.room_head(*id)?;
-                        state.events(&head, open.cursor, to)
-                    });
+                    let read = self.node.state.events_of(&open.subscription, open.cursor, to);
                     let Ok(events) = read else { return Err(End::Gone) };
                     let frame = |event| Utf8Bytes::from(encode(&ServerFrame::Event { room: *id, event }));
                     events.into_iter().map(frame).collect()

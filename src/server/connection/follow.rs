@@ -6,7 +6,7 @@ use crate::protocol::frame::ResetReason;
 use crate::protocol::{CloseCode, Position, RoomId, ServerFrame, WorkspaceId, bounds};
 use crate::server::directory::Action;
 use crate::server::rooms::RoomError;
-use crate::server::state::{ReadError, Reader, RoomHead};
+use crate::server::state::{Member, ReadError};
 use std::collections::BTreeMap;
 
 /// A client that a server cannot serve yet comes back after so long.
@@ -32,28 +32,25 @@ impl Connection {
         // Listen first, then ask once more: a removal is seen by one of the two.
         let room = self.node.hub.open(id, &self.mailbox);
         self.mailbox.begin(id);
-        let allowed = can();
         let epoch = self.node.epoch();
         let place = || {
-            self.node.state.read(|state| {
-                let head = state.room_head(id)?;
+            self.node.state.enter((self.me, id), |member| {
+                let head = member.head();
                 let ahead = since.is_some_and(|since| Some(since.epoch) == epoch && since.seq > head.seq);
                 let reason = match since {
-                    Some(since) => cannot_resume(state, &head, since, epoch)?,
+                    Some(since) => cannot_resume(member, since, epoch)?,
                     None => None,
                 };
-                Ok((head, reason, ahead))
+                Ok((head, reason, member.subscribe(), ahead))
             })
         };
         // It may have been served by another server that has read on further. Only who has read to the end may say that
         // what somebody holds is not in the log.
-        let Ok(found) = self.node.sure(|found| allowed && matches!(found, Ok((.., true))), place).await
-        else {
+        let Ok(found) = self.node.sure(|found| matches!(found, Ok((.., true))), place).await else {
             self.node.hub.close(id, &self.mailbox);
             return self.send_elsewhere().await;
         };
-        let place = found.map(|(head, reason, _)| (head, reason));
-        let (Ok((head, reason)), Some(epoch), true) = (place, epoch, allowed) else {
+        let (Ok((head, reason, subscription, _)), Some(epoch)) = (found, epoch) else {
             self.node.hub.close(id, &self.mailbox);
             return self.send_not_found(id).await;
         };
@@ -64,7 +61,7 @@ impl Connection {
         }
         let since = since.unwrap_or(head);
         room.stands_at(head.seq);
-        self.open.insert(id, OpenRoom { room, cursor: since.seq });
+        self.open.insert(id, OpenRoom { subscription, room, cursor: since.seq });
         self.send(&ServerFrame::Subscribed { room: id, since, head }).await
     }
 
@@ -87,15 +84,10 @@ impl Connection {
     pub(super) async fn compare(&mut self, positions: BTreeMap<RoomId, Position>) -> Result<(), End> {
         let epoch = self.node.epoch();
         for (room, position) in positions {
-            if !self.open.contains_key(&room) {
-                continue;
-            }
-            let compared = self.node.state.read(|state| {
-                let head = state.room_head(room)?;
-                Ok((head, position.epoch, state.chain_at(&head, position.seq)?))
-            });
-            let (Ok((head, theirs, chain)), Some(epoch)) = (compared, epoch) else { continue };
-            if theirs != epoch || chain != Some(position.chain) {
+            let Some(open) = self.open.get(&room) else { continue };
+            let compared = self.node.state.position_of(&open.subscription, position.seq);
+            let (Ok((head, chain)), Some(epoch)) = (compared, epoch) else { continue };
+            if position.epoch != epoch || chain != Some(position.chain) {
                 self.close_room(room);
                 let head = Position { epoch, seq: head.seq, chain: head.chain };
                 let why = ResetReason::Rewritten;
@@ -107,16 +99,15 @@ impl Connection {
 }
 
 fn cannot_resume(
-    state: &Reader<'_>,
-    head: &RoomHead,
+    member: &Member<'_>,
     since: Position,
     epoch: Option<WorkspaceId>,
 ) -> Result<Option<ResetReason>, ReadError> {
     if epoch != Some(since.epoch) {
         return Ok(Some(ResetReason::Epoch));
     }
-    if state.chain_at(head, since.seq)? != Some(since.chain) {
+    if member.chain_at(since.seq)? != Some(since.chain) {
         return Ok(Some(ResetReason::Rewritten));
     }
-    Ok((head.seq - since.seq > bounds::RESUME_EVENTS).then_some(ResetReason::Far))
+    Ok((member.head().seq - since.seq > bounds::RESUME_EVENTS).then_some(ResetReason::Far))
 }

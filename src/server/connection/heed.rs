@@ -99,7 +99,7 @@ impl Connection {
             }
             ClientFrame::Outcome { id } => {
                 let known = || {
-                    let known = node.state.read(|state| state.draft(id))?;
+                    let known = node.state.draft(id)?;
                     let mine = known.filter(|known| known.author == me);
                     mine.map(|known| known.outcome).ok_or(RoomError::NotFound)
                 };
@@ -266,10 +266,7 @@ fn events(
     room: RoomId,
     (after, to): (u64, u64),
 ) -> Result<Vec<Arc<Event>>, RoomError> {
-    Ok(node.state.read_as((me, room), |state| {
-        let head = state.room_head(room)?;
-        state.events(&head, after, to)
-    })?)
+    Ok(node.state.enter((me, room), |member| member.events(after, to))?)
 }
 
 fn answer(id: ClientId, done: Result<Outcome, RoomError>) -> ServerFrame {

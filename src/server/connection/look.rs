@@ -3,7 +3,6 @@
 use super::{Connection, End, Timeouts};
 use crate::protocol::frame::RoomInfo;
 use crate::protocol::{Badge, CloseCode, Quiet, RoomId, ServerFrame};
-use crate::server::directory::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
 use crate::server::unread;
@@ -96,9 +95,7 @@ impl Connection {
 
     async fn send_badges(&mut self) -> Result<(), End> {
         self.badges_due = None;
-        let directory = self.node.directory();
-        let mut asked = std::mem::take(&mut self.badges);
-        asked.retain(|room| directory.can(self.me, Action::Read, *room));
+        let asked = std::mem::take(&mut self.badges);
         let Ok(badges) = unread::badges(&self.node, self.me, asked.iter().copied()).await else {
             // The store cannot tell now: at the next heartbeat.
             self.badges = asked;

@@ -146,10 +146,9 @@ impl Connection {
             None if !on => return,
             _ => {}
         }
-        let place = self.node.state.read(|state| {
-            let head = state.room_head(room)?;
-            let there = lane == 0 || state.root(&head, lane)?.is_some();
-            Ok(there.then_some(head.seq))
+        let place = self.node.state.enter((self.me, room), |member| {
+            let there = lane == 0 || member.root(lane)?.is_some();
+            Ok(there.then_some(member.head().seq))
         });
         let Ok(Some(seq)) = place else { return };
         // Each end follows a beginning, so that it needs no rate of its own.

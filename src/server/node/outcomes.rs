@@ -101,7 +101,7 @@ impl Node {
     }
 
     fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, ProposeError> {
-        let known = self.state.read(|state| state.draft(proposal.client_id)).map_err(unreadable)?;
+        let known = self.state.draft(proposal.client_id).map_err(unreadable)?;
         let Some(known) = known else { return Ok(None) };
         let entry =
             Entry { header: proposal.header(0, 0), body: Some(proposal.body.clone()), link: Hash::ZERO };

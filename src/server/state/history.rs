@@ -1,25 +1,21 @@
 //! The texts that a message had.
 
-use super::{ReadError, Reader, event_body, integer};
+use super::{Member, ReadError, Reader, event_body, integer};
 use crate::protocol::frame::Version;
-use crate::protocol::{ActValue, ClientId, EventBody, Header, RoomId, Slot, bounds};
+use crate::protocol::{ActValue, ClientId, EventBody, Header, Slot, bounds};
 use rusqlite::{OptionalExtension, params};
 
-impl Reader<'_> {
-    /// Oldest first: the first text and the newest of the others. None of a deleted message.
-    pub fn history(&self, room: RoomId, id: ClientId) -> Result<Vec<Version>, ReadError> {
-        let head = self.room_head(room)?;
-        let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };
-        if n != head.n {
-            return Err(ReadError::NotFound);
-        }
+impl Member<'_> {
+    /// The texts that a message of the room had, oldest first: the first text and the newest of the others. None of a deleted message.
+    pub fn history(&self, id: ClientId) -> Result<Vec<Version>, ReadError> {
+        let row = self.message(id)?.ok_or(ReadError::NotFound)?;
         if row.deleted.is_some() {
             return Ok(Vec::new());
         }
         let first = "SELECT g, at, rest, json FROM events WHERE room = ?1 AND seq = ?2";
-        let written = self.db.prepare_cached(first)?;
+        let written = self.db().prepare_cached(first)?;
         let mut versions: Vec<_> = { written }
-            .query_row(params![n, integer(row.seq)], version)
+            .query_row(params![self.head.n, integer(row.seq)], version)
             .optional()?
             .flatten()
             .into_iter()
@@ -27,7 +23,7 @@ impl Reader<'_> {
         let edits =
             "SELECT e.g, e.at, e.rest, e.json FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
                      WHERE a.target = ?1 ORDER BY a.seq DESC LIMIT ?2";
-        let mut select = self.db.prepare_cached(edits)?;
+        let mut select = self.db().prepare_cached(edits)?;
         let mut rows = select.query(params![id.as_bytes(), bounds::HISTORY_WITHIN])?;
         let mut newest = Vec::new();
         while let Some(row) = rows.next()? {

@@ -1,7 +1,7 @@
 //! Rows: one of them, and pages of them.
 
-use super::{ReadError, Reader, RoomHead, integer};
-use crate::protocol::{ClientId, Page, PageAt, Position, RoomId, Row, WorkspaceId, bounds};
+use super::{Member, ReadError, Reader, RoomHead, integer};
+use crate::protocol::{ClientId, Page, PageAt, Position, Row, WorkspaceId, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,20 +20,22 @@ impl Reader<'_> {
         })
     }
 
-    fn rows_between(
-        &self,
-        room: &RoomHead,
-        lane: u64,
-        (from, to): (u64, u64),
-    ) -> Result<Vec<Arc<Row>>, ReadError> {
+    /// A message, if it is in this room.
+    pub(super) fn message(&self, room: &RoomHead, id: ClientId) -> Result<Option<Row>, ReadError> {
+        Ok(self.row(id)?.filter(|(n, _)| *n == room.n).map(|(_, row)| row))
+    }
+}
+
+impl Member<'_> {
+    fn rows_between(&self, lane: u64, (from, to): (u64, u64)) -> Result<Vec<Arc<Row>>, ReadError> {
         let sql = "SELECT row, ordinal FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal BETWEEN ?3 AND ?4
                    UNION ALL
                    SELECT r.row, a.ordinal FROM also a JOIN rows r ON r.id = a.id
                      WHERE a.room = ?1 AND a.lane = ?2 AND a.ordinal BETWEEN ?3 AND ?4
                    ORDER BY 2 LIMIT ?5";
-        let mut select = self.db.prepare_cached(sql)?;
+        let mut select = self.db().prepare_cached(sql)?;
         let mut rows = select.query(params![
-            room.n,
+            self.head.n,
             integer(lane),
             integer(from),
             integer(to),
@@ -48,19 +50,11 @@ impl Reader<'_> {
     }
 
     /// Rows of a lane with the position that they are as of. A thread is there from its root on.
-    pub fn page(
-        &self,
-        epoch: WorkspaceId,
-        room: RoomId,
-        lane: u64,
-        at: PageAt,
-        limit: usize,
-    ) -> Result<Page, ReadError> {
-        let head = self.room_head(room)?;
-        if lane != 0 && self.root(&head, lane)?.is_none() {
+    pub fn page(&self, epoch: WorkspaceId, lane: u64, at: PageAt, limit: usize) -> Result<Page, ReadError> {
+        if lane != 0 && self.root(lane)?.is_none() {
             return Err(ReadError::NotFound);
         }
-        let newest = self.lane_head(&head, lane)?;
+        let newest = self.lane_head(lane)?;
         let limit = limit.clamp(1, bounds::PAGE_ROWS) as u64;
         let span = match at {
             PageAt::Newest => (newest.saturating_sub(limit - 1), newest),
@@ -78,27 +72,25 @@ impl Reader<'_> {
             }
         };
         let (from, to) = (span.0.max(1), span.1);
-        let rows = if from <= to { self.rows_between(&head, lane, (from, to))? } else { Vec::new() };
+        let rows = if from <= to { self.rows_between(lane, (from, to))? } else { Vec::new() };
         let mut quotes = BTreeMap::new();
         for quoted in rows.iter().filter_map(|row| row.quote) {
             if !quotes.contains_key(&quoted)
-                && let Some((n, row)) = self.row(quoted)?
-                && n == head.n
+                && let Some(row) = self.message(quoted)?
             {
                 quotes.insert(quoted, crate::timeline::quote_of(&row));
             }
         }
-        let as_of = Position { epoch, seq: head.seq, chain: head.chain };
-        Ok(Page { room, lane, as_of, head: newest, rows, quotes })
+        let as_of = Position { epoch, seq: self.head.seq, chain: self.head.chain };
+        Ok(Page { room: self.room, lane, as_of, head: newest, rows, quotes })
     }
 
     /// The pinned messages of a room's own lane, newest first, 100 at most.
-    pub fn pins(&self, room: RoomId) -> Result<Vec<Arc<Row>>, ReadError> {
-        let head = self.room_head(room)?;
+    pub fn pins(&self) -> Result<Vec<Arc<Row>>, ReadError> {
         let sql =
             "SELECT row FROM rows WHERE room = ?1 AND lane = 0 AND pinned ORDER BY ordinal DESC LIMIT ?2";
-        let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![head.n, bounds::PAGE_ROWS as i64])?;
+        let mut select = self.db().prepare_cached(sql)?;
+        let mut rows = select.query(params![self.head.n, bounds::PAGE_ROWS as i64])?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;

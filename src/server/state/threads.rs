@@ -1,7 +1,7 @@
 //! Threads: their roots, who follows them by taking part, and what is unread there.
 
-use super::{ReadError, Reader, RoomHead, integer, number};
-use crate::protocol::{AccountId, Row, bounds};
+use super::{Member, ReadError, Reader, RoomHead, integer, number};
+use crate::protocol::{Row, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,14 +62,16 @@ impl Reader<'_> {
             .optional()?;
         Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
     }
+}
 
-    /// The threads of a room in which an account takes part, by lane: the newest [`bounds::FOLLOWED_WITHIN`] of them.
-    pub fn following(&self, room: &RoomHead, account: AccountId) -> Result<Vec<Following>, ReadError> {
+impl Member<'_> {
+    /// The threads in which the account takes part, by lane: the newest [`bounds::FOLLOWED_WITHIN`] of them.
+    pub fn following(&self) -> Result<Vec<Following>, ReadError> {
         let sql = "SELECT f.lane, MIN(f.ordinal), MAX(f.named), l.head, l.newest FROM followers f
                    CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
                    WHERE f.account = ?1 AND f.room = ?2 GROUP BY f.lane ORDER BY f.lane DESC LIMIT ?3";
-        let mut select = self.db.prepare_cached(sql)?;
-        let of = params![account.as_str(), room.n, bounds::FOLLOWED_WITHIN];
+        let mut select = self.db().prepare_cached(sql)?;
+        let of = params![self.account.as_str(), self.head.n, bounds::FOLLOWED_WITHIN];
         let mut newest_first: Vec<_> =
             select.query_map(of, Following::of)?.collect::<rusqlite::Result<_>>()?;
         newest_first.reverse();
@@ -77,66 +79,53 @@ impl Reader<'_> {
     }
 
     /// One thread, if the account takes part in it.
-    pub fn follower(
-        &self,
-        room: &RoomHead,
-        account: AccountId,
-        lane: u64,
-    ) -> Result<Option<Following>, ReadError> {
+    pub fn follower(&self, lane: u64) -> Result<Option<Following>, ReadError> {
         let sql = "SELECT f.lane, MIN(f.ordinal), MAX(f.named), l.head, l.newest FROM followers f
                    CROSS JOIN lanes l ON l.room = f.room AND l.lane = f.lane
                    WHERE f.account = ?1 AND f.room = ?2 AND f.lane = ?3 GROUP BY f.lane";
-        let mut select = self.db.prepare_cached(sql)?;
-        Ok(select.query_row(params![account.as_str(), room.n, integer(lane)], Following::of).optional()?)
+        let mut select = self.db().prepare_cached(sql)?;
+        Ok(select
+            .query_row(params![self.account.as_str(), self.head.n, integer(lane)], Following::of)
+            .optional()?)
     }
 
     /// A thread for one who does not take part in it.
-    pub fn stranger(&self, room: &RoomHead, lane: u64) -> Result<Following, ReadError> {
+    pub fn stranger(&self, lane: u64) -> Result<Following, ReadError> {
         let sql = "SELECT head, newest FROM lanes WHERE room = ?1 AND lane = ?2";
         let stands = self
-            .db
+            .db()
             .prepare_cached(sql)?
-            .query_row(params![room.n, integer(lane)], |row| Ok((number(row, 0)?, number(row, 1)?)))
+            .query_row(params![self.head.n, integer(lane)], |row| Ok((number(row, 0)?, number(row, 1)?)))
             .optional()?;
         let (head, newest) = stands.unwrap_or((0, lane));
         Ok(Following { lane, since: 0, named: 0, head, newest })
     }
 
-    /// What others wrote in threads of a room and is not deleted, and what of it names an account or everybody; both
+    /// What others wrote in threads and is not deleted, and what of it names the account or everybody; both
     /// exact to 99.
-    pub fn unread_above(
-        &self,
-        room: &RoomHead,
-        me: AccountId,
-        above: &[Above],
-    ) -> Result<(u32, u32), ReadError> {
+    pub fn unread_above(&self, above: &[Above]) -> Result<(u32, u32), ReadError> {
         if above.is_empty() {
             return Ok((0, 0));
         }
         let read = Above::json(above)?;
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
+        let (n, me) = (self.head.n, self.account);
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
                      ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
                    WHERE r.author <> ?3 AND r.deleted = 0 LIMIT ?4)";
-        let of = params![room.n, read, me.as_str(), limit];
-        let unread: i64 = self.db.prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
+        let of = params![n, read, me.as_str(), limit];
+        let unread: i64 = self.db().prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
         let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT n.lane, n.ordinal FROM json_each(?2) read CROSS JOIN mentions n
                      ON n.room = ?1 AND n.lane = CAST(read.key AS INTEGER) AND n.account IN (?3, ?5)
                        AND n.ordinal > read.value
                    WHERE n.author <> ?3 LIMIT ?4)";
-        let of = params![room.n, read, me.as_str(), limit, bounds::ROOM_HANDLE];
-        let mentions: i64 = self.db.prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
+        let of = params![n, read, me.as_str(), limit, bounds::ROOM_HANDLE];
+        let mentions: i64 = self.db().prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
         Ok((u32::try_from(unread).unwrap_or(0), u32::try_from(mentions).unwrap_or(0)))
     }
 
     /// What others wrote there and is not deleted, after a seq of the room: the newest ones, oldest first.
-    pub fn answers_above(
-        &self,
-        room: &RoomHead,
-        me: AccountId,
-        above: &[Above],
-        after: u64,
-    ) -> Result<Vec<Arc<Row>>, ReadError> {
+    pub fn answers_above(&self, above: &[Above], after: u64) -> Result<Vec<Arc<Row>>, ReadError> {
         if above.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,9 +134,11 @@ impl Reader<'_> {
                    CROSS JOIN rows r ON r.room = e.room AND r.lane = e.lane AND r.ordinal = e.ordinal
                    WHERE e.room = ?1 AND e.seq > ?3 AND e.lane > 0 AND e.ordinal > read.value
                      AND r.author <> ?4 AND r.deleted = 0 ORDER BY e.seq DESC LIMIT ?5";
-        let after = after.max(room.seq.saturating_sub(bounds::ANSWERS_WITHIN));
-        let of = params![room.n, Above::json(above)?, integer(after), me.as_str(), bounds::ANSWERS as i64];
-        let mut select = self.db.prepare_cached(sql)?;
+        let after = after.max(self.head.seq.saturating_sub(bounds::ANSWERS_WITHIN));
+        let me = self.account;
+        let of =
+            params![self.head.n, Above::json(above)?, integer(after), me.as_str(), bounds::ANSWERS as i64];
+        let mut select = self.db().prepare_cached(sql)?;
         let mut rows = select.query(of)?;
         let mut answers = Vec::new();
         while let Some(row) = rows.next()? {

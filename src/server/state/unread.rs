@@ -1,6 +1,6 @@
 //! Memberships, and what is unread of their rooms.
 
-use super::{ReadError, Reader, RoomHead, integer, number, parsed};
+use super::{Member, ReadError, Reader, Scope, integer, number, parsed};
 use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Row, Wanted, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::cmp::Reverse;
@@ -38,49 +38,52 @@ impl Reader<'_> {
             .ok_or(ReadError::NotFound)
     }
 
+    pub(super) fn members(&self, room: RoomId) -> Result<Vec<AccountId>, ReadError> {
+        let mut select = self.db.prepare_cached("SELECT account FROM members WHERE room = ?1")?;
+        let rows = select.query_map([room.as_str()], |row| parsed(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+impl Member<'_> {
     /// What others wrote in a lane above a pointer and is not deleted.
-    pub fn badge(
-        &self,
-        head: &RoomHead,
-        lane: u64,
-        me: AccountId,
-        read: Pointer,
-    ) -> Result<Badge, ReadError> {
+    pub fn badge(&self, lane: u64, read: Pointer) -> Result<Badge, ReadError> {
+        let (n, me) = (self.head.n, self.account);
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
                    AND author <> ?4 AND deleted = 0 LIMIT ?5)";
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
-        let above = params![head.n, integer(lane), integer(read.ordinal), me.as_str(), limit];
-        let unread: i64 = self.db.prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
+        let above = params![n, integer(lane), integer(read.ordinal), me.as_str(), limit];
+        let unread: i64 = self.db().prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
         let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT ordinal FROM mentions WHERE room = ?1 AND lane = ?2
                    AND ordinal > ?3 AND author <> ?4 AND account IN (?4, ?6) LIMIT ?5)";
-        let above =
-            params![head.n, integer(lane), integer(read.ordinal), me.as_str(), limit, bounds::ROOM_HANDLE];
-        let mentions: i64 = self.db.prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
+        let above = params![n, integer(lane), integer(read.ordinal), me.as_str(), limit, bounds::ROOM_HANDLE];
+        let mentions: i64 = self.db().prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
         Ok(Badge {
             unread: u32::try_from(unread).unwrap_or(0),
             mentions: u32::try_from(mentions).unwrap_or(0),
             read: read.ordinal,
             generation: read.generation,
-            head: self.lane_head(head, lane)?,
+            head: self.lane_head(lane)?,
             wanted: Wanted::default(),
             threads: 0,
             thread_mentions: 0,
             newest_answer: 0,
         })
     }
+}
 
-    /// Messages of the rooms that an account is in which name it, or everybody: those before a number of the log, newest
+impl Scope<'_> {
+    /// Messages of the account's rooms which name it, or everybody: those before a number of the log, newest
     /// first, `limit` at most. What names everybody counts if its seq is above what `everybody` says of its place.
     pub fn mentions(
         &self,
-        me: AccountId,
         before: Option<u64>,
         limit: usize,
         everybody: impl Fn(&Named) -> Option<u64>,
     ) -> Result<Mentions, ReadError> {
         let mut found = BTreeMap::new();
-        self.named(me, (me.as_str(), before), limit, |_| Some(0), &mut found)?;
-        self.named(me, (bounds::ROOM_HANDLE, before), limit, everybody, &mut found)?;
+        self.named((self.account.as_str(), before), limit, |_| Some(0), &mut found)?;
+        self.named((bounds::ROOM_HANDLE, before), limit, everybody, &mut found)?;
         let more = found.len() > limit;
         Ok(Mentions { mentions: found.into_values().take(limit).collect(), more })
     }
@@ -88,7 +91,6 @@ impl Reader<'_> {
     /// Adds one more than `limit`, if there are so many.
     fn named(
         &self,
-        me: AccountId,
         (whom, before): (&str, Option<u64>),
         limit: usize,
         counts: impl Fn(&Named) -> Option<u64>,
@@ -102,8 +104,8 @@ impl Reader<'_> {
                    CROSS JOIN rows w ON w.room = n.room AND w.lane = n.lane AND w.ordinal = n.ordinal
                    WHERE n.account = ?2 AND n.g < ?3 AND n.author <> ?1 ORDER BY n.g DESC LIMIT ?4";
         let before = before.map_or(i64::MAX, integer);
-        let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query(params![me.as_str(), whom, before, bounds::MENTIONS_WITHIN])?;
+        let mut select = self.state.db.prepare_cached(sql)?;
+        let mut rows = select.query(params![self.account.as_str(), whom, before, bounds::MENTIONS_WITHIN])?;
         let mut n = 0;
         while let Some(row) = rows.next()? {
             let takes_part = match row.get::<_, Option<i64>>(7)? {

@@ -27,7 +27,7 @@ async fn act(here: &TestNode, target: ClientId, slot: &str, value: ActValue) -> 
 }
 
 fn seq_of(here: &TestNode, id: ClientId) -> u64 {
-    here.node.state.read(|state| Ok(state.row(id)?.unwrap().1.seq)).unwrap()
+    here.node.state.read_anything(|state| Ok(state.row(id)?.unwrap().1.seq)).unwrap()
 }
 
 async fn no_thread(here: &TestNode, by: AccountId, (room, lane): (RoomId, u64)) {

@@ -155,7 +155,7 @@ impl World {
                 self.say("erased", Said::Erased(id));
             }
         } else if deleted {
-            let stood = self.here.node.state.read(|state| state.last_text(id)).unwrap();
+            let stood = self.here.node.state.read_anything(|state| state.last_text(id)).unwrap();
             let restored = stood.unwrap_or(text);
             if self.act(by, id, "deleted", ActValue::Restored { restored }).await {
                 self.written[at].deleted = false;
@@ -230,7 +230,8 @@ impl World {
         for mut reader in std::mem::take(&mut self.readers) {
             let page = &pages[&reader.lane()];
             let since = reader.cursor().seq;
-            let events = node.state.read(|state| state.events(&state.room_head(room)?, since, u64::MAX));
+            let events =
+                node.state.read_anything(|state| state.events(&state.room_head(room)?, since, u64::MAX));
             let mut events = events.unwrap();
             self.done.entry("events live").and_modify(|n| *n += events.len() as u32).or_insert(1);
             if self.dice.random_bool(0.3) {

@@ -452,8 +452,9 @@ impl Maker {
         let head = self.log.len() as u64;
         let mut numbers = BTreeSet::new();
         for message in &self.messages {
-            let found =
-                self.state.read(|state| Ok((state.row(message.id)?, state.entries_of_message(message.id)?)));
+            let found = self
+                .state
+                .read_anything(|state| Ok((state.row(message.id)?, state.entries_of_message(message.id)?)));
             let (row, entries) = found.unwrap();
             if row.is_some_and(|(_, row)| row.deleted.is_some()) && self.dice.percent(60) {
                 numbers.extend(entries.into_iter().filter(|g| *g < head));

@@ -69,7 +69,7 @@ async fn furnish(store: &RedisServer, folder: &Path) -> (u64, String) {
         let act = ActDraft { id, room: general, target: *target, slot, value: ActValue::On(true) };
         rooms::act(&node, owner, act).await.unwrap();
     }
-    let first = node.state.read(|state| state.entries_of_message(ids[30])).unwrap()[0];
+    let first = node.state.read_anything(|state| state.entries_of_message(ids[30])).unwrap()[0];
     let body = read_store(store.port)[first as usize - 1].body.clone().unwrap();
     for target in &ids[30..32] {
         node.erase(*target).await.unwrap();

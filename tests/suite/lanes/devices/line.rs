@@ -110,9 +110,7 @@ impl World {
         let me = self.devices[device].me;
         let Some(frame) = self.devices[device].there.pop_front() else { return };
         let node = self.here.node.clone();
-        let events = |room, after, to| {
-            node.state.read_as((me, room), |state| state.events(&state.room_head(room)?, after, to))
-        };
+        let events = |room, after, to| node.state.enter((me, room), |member| member.events(after, to));
         let back = match frame {
             ClientFrame::Subscribe { room, since } => {
                 let head = rooms::page(&node, me, (room, 0), beck::protocol::PageAt::Newest, 1, None);
@@ -132,7 +130,7 @@ impl World {
             ClientFrame::Act(act) => answered(act.id, rooms::act(&node, me, act).await),
             ClientFrame::Void { id, target } => answered(id, rooms::void(&node, me, id, target).await),
             ClientFrame::Outcome { id } => {
-                let known = node.state.read(|state| state.draft(id)).unwrap();
+                let known = node.state.read_anything(|state| state.draft(id)).unwrap();
                 answered(id, known.map(|known| known.outcome).ok_or(RoomError::NotFound))
             }
             ClientFrame::Page { req, room, lane, at, limit, at_least } => {
@@ -202,7 +200,8 @@ impl World {
     fn flow(&mut self, device: usize, loses: bool) {
         let Some(sent) = self.devices[device].sent else { return };
         let (node, room) = (self.here.node.clone(), self.here.general);
-        let events = node.state.read(|state| state.events(&state.room_head(room)?, sent, u64::MAX)).unwrap();
+        let events =
+            node.state.read_anything(|state| state.events(&state.room_head(room)?, sent, u64::MAX)).unwrap();
         self.devices[device].sent = events.last().map_or(Some(sent), |event| Some(event.seq));
         for event in events {
             if loses && self.dice.random_bool(0.1) {

@@ -50,7 +50,7 @@ impl World {
         let gone = gone.filter(|_| self.dice.random_bool(0.2));
         let Some(row) = gone.or_else(|| self.some_row(device, of_thread)) else { return };
         let text = self.words();
-        let stood = || self.here.node.state.read(|state| state.last_text(row.id)).ok().flatten();
+        let stood = || self.here.node.state.read_anything(|state| state.last_text(row.id)).ok().flatten();
         let (what, slot, value) = match (row.author == me, row.deleted.is_some()) {
             (true, true) => {
                 let restored = stood().unwrap_or(text);

@@ -1,0 +1,61 @@
+//! Reads that decide whether to propose something.
+
+use super::{KnownDraft, ReadError, Reader, RoomHead, State};
+use crate::protocol::{ClientId, RoomId, Row};
+
+/// Reads the message that a proposal is about, without checking who proposes: the fold decides that. Nothing read here may
+/// be sent to anybody.
+pub struct Checks<'a> {
+    state: &'a Reader<'a>,
+}
+
+impl State {
+    /// Checks a proposal in one transaction.
+    pub fn check<T>(&self, what: impl FnOnce(&Checks<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        self.read(|state| what(&Checks { state }))
+    }
+
+    /// The fold's outcome for a proposal, if it has seen one with this id.
+    pub fn draft(&self, id: ClientId) -> Result<Option<KnownDraft>, ReadError> {
+        self.check(|checks| checks.draft(id))
+    }
+}
+
+impl Checks<'_> {
+    pub fn draft(&self, id: ClientId) -> Result<Option<KnownDraft>, ReadError> {
+        self.state.draft(id)
+    }
+
+    /// A message, if it is in this room.
+    pub fn message(&self, room: RoomId, id: ClientId) -> Result<Option<Row>, ReadError> {
+        match self.head(room)? {
+            Some(head) => self.state.message(&head, id),
+            None => Ok(None),
+        }
+    }
+
+    /// The root message of a thread.
+    pub fn root(&self, room: RoomId, lane: u64) -> Result<Option<Row>, ReadError> {
+        match self.head(room)? {
+            Some(head) => self.state.root(&head, lane),
+            None => Ok(None),
+        }
+    }
+
+    /// See [`Reader::deleted_at`].
+    pub fn deleted_at(&self, id: ClientId) -> Result<Option<i64>, ReadError> {
+        self.state.deleted_at(id)
+    }
+
+    /// See [`Reader::last_text`].
+    pub fn last_text(&self, id: ClientId) -> Result<Option<String>, ReadError> {
+        self.state.last_text(id)
+    }
+
+    fn head(&self, room: RoomId) -> Result<Option<RoomHead>, ReadError> {
+        match self.state.room_head(room) {
+            Err(ReadError::NotFound) => Ok(None),
+            head => head.map(Some),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The gate of reads: everything that an account may read of a room is a method of [`Member`].
+
+use super::{Membership, ReadError, Reader, RoomHead, Scope, State, Subscription};
+use crate::protocol::{AccountId, ClientId, Event, Hash, RoomId, Row};
+use rusqlite::Connection;
+use std::sync::Arc;
+
+/// An account in one of its rooms, as of one read transaction. It cannot outlive the transaction.
+pub struct Member<'a> {
+    pub(super) state: &'a Reader<'a>,
+    pub(super) account: AccountId,
+    pub(super) room: RoomId,
+    pub(super) stay: Membership,
+    pub(super) head: RoomHead,
+}
+
+impl State {
+    /// Reads from one room in one transaction. Membership comes from the same transaction, not from the Directory, which is
+    /// published after the file. Fails with [`ReadError::NotFound`] both if there is no such room and if the account is not
+    /// in it; both cases run the same statements.
+    pub fn enter<T>(
+        &self,
+        (account, room): (AccountId, RoomId),
+        what: impl FnOnce(&Member<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        self.scope(account, |scope| what(&scope.member(room)?))
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// Enters one room. Fails as [`State::enter`] does.
+    pub fn member(&self, room: RoomId) -> Result<Member<'a>, ReadError> {
+        let stay = self.state.membership(room, self.account)?;
+        let head = self.state.room_head(room)?;
+        Ok(Member { state: self.state, account: self.account, room, stay, head })
+    }
+}
+
+impl Member<'_> {
+    pub(super) fn db(&self) -> &Connection {
+        self.state.db
+    }
+
+    pub fn room(&self) -> RoomId {
+        self.room
+    }
+
+    /// When the account joined.
+    pub fn stay(&self) -> Membership {
+        self.stay
+    }
+
+    /// The room's newest event.
+    pub fn head(&self) -> RoomHead {
+        self.head
+    }
+
+    /// Permission to go on reading the room's events after this transaction.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { room: self.room }
+    }
+
+    /// Events `after < seq <= to`, in order: the first [`bounds::EVENTS_AT_ONCE`](crate::protocol::bounds::EVENTS_AT_ONCE)
+    /// of them.
+    pub fn events(&self, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
+        self.state.events(&self.head, after, to)
+    }
+
+    /// The chain after a seq; `None` if the room has not come so far.
+    pub fn chain_at(&self, seq: u64) -> Result<Option<Hash>, ReadError> {
+        self.state.chain_at(&self.head, seq)
+    }
+
+    /// A message, if it is in this room.
+    pub fn message(&self, id: ClientId) -> Result<Option<Row>, ReadError> {
+        self.state.message(&self.head, id)
+    }
+
+    /// The message under which a lane stands; `None` for a lane of a seq that is no message of the room's own lane.
+    pub fn root(&self, lane: u64) -> Result<Option<Row>, ReadError> {
+        self.state.root(&self.head, lane)
+    }
+
+    /// The newest ordinal of a lane.
+    pub fn lane_head(&self, lane: u64) -> Result<u64, ReadError> {
+        self.state.lane_head(&self.head, lane)
+    }
+
+    /// All members of the room.
+    pub fn members(&self) -> Result<Vec<AccountId>, ReadError> {
+        self.state.members(self.room)
+    }
+}
