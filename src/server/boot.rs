@@ -7,7 +7,7 @@ use super::rooms::RoomError;
 use super::{accounts, auth, forms, return_path, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
-use crate::protocol::{AccountId, ClientId, OwnStatus, PageAt, RoomId, Row, bounds};
+use crate::protocol::{AccountId, ClientId, OwnStatus, Page, PageAt, RoomId, Row, bounds};
 use crate::text::mentions;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use dioxus::prelude::HttpError;
@@ -93,9 +93,9 @@ async fn boot(
 ) -> Result<Boot, HttpError> {
     let me = node.signed_in(headers).await.map_err(|fault| unavailable(fault.into()))?;
     let asked = Asked::of(uri.path());
-    let readable = match (me, asked) {
-        (Some(me), Asked::Room { id, .. }) => node.can(me, Action::Read, id).await,
-        _ => false,
+    let page = match (me, asked) {
+        (Some(me), Asked::Room { id, at, .. }) => page(node, me, id, at).await.map_err(unavailable)?,
+        _ => None,
     };
     let directory = node.directory();
     let cookie = |name| auth::cookie(headers, name);
@@ -152,9 +152,7 @@ async fn boot(
             room.badge = badges.get(&room.id).copied().unwrap_or_default();
         }
         boot.people.extend(directory.person(me));
-        if let (Asked::Room { id, at, thread }, true) = (asked, readable) {
-            let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
-            let page = page.map_err(unavailable)?;
+        if let (Asked::Room { id, at, thread }, Some(page)) = (asked, page) {
             if let PageAt::Around(ordinal) = at {
                 boot.found = Some((id, 0, ordinal));
             }
@@ -199,6 +197,15 @@ async fn boot(
         dioxus::fullstack::FullstackContext::commit_http_status(StatusCode::NOT_FOUND, None);
     }
     Ok(boot)
+}
+
+/// Rows of a room; none if the account is not in it. Goes by what this server has folded if the log cannot be reached.
+async fn page(node: &Node, me: AccountId, id: RoomId, at: PageAt) -> Result<Option<Page>, RoomError> {
+    let page = || rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
+    match node.sure(|page| matches!(page, Err(RoomError::NotFound)), page).await {
+        Ok(Err(RoomError::NotFound)) | Err(_) => Ok(None),
+        Ok(page) => page.map(Some),
+    }
 }
 
 fn unavailable(fault: RoomError) -> HttpError {
