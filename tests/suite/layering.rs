@@ -88,6 +88,35 @@ fn crates_stay_where_they_belong() {
     assert!(seen > 40);
 }
 
+/// A `Reader` reads every room. Only the fold and the state file's own module have one; everything else gets a `Member` or
+/// a `Scope`.
+#[test]
+fn only_members_read_the_rows_of_a_room() {
+    let is_inner = |name: &str| {
+        ["server/state.rs", "server/fold.rs"].contains(&name)
+            || name.starts_with("server/state/")
+            || name.starts_with("server/fold/")
+    };
+    // Files of other kinds, and `beck verify`, which reads a state file that no server has open.
+    let own_files = ["client/platform/native/disk.rs", "server/broker/embedded/", "server/commands/verify"];
+    let (mut inner, mut opened) = (0, 0);
+    for (name, lines) in all() {
+        for line in lines {
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+            let reader = words.any(|word| word == "Reader") && !name.starts_with("server/broker/archive");
+            inner += usize::from(reader && is_inner(&name));
+            assert!(!reader || is_inner(&name), "src/{name} reads rooms without being a member: {line}");
+            let unasked = line.contains("read_anything") && name != "server/state.rs";
+            assert!(!unasked, "src/{name} reads as only tests may: {line}");
+            let opens = line.contains("Connection::open(") || line.contains("Connection::open_with_flags(");
+            let own = own_files.iter().any(|own| name.starts_with(own)) || name == "server/state.rs";
+            opened += usize::from(opens);
+            assert!(!opens || own, "src/{name} opens a database by itself: {line}");
+        }
+    }
+    assert!(inner > 10 && opened > 2, "{inner} readers and {opened} databases were looked at");
+}
+
 #[test]
 fn every_icon_that_is_named_is_in_the_sprite_and_no_other() {
     let sprite = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/icons.svg");
