@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What is said of an act that somebody has no right to.
+pub const NOT_ALLOWED: &str = "You may not do that here.";
+
 /// Why the fold refuses an entry. It is in the log all the same, and changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -10,7 +13,7 @@ pub enum Refusal {
     NotFound,
     #[error("This room was archived.")]
     Archived,
-    #[error("You may not do that here.")]
+    #[error("{NOT_ALLOWED}")]
     NotAllowed,
     #[error("That name is taken.")]
     Taken,
@@ -40,6 +43,8 @@ pub enum ErrorCode {
     Unfit,
     /// No login, or one that ended.
     SignedOut,
+    /// The account may see it and lacks the permission for what it asked.
+    Forbidden,
     /// No such thing, or not yours.
     NotFound,
     /// Too many; try again later.

@@ -1,38 +1,16 @@
 //! What is checked of an act before it is proposed: restores and reactions. The fold takes more, since it must decide old
 //! logs as before.
 
+use super::error::{AppError, NOT_YOURS_TO_RESTORE, ReactionError, RestoreError};
 use super::node::Node;
 use super::now_ms;
-use super::rooms::RoomError;
 use super::state::{ReadError, Reader};
 use crate::protocol::bounds::{self, REACTIONS, REACTIONS_EACH, RESTORE_MS, Unfit};
 use crate::protocol::{AccountId, ClientId, RoomId, Row};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Why a message is not restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    #[error("Only the author of a message can restore it, and only if nobody else deleted it.")]
-    NotYours,
-    #[error("This message was deleted more than 24 hours ago and can no longer be restored.")]
-    TooLate,
-    #[error("A message can only be restored with the text it had.")]
-    OtherText,
-}
-
-/// Why a reaction is not added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReactionError {
-    #[error("This message has {REACTIONS} different reactions, which is the limit. Use one of those.")]
-    Full,
-    #[error(
-        "You have {REACTIONS_EACH} different reactions on this message, which is the limit. Remove one first."
-    )]
-    FullOfYours,
-}
-
 /// What a check says, if the state can be read.
-type Answer = Result<Result<(), RoomError>, ReadError>;
+type Answer = Result<Result<(), AppError>, ReadError>;
 
 /// An act that is about to be proposed.
 #[derive(Clone, Copy)]
@@ -58,7 +36,7 @@ impl Checked {
     }
 
     /// Asks what is folded here, and before a "no" what the log has.
-    async fn ask(&self, node: &Node, check: impl Fn(&Reader<'_>, Row) -> Answer) -> Result<(), RoomError> {
+    async fn ask(&self, node: &Node, check: impl Fn(&Reader<'_>, Row) -> Answer) -> Result<(), AppError> {
         let ask = || {
             node.state.read(|state| match self.row(state)? {
                 Some(row) => check(state, row),
@@ -69,11 +47,11 @@ impl Checked {
     }
 
     /// Only the text that stood comes back, and only by the author who deleted it.
-    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), RoomError> {
+    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), AppError> {
         let check = |state: &Reader<'_>, row: Row| -> Answer {
             let Some(deleted) = &row.deleted else { return Ok(Ok(())) };
             if row.author != self.by || deleted.by != self.by {
-                return Ok(Err(RestoreError::NotYours.into()));
+                return Ok(Err(AppError::Forbidden(NOT_YOURS_TO_RESTORE)));
             }
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;
@@ -91,7 +69,7 @@ impl Checked {
     }
 
     /// Two people who react at the same time may get a message past its limit by one.
-    pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+    pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), AppError> {
         one_emoji(emoji)?;
         let check = |_: &Reader<'_>, row: Row| -> Answer {
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
@@ -106,7 +84,7 @@ impl Checked {
     }
 
     /// Always allowed: also where a reaction would not be taken any more.
-    pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+    pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), AppError> {
         let check = |_: &Reader<'_>, row: Row| -> Answer {
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };

@@ -1,9 +1,9 @@
 //! The one loader's body: everything that the asked page shows.
 
 use super::directory::{Action, Directory};
+use super::error::AppError;
 use super::node::Node;
 use super::proxies::Peer;
-use super::rooms::RoomError;
 use super::{accounts, auth, forms, return_path, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
@@ -91,7 +91,7 @@ async fn boot(
     notice: Option<Notice>,
     peer: Option<Peer>,
 ) -> Result<Boot, HttpError> {
-    let me = node.signed_in(headers).await.map_err(|fault| unavailable(fault.into()))?;
+    let me = node.signed_in(headers).await.map_err(|fault| failed(fault.into()))?;
     let asked = Asked::of(uri.path());
     let readable = match (me, asked) {
         (Some(me), Asked::Room { id, .. }) => node.can(me, Action::Read, id).await,
@@ -127,7 +127,7 @@ async fn boot(
     let next = return_path::checked(&typed).or_else(|| return_path::of_query(uri));
     boot.next = next.unwrap_or_default().to_owned();
     if let Some(token) = uri.path().strip_prefix("/enter/") {
-        let account = node.enters_as(token).await.map_err(|fault| unavailable(fault.into()))?;
+        let account = node.enters_as(token).await.map_err(|fault| failed(fault.into()))?;
         boot.enters_as = account.and_then(|account| directory.person(account));
     }
     if let Some(token) = uri.path().strip_prefix("/join/") {
@@ -138,7 +138,7 @@ async fn boot(
         }
     }
     if boot.asks_code {
-        node.print_setup_code().await.map_err(|fault| unavailable(fault.into()))?;
+        node.print_setup_code().await.map_err(|fault| failed(fault.into()))?;
     }
     let mut gone = false;
     if let Some(me) = me {
@@ -154,7 +154,7 @@ async fn boot(
         boot.people.extend(directory.person(me));
         if let (Asked::Room { id, at, thread }, true) = (asked, readable) {
             let page = rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
-            let page = page.map_err(unavailable)?;
+            let page = page.map_err(failed)?;
             if let PageAt::Around(ordinal) = at {
                 boot.found = Some((id, 0, ordinal));
             }
@@ -163,7 +163,7 @@ async fn boot(
                 match threads::thread(node, me, (id, lane)).await {
                     Ok(thread) => {
                         let rows = rooms::page(node, me, (id, lane), at, bounds::FIRST_PAGE_ROWS, None);
-                        let rows = rows.map_err(unavailable)?;
+                        let rows = rows.map_err(failed)?;
                         if let PageAt::Around(ordinal) = at {
                             boot.found = Some((id, lane, ordinal));
                         }
@@ -171,8 +171,8 @@ async fn boot(
                         shown.quotes.extend(rows.quotes.clone());
                         boot.thread = Some((thread, rows));
                     }
-                    Err(RoomError::NotFound) => gone = true,
-                    Err(fault) => return Err(unavailable(fault)),
+                    Err(AppError::NotFound) => gone = true,
+                    Err(fault) => return Err(failed(fault)),
                 }
             }
             boot.people =
@@ -180,7 +180,7 @@ async fn boot(
             boot.page = Some(page);
         }
         if let Asked::Mentions { before } = asked {
-            let page = unread::mentions(node, me, before).await.map_err(unavailable)?;
+            let page = unread::mentions(node, me, before).await.map_err(failed)?;
             boot.people = people(&directory, me, page.mentions.iter().map(|mention| &mention.row), []);
             boot.mentions = Some(page);
         }
@@ -201,8 +201,8 @@ async fn boot(
     Ok(boot)
 }
 
-fn unavailable(fault: RoomError) -> HttpError {
-    HttpError { status: StatusCode::SERVICE_UNAVAILABLE, message: Some(fault.to_string()) }
+fn failed(fault: AppError) -> HttpError {
+    HttpError { status: fault.status(), message: Some(fault.to_string()) }
 }
 
 /// I, the authors of these rows and of what they quote, and those whom they name.

@@ -15,6 +15,7 @@ pub mod connection;
 pub mod counted;
 pub mod damaged_files;
 pub mod directory;
+pub mod error;
 pub mod first_run;
 pub mod fold;
 pub mod forms;

@@ -16,7 +16,6 @@ mod writes;
 
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use fold_pauses::FoldPauses;
-pub use outcomes::ProposeError;
 pub use pin::{StartError, missing_log};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 

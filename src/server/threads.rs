@@ -4,8 +4,8 @@
 
 use super::broker::Signal;
 use super::directory::Action;
+use super::error::AppError;
 use super::node::Node;
-use super::rooms::RoomError;
 use super::state::{Above, Following, Membership, Named, ReadError, Reader, RoomHead};
 use super::unread::{Pointers, pointer_key};
 use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Row, Thread, bounds};
@@ -34,9 +34,9 @@ pub async fn follow(
     by: AccountId,
     (room, lane): (RoomId, u64),
     follow: bool,
-) -> Result<(), RoomError> {
+) -> Result<(), AppError> {
     if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
+        return Err(AppError::NotFound);
     }
     let (seq, joined, newest, takes_part) = node.state.read(|state| {
         let head = state.room_head(room)?;
@@ -167,9 +167,9 @@ async fn told<T>(
     by: AccountId,
     room: RoomId,
     tell: impl FnOnce(&Told<'_>) -> Result<T, ReadError>,
-) -> Result<T, RoomError> {
+) -> Result<T, AppError> {
     if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
+        return Err(AppError::NotFound);
     }
     let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&registers);
@@ -181,7 +181,7 @@ async fn told<T>(
 }
 
 /// One thread, as an account has it.
-pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, RoomError> {
+pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, AppError> {
     told(node, by, room, |told| {
         let takes_part = told.state.follower(&told.head, by, lane)?;
         let said = told.said.of_lane(room, told.joined, lane);
@@ -192,7 +192,7 @@ pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> 
 }
 
 /// The threads of a room that an account follows, with the newest answer first, [`bounds::THREADS`] at most.
-pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, RoomError> {
+pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, AppError> {
     told(node, by, room, |told| {
         let mut followed = told.said.followed(told.state, (room, &told.head, told.joined), by)?;
         followed.sort_unstable_by_key(|following| Reverse(following.newest));
@@ -211,7 +211,7 @@ pub async fn answers(
     by: AccountId,
     room: RoomId,
     after: u64,
-) -> Result<Vec<Arc<Row>>, RoomError> {
+) -> Result<Vec<Arc<Row>>, AppError> {
     told(node, by, room, |told| {
         let Told { state, registers, head, .. } = told;
         let mut above = told.said.above(state, registers, (room, head, told.joined), by)?;
@@ -222,7 +222,7 @@ pub async fn answers(
 }
 
 /// The lane of the thread that an answer to this message of a room stands in.
-pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, RoomError> {
+pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, AppError> {
     let look = || {
         node.state.read_as((by, room), |state| {
             let (n, row) = state.row(answered)?.ok_or(ReadError::NotFound)?;

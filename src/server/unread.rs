@@ -2,8 +2,8 @@
 
 use super::broker::{BrokerError, Signal};
 use super::directory::Action;
+use super::error::AppError;
 use super::node::Node;
-use super::rooms::RoomError;
 use super::state::Reader;
 use super::threads::Said;
 use crate::protocol::{AccountId, Badge, Mentions, Pointer, Quiet, Raise, RoomId, Wanted, bounds};
@@ -24,9 +24,9 @@ fn wanted_key(room: RoomId) -> String {
 const QUIET_KEY: &str = "quiet";
 
 /// Sets what an account wants to hear of a room; its connections hear of it.
-pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), RoomError> {
+pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), AppError> {
     if !node.directory().can(by, Action::Read, room) {
-        return Err(RoomError::NotFound);
+        return Err(AppError::NotFound);
     }
     Ok(set(node, by, wanted_key(room), wanted.number()).await?)
 }
@@ -46,13 +46,13 @@ async fn set(node: &Node, by: AccountId, key: String, number: u64) -> Result<(),
 }
 
 /// Raises read pointers; the account's connections hear of it. An ordinal past the lane's head is the head.
-pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), RoomError> {
+pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), AppError> {
     let directory = node.directory();
     if raise.iter().any(|raise| !directory.can(by, Action::Read, raise.room)) {
-        return Err(RoomError::NotFound);
+        return Err(AppError::NotFound);
     }
     if raise.len() > bounds::RAISE_AT_ONCE || raise.iter().any(|raise| raise.pointer.generation >> 48 > 0) {
-        return Err(RoomError::Refused(crate::protocol::Refusal::Malformed));
+        return Err(AppError::Refused(crate::protocol::Refusal::Malformed));
     }
     let raised = node.state.read(|state| {
         raise
@@ -118,7 +118,7 @@ fn badge(
 
 /// Messages that name an account, newest first, before a number of the log. Of what names everybody: in rooms since it is
 /// there, in threads that it follows.
-pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, RoomError> {
+pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, AppError> {
     // Without the store it is not known what was said of threads: who takes part counts as following then.
     let registers = node.broker.registers(by, Vec::new()).await.unwrap_or_default();
     let said = Said::of(&registers.into_iter().collect());
@@ -132,7 +132,7 @@ pub async fn badges(
     node: &Node,
     by: AccountId,
     rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<HashMap<RoomId, Badge>, RoomError> {
+) -> Result<HashMap<RoomId, Badge>, AppError> {
     Ok(badges_and_quiet(node, by, rooms).await?.0)
 }
 
@@ -141,7 +141,7 @@ pub async fn badges_and_quiet(
     node: &Node,
     by: AccountId,
     rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<(HashMap<RoomId, Badge>, Quiet), RoomError> {
+) -> Result<(HashMap<RoomId, Badge>, Quiet), AppError> {
     let pointers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&pointers);
     let mut badges = HashMap::new();

@@ -8,6 +8,7 @@ mod acts;
 mod addresses;
 mod admin;
 mod aof;
+mod app_errors;
 mod append_order;
 mod archive;
 mod backup;

@@ -1,8 +1,9 @@
 //! The log's format rises when something is written for the first time that an older version would misread.
 
-use super::{Node, ProposeError};
+use super::Node;
 use crate::protocol::{AccountId, ClientId, Format, Kind};
 use crate::server::broker::Proposal;
+use crate::server::error::AppError;
 use std::sync::Arc;
 
 impl Node {
@@ -11,7 +12,7 @@ impl Node {
         self: &Arc<Node>,
         by: AccountId,
         format: Format,
-    ) -> Result<(), ProposeError> {
+    ) -> Result<(), AppError> {
         if self.directory().format() < format {
             self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await?;
         }
