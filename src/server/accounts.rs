@@ -1,7 +1,8 @@
 //! Use cases of accounts: the first run, signing up, signing in.
 
+use super::access::{Action, Actor, Denied, Facts};
 use super::broker::Proposal;
-use super::error::{AppError, Field, HAS_OWNER};
+use super::error::{AppError, Field};
 use super::fold::{AccountBody, SettingBody, WorkspaceBody};
 use super::hashing::Whose;
 use super::logins::Login;
@@ -22,7 +23,9 @@ pub struct NewAccount<'a> {
 
 /// Whether nobody owns this workspace yet.
 pub fn needs_setup(node: &Node) -> bool {
-    !node.directory().has_owner() && node.standstill() == Readiness::Ready
+    let directory = node.directory();
+    let facts = Facts::of(&directory, Actor::Visitor).first_run(&directory);
+    directory.permits(&facts, Action::SetUp).is_ok() && node.standstill() == Readiness::Ready
 }
 
 /// The first run: workspace, owner account, room General. Gives the owner and the room.
@@ -92,8 +95,7 @@ async fn make(node: &Arc<Node>, id: AccountId, body: AccountBody, password: &str
     node.drop_password(id).await;
     Err(match why {
         Refusal::Taken => AppError::HandleTaken,
-        Refusal::NotAllowed => AppError::Forbidden(HAS_OWNER),
-        why => why.into(),
+        why => Denied::new(Action::SetUp, why).into(),
     })
 }
 

@@ -1,7 +1,8 @@
-//! What is checked of an act before it is proposed: restores and reactions. The fold takes more, since it must decide old
-//! logs as before.
+//! What is checked of an act before it is proposed: the permission, restores and reactions. The fold takes more, since it
+//! must decide old logs as before.
 
-use super::error::{AppError, NOT_YOURS_TO_RESTORE, ReactionError, RestoreError};
+use super::access::{Action, Actor, Denied, Facts};
+use super::error::{AppError, ReactionError, RestoreError};
 use super::node::Node;
 use super::now_ms;
 use super::state::{ReadError, Reader};
@@ -46,12 +47,38 @@ impl Checked {
         node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
     }
 
+    /// Asks the gate about this message. What may be over soon, like a deletion, is for the fold.
+    fn allows(
+        &self,
+        node: &Node,
+        action: Action,
+        row: &Row,
+        of: impl Fn(Facts) -> Facts,
+    ) -> Result<(), Denied> {
+        let directory = node.directory();
+        let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
+        match directory.permits(&of(facts.row(row)), action) {
+            Err(denied) if denied.is_lasting() => Err(denied),
+            _ => Ok(()),
+        }
+    }
+
+    /// An edit or a deletion.
+    pub async fn permit(&self, node: &Node, action: Action) -> Result<(), AppError> {
+        let check = |_: &Reader<'_>, row: Row| -> Answer {
+            Ok(self.allows(node, action, &row, |facts| facts).map_err(Into::into))
+        };
+        self.ask(node, check).await
+    }
+
     /// Only the text that stood comes back, and only by the author who deleted it.
     pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), AppError> {
         let check = |state: &Reader<'_>, row: Row| -> Answer {
-            let Some(deleted) = &row.deleted else { return Ok(Ok(())) };
-            if row.author != self.by || deleted.by != self.by {
-                return Ok(Err(AppError::Forbidden(NOT_YOURS_TO_RESTORE)));
+            if row.deleted.is_none() {
+                return Ok(Ok(()));
+            }
+            if let Err(denied) = self.allows(node, Action::Restore, &row, |facts| facts) {
+                return Ok(Err(denied.into()));
             }
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;
@@ -69,9 +96,12 @@ impl Checked {
     }
 
     /// Two people who react at the same time may get a message past its limit by one.
-    pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), AppError> {
+    pub async fn react(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         one_emoji(emoji)?;
         let check = |_: &Reader<'_>, row: Row| -> Answer {
+            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
+                return Ok(Err(denied.into()));
+            }
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
             Ok(match row.reactions.get(emoji) {
                 Some(accounts) if accounts.contains(&self.by) => Ok(()),
@@ -83,9 +113,12 @@ impl Checked {
         self.ask(node, check).await
     }
 
-    /// Always allowed: also where a reaction would not be taken any more.
-    pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), AppError> {
+    /// The own one can always be taken back: also where a reaction would not be taken any more.
+    pub async fn take_back(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         let check = |_: &Reader<'_>, row: Row| -> Answer {
+            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
+                return Ok(Err(denied.into()));
+            }
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };
         self.ask(node, check).await

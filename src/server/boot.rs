@@ -1,6 +1,7 @@
 //! The one loader's body: everything that the asked page shows.
 
-use super::directory::{Action, Directory};
+use super::access::Action;
+use super::directory::Directory;
 use super::error::AppError;
 use super::node::Node;
 use super::proxies::Peer;

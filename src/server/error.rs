@@ -1,12 +1,12 @@
 //! Why a use case failed: one type, with its HTTP status, its code in a frame, and its sentence.
 
+use super::access::Denied;
 use super::auth::TooMany;
 use super::broker::BrokerError;
 use super::counted::counted;
 use super::readiness::Unready;
 use super::state::ReadError;
 use crate::protocol::bounds::{REACTIONS, REACTIONS_EACH, Unfit};
-use crate::protocol::error::NOT_ALLOWED;
 use crate::protocol::{ErrorCode, Refusal};
 use axum::http::StatusCode;
 use std::fmt;
@@ -40,7 +40,7 @@ pub enum AppError {
     #[error("{0}")]
     Forbidden(&'static str),
     /// No such thing, or not theirs to see: one answer.
-    #[error("There is no such room, or you are not in it.")]
+    #[error("{}", Refusal::NotFound.sentence())]
     NotFound,
     #[error("Too many tries. Try again in {}.", counted(.0.seconds, "second", "seconds"))]
     TooMany(TooMany),
@@ -79,15 +79,6 @@ impl fmt::Display for Field {
         })
     }
 }
-
-/// What is said to others than the author who deleted a message.
-pub const NOT_YOURS_TO_RESTORE: &str =
-    "Only the author of a message can restore it, and only if nobody else deleted it.";
-/// What is said to whoever sets up a workspace that is set up.
-pub const HAS_OWNER: &str = "This workspace has an owner already. Sign in.";
-/// What is said to others than those who may archive a room.
-pub const NOT_YOURS_TO_ARCHIVE: &str =
-    "Only the one who made the room and the owner of the workspace may do that.";
 
 /// Why a message is not restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -173,8 +164,18 @@ impl From<Refusal> for AppError {
     fn from(why: Refusal) -> Self {
         match why {
             Refusal::NotFound => AppError::NotFound,
-            Refusal::NotAllowed => AppError::Forbidden(NOT_ALLOWED),
+            Refusal::NotAllowed => AppError::Forbidden(why.sentence()),
             why => AppError::Refused(why),
+        }
+    }
+}
+
+/// What is said before a proposal; see [`access::can`](super::access::can).
+impl From<Denied> for AppError {
+    fn from(denied: Denied) -> Self {
+        match denied.code {
+            Refusal::NotAllowed => AppError::Forbidden(denied.why),
+            code => code.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The server: configuration, node, routes, commands. `beck` runs [`main`].
 
+pub mod access;
 pub mod accounts;
 pub mod act_checks;
 pub mod addresses;
@@ -46,6 +47,7 @@ pub mod telemetry;
 pub mod threads;
 pub mod throttle;
 pub mod unread;
+pub mod visible_rooms;
 pub mod watch;
 pub mod websocket;
 

@@ -19,10 +19,11 @@ pub use fold_pauses::FoldPauses;
 pub use pin::{StartError, missing_log};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
+use super::access::Action;
 use super::broker::embedded::LogCopy;
 use super::broker::{BrokerError, SharedBroker, Signal};
 use super::config::Config;
-use super::directory::{Action, Directory};
+use super::directory::Directory;
 use super::fold::Fold;
 use super::hub::Hub;
 use super::presence::PresenceTable;

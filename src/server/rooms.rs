@@ -1,9 +1,10 @@
 //! Use cases of rooms: make, join, leave, post, act, look at.
 
+use super::access::{Action, Actor, Facts};
 use super::act_checks::Checked;
 use super::broker::Proposal;
-use super::directory::Action;
-use super::error::{AppError, NOT_YOURS_TO_ARCHIVE};
+use super::directory::Directory;
+use super::error::AppError;
 use super::fold::{IN_ROOM, RoomBody, SettingBody};
 use super::node::Node;
 use super::state::ReadError;
@@ -32,10 +33,39 @@ pub(super) async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(),
     }
 }
 
+/// Asks the gate before a proposal; a "no" is that of a node that has caught up.
+async fn permit(node: &Node, action: Action, facts: impl Fn(&Directory) -> Facts) -> Result<(), AppError> {
+    let ask = || {
+        let directory = node.directory();
+        directory.permits(&facts(&directory), action)
+    };
+    Ok(node.sure(Result::is_err, ask).await??)
+}
+
+fn in_room(by: AccountId, room: RoomId) -> impl Fn(&Directory) -> Facts {
+    move |directory| Facts::of(directory, Actor::Account(by)).in_room(directory, room)
+}
+
+/// As [`permit`], for a draft of a room. One that is stored already gets its first outcome, and what may be over by the
+/// time that the draft has its place, like an archived room, is for the fold.
+async fn permit_draft(node: &Node, by: AccountId, room: RoomId, id: ClientId) -> Result<(), AppError> {
+    let ask = || {
+        let directory = node.directory();
+        match directory.permits(&in_room(by, room)(&directory), Action::Post) {
+            Err(denied) if denied.is_lasting() && node.state.read(|state| state.draft(id))?.is_none() => {
+                Err(denied.into())
+            }
+            _ => Ok(()),
+        }
+    };
+    node.sure(Result::is_err, ask).await?
+}
+
 /// Makes an open room; its maker is in it.
 pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) -> Result<RoomId, AppError> {
     let body = RoomBody { kind: RoomKind::Open, name: bounds::name(name)?, topic: bounds::topic(topic)? };
     let room = RoomId::random();
+    permit(node, Action::MakeRoom, |directory| Facts::of(directory, Actor::Account(by))).await?;
     accepted(node, Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)).await?;
     Ok(room)
 }
@@ -44,8 +74,12 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), A
     if node.directory().can(by, Action::Read, room) {
         return Ok(());
     }
-    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    match accepted(node, proposal.target(token(by.as_str())?)).await {
+    let joined = async {
+        permit(node, Action::Join, in_room(by, room)).await?;
+        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+        accepted(node, proposal.target(token(by.as_str())?)).await
+    };
+    match joined.await {
         // Another tab was faster.
         Err(AppError::Refused(Refusal::Taken)) => Ok(()),
         done => done,
@@ -53,6 +87,7 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), A
 }
 
 pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), AppError> {
+    permit(node, Action::Leave, in_room(by, room)).await?;
     let proposal = Proposal::new(by, ClientId::random(), Kind::Leave, &()).room(room);
     accepted(node, proposal.target(token(by.as_str())?)).await
 }
@@ -64,11 +99,14 @@ pub async fn invite(
     room: RoomId,
     target: AccountId,
 ) -> Result<bool, AppError> {
-    if !node.can(by, Action::Write, room).await {
-        return Err(AppError::NotFound);
-    }
-    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    match accepted(node, proposal.target(token(target.as_str())?)).await {
+    let facts =
+        |directory: &Directory| Facts::of(directory, Actor::Account(by)).about(directory, room, target);
+    let added = async {
+        permit(node, Action::Invite, facts).await?;
+        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+        accepted(node, proposal.target(token(target.as_str())?)).await
+    };
+    match added.await {
         Ok(()) => Ok(true),
         Err(AppError::Refused(Refusal::Taken)) => Ok(false),
         Err(fault) => Err(fault),
@@ -77,9 +115,7 @@ pub async fn invite(
 
 /// Changes what a room is about; any member may.
 pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), AppError> {
-    if !node.can(by, Action::Write, room).await {
-        return Err(AppError::NotFound);
-    }
+    permit(node, Action::SetTopic, in_room(by, room)).await?;
     let body = SettingBody { value: bounds::topic(topic)?.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     accepted(node, proposal.slot(token("topic")?)).await
@@ -87,12 +123,7 @@ pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &st
 
 /// Archives a room, or brings it back. From then on the fold refuses, or takes again, what is proposed for it.
 pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), AppError> {
-    if !node.can(by, Action::See, room).await {
-        return Err(AppError::NotFound);
-    }
-    if !node.directory().can(by, Action::Archive, room) {
-        return Err(AppError::Forbidden(NOT_YOURS_TO_ARCHIVE));
-    }
+    permit(node, Action::Archive, in_room(by, room)).await?;
     node.require_format(by, Format::Two).await?;
     let body = SettingBody { value: archived.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
@@ -112,9 +143,7 @@ pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outco
 
 /// Proposes a message. It has its place in the order once this returns.
 pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, AppError> {
-    if !node.can(by, Action::See, draft.room).await {
-        return Err(AppError::NotFound);
-    }
+    permit_draft(node, by, draft.room, draft.id).await?;
     let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
     let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
     if let Some(Answer { to, also }) = draft.thread {
@@ -153,18 +182,22 @@ pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outco
     propose_act(node, by, act).await?.await
 }
 
-/// Proposes an act on a message; what only its author may do is decided by the fold, but for restores. It has its
-/// place in the order once this returns.
+/// Proposes an act on a message. It has its place in the order once this returns.
 pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, AppError> {
     let ActDraft { id, room, target, slot, value } = act;
-    if !node.can(by, Action::See, room).await {
-        return Err(AppError::NotFound);
-    }
+    permit_draft(node, by, room, id).await?;
     let checked = Checked { id, by, room, target };
     let mut restoring = None;
     let value = match (Slot::parse(&slot), value) {
-        (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
-        (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+        (Some(Slot::Text), ActValue::Text(text)) => {
+            let text = bounds::message_text(&text)?;
+            checked.permit(node, Action::Edit).await?;
+            ActValue::Text(text)
+        }
+        (Some(Slot::Deleted), ActValue::On(true)) => {
+            checked.permit(node, Action::Delete).await?;
+            ActValue::On(true)
+        }
         (Some(Slot::Deleted), ActValue::Restored { restored }) => {
             // The text that stood has its form already; a longer one never stood.
             if restored.len() > bounds::TEXT_BYTES {
@@ -177,12 +210,12 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
             ActValue::Restored { restored }
         }
         (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-        (Some(Slot::React { emoji, .. }), ActValue::On(true)) => {
-            checked.react(node, &emoji).await?;
+        (Some(Slot::React { emoji, account }), ActValue::On(true)) => {
+            checked.react(node, &emoji, account).await?;
             ActValue::On(true)
         }
-        (Some(Slot::React { emoji, .. }), ActValue::On(false)) => {
-            checked.take_back(node, &emoji).await?;
+        (Some(Slot::React { emoji, account }), ActValue::On(false)) => {
+            checked.take_back(node, &emoji, account).await?;
             ActValue::On(false)
         }
         _ => return Err(AppError::Refused(Refusal::Malformed)),

@@ -2,8 +2,8 @@
 //!
 //! One follows by taking part; what one says oneself goes before it, until one is named there again.
 
+use super::access::Action;
 use super::broker::Signal;
-use super::directory::Action;
 use super::error::AppError;
 use super::node::Node;
 use super::state::{Above, Following, Membership, Named, ReadError, Reader, RoomHead};

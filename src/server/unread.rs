@@ -1,7 +1,7 @@
 //! Use cases of reading: how far an account has read, and what it has not.
 
+use super::access::Action;
 use super::broker::{BrokerError, Signal};
-use super::directory::Action;
 use super::error::AppError;
 use super::node::Node;
 use super::state::Reader;

@@ -35,6 +35,10 @@ fn refused(outcome: Result<Outcome, AppError>) -> Refusal {
     }
 }
 
+fn assert_forbidden(outcome: Result<Outcome, AppError>) {
+    assert!(matches!(outcome, Err(AppError::Forbidden(_))), "{outcome:?}");
+}
+
 fn text(words: &str) -> ActValue {
     ActValue::Text(words.into())
 }
@@ -52,13 +56,14 @@ async fn a_message_is_its_authors_and_the_owner_may_only_delete_it() {
     let guest = here.member("guest").await;
     let id = ClientId::random();
     here.post(guest, id, "mine").await;
-    assert_eq!(refused(act(&here, here.owner, id, "text", text("yours")).await), Refusal::NotAllowed);
+    let entries = here.log().await.len();
+    assert_forbidden(act(&here, here.owner, id, "text", text("yours")).await);
     let other = format!("react:👍:{guest}");
-    assert_eq!(
-        refused(act(&here, here.owner, id, &other, ActValue::On(true)).await),
-        Refusal::NotAllowed,
-        "nobody reacts for another"
-    );
+    // Nobody reacts for another, and nobody takes back another's reaction.
+    assert_forbidden(act(&here, here.owner, id, &other, ActValue::On(true)).await);
+    act(&here, guest, id, &other, ActValue::On(true)).await.unwrap();
+    assert_forbidden(act(&here, here.owner, id, &other, ActValue::On(false)).await);
+    assert_eq!(here.log().await.len(), entries + 1, "what is forbidden is not in the log");
     act(&here, guest, id, "text", text("mine, edited")).await.unwrap();
     act(&here, here.owner, id, "deleted", ActValue::On(true)).await.unwrap();
     assert_eq!(row(&here, 1).text, None);

@@ -1,12 +1,15 @@
 //! Why use cases fail: status, code and sentence of each cause, and that forms and frames give the same answer.
 
 use crate::support::server::{TestClient, TestServer};
+use crate::support::set_up;
 use beck::protocol::bounds::{self, Unfit};
-use beck::protocol::{ClientId, Refusal};
+use beck::protocol::frame::{ActDraft, Draft};
+use beck::protocol::{ActValue, ClientId, Outcome, Refusal};
 use beck::server::auth::TooMany;
 use beck::server::broker::BrokerError;
 use beck::server::error::{AppError, Field, ReactionError, RestoreError};
 use beck::server::readiness::{Unready, UnreadyState};
+use beck::server::rooms;
 use beck::server::state::ReadError;
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -148,4 +151,44 @@ async fn a_form_and_a_frame_without_the_permission_both_say_forbidden() {
     let (code, message) = refused(&mut client, restore).await;
     assert_eq!(code, "forbidden");
     assert!(message.starts_with("Only the author of a message can restore it"), "{message}");
+    let other = ClientId::random().to_string();
+    author.post(&room, &other, "more words of the owner").await;
+    author.until("ack").await;
+    for (slot, value) in [("text", json!("words of the guest")), ("deleted", json!(true))] {
+        let id = ClientId::random();
+        let act =
+            json!({ "t": "act", "id": id, "room": room, "target": other, "slot": slot, "value": value });
+        let (code, message) = refused(&mut client, act).await;
+        assert_eq!((code.as_str(), message.as_str()), ("forbidden", "You may not do that here."), "{slot}");
+        client.send(json!({ "t": "outcome", "id": id })).await;
+        assert_eq!(client.until("error").await["code"], "not_found", "{slot}: it was proposed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_of_what_is_stored_gets_its_first_outcome_also_without_the_permission() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let guest = here.member("guest").await;
+    let message = ClientId::random();
+    let draft = |id| Draft { id, room: here.general, thread: None, quote: None, text: "words".into() };
+    let edit = ActDraft {
+        id: ClientId::random(),
+        room: here.general,
+        target: message,
+        slot: "text".into(),
+        value: ActValue::Text("other words".into()),
+    };
+    let posted = rooms::post(&here.node, guest, draft(message)).await.unwrap();
+    let edited = rooms::act(&here.node, guest, edit.clone()).await.unwrap();
+    assert!(matches!((posted, edited), (Outcome::Stored { .. }, Outcome::Stored { .. })));
+    rooms::leave(&here.node, guest, here.general).await.unwrap();
+    let entries = here.log().await.len();
+    assert_eq!(rooms::post(&here.node, guest, draft(message)).await.unwrap(), posted);
+    assert_eq!(rooms::act(&here.node, guest, edit.clone()).await.unwrap(), edited);
+    let new = rooms::post(&here.node, guest, draft(ClientId::random())).await;
+    assert!(matches!(new, Err(AppError::NotFound)), "{new:?}");
+    let new = rooms::act(&here.node, guest, ActDraft { id: ClientId::random(), ..edit }).await;
+    assert!(matches!(new, Err(AppError::NotFound)), "{new:?}");
+    assert_eq!(here.log().await.len(), entries, "nothing was proposed");
 }

@@ -62,6 +62,7 @@ mod numbers;
 mod older_scripts;
 mod passwords;
 mod people;
+mod permissions;
 mod place;
 mod proxies;
 mod quiet;

@@ -4,7 +4,7 @@ use super::heed::refused;
 use super::{Connection, End, OpenRoom};
 use crate::protocol::frame::ResetReason;
 use crate::protocol::{CloseCode, Position, RoomId, ServerFrame, WorkspaceId, bounds};
-use crate::server::directory::Action;
+use crate::server::access::Action;
 use crate::server::error::AppError;
 use crate::server::state::{ReadError, Reader, RoomHead};
 use std::collections::BTreeMap;

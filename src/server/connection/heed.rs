@@ -6,8 +6,8 @@ use crate::protocol::{
     AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Presence, Raise, RoomId,
     ServerFrame, bounds,
 };
+use crate::server::access::Action;
 use crate::server::accounts;
-use crate::server::directory::Action;
 use crate::server::error::AppError;
 use crate::server::node::Node;
 use crate::server::rooms;

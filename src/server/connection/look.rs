@@ -3,7 +3,7 @@
 use super::{Connection, End, Timeouts};
 use crate::protocol::frame::RoomInfo;
 use crate::protocol::{Badge, CloseCode, Quiet, RoomId, ServerFrame};
-use crate::server::directory::Action;
+use crate::server::access::Action;
 use crate::server::hub::encode;
 use crate::server::node::Readiness;
 use crate::server::unread;

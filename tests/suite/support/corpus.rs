@@ -5,9 +5,10 @@ use beck::protocol::frame::{Role, RoomKind};
 use beck::protocol::{
     AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, OwnStatus, RoomId, Token, WorkspaceId,
 };
+use beck::server::access::Action;
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Broker, Entry, Proposal};
-use beck::server::directory::{Action, Directory};
+use beck::server::directory::Directory;
 use beck::server::fold::{AccountBody, Fold, RoomBody, SettingBody, WorkspaceBody};
 use beck::server::state::State;
 use serde_json::{Value, json};
