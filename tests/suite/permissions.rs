@@ -2,8 +2,8 @@
 
 mod page;
 
-use beck::protocol::frame::{Role, RoomKind};
-use beck::protocol::{AccountId, ClientId, Format, OwnStatus, Refusal, RoomId, Row, WorkspaceId};
+use beck::protocol::frame::{Role, RoomInfo, RoomKind};
+use beck::protocol::{AccountId, ClientId, Format, OwnStatus, Refusal, RoomAct, RoomId, Row, WorkspaceId};
 use beck::server::access::{Action, Actor, Facts, Rules, can};
 use beck::server::directory::{Account, Directory, Room, Workspace};
 use std::sync::Arc;
@@ -279,6 +279,102 @@ fn a_refusal_says_what_is_missing() {
     }
 }
 
+/// The acts that a room's list holds, by hand.
+fn offered(directory: &Directory, room: RoomId, actor: Actor) -> Option<Vec<RoomAct>> {
+    let Actor::Account(id) = actor else { panic!("{actor:?} has no list of rooms") };
+    let info = directory.room_info(id, room)?;
+    assert_eq!(info.may_archive, info.allows(RoomAct::Archive), "what older clients read");
+    Some(RoomAct::ALL.into_iter().filter(|act| info.allows(*act)).collect())
+}
+
+#[test]
+fn a_room_tells_each_reader_what_they_may_do_there() {
+    use RoomAct::*;
+    let writes = [Leave, Invite, Post, Reply, React, Pin, Edit, Delete, Restore, SetTopic];
+    let with = |more: &[RoomAct]| {
+        let mut acts: Vec<_> = writes.iter().chain(more).copied().collect();
+        acts.sort_by_key(|act| *act as u32);
+        Some(acts)
+    };
+    let (open, archived) = (place(RoomKind::Open, false, true), place(RoomKind::Open, true, true));
+    let hidden = place(RoomKind::Private, false, true);
+    let of = |place: &Place, column: usize| offered(&place.directory, place.room, place.actors[column]);
+    for (column, in_open, in_archived) in [
+        (0, with(&[DeleteOthers, Archive]), Some(vec![Leave, Archive])),
+        (1, Some(vec![Join, Archive]), Some(vec![Join, Archive])),
+        (2, with(&[Archive]), Some(vec![Leave, Archive])),
+        (4, with(&[]), Some(vec![Leave])),
+        (5, Some(vec![Join]), Some(vec![Join])),
+        (6, Some(vec![Join]), Some(vec![Join])),
+    ] {
+        assert_eq!(of(&open, column), in_open, "{column}");
+        assert_eq!(of(&archived, column), in_archived, "{column}, archived");
+    }
+    assert_eq!(of(&hidden, 4), with(&[]));
+    assert_eq!(of(&hidden, 5), None);
+}
+
+#[test]
+fn the_acts_of_a_room_are_bits_on_the_wire_and_may_be_absent() {
+    let place = place(RoomKind::Open, false, true);
+    let Actor::Account(member) = place.actors[4] else { panic!() };
+    let info = place.directory.room_info(member, place.room).unwrap();
+    let mut json = serde_json::to_value(&info).unwrap();
+    // Leave, invite, post, reply, react, pin, edit, delete, restore, change the topic.
+    assert_eq!(json["may"], 2 + 4 + 8 + 16 + 32 + 64 + 128 + 256 + 512 + 2048);
+    // A bit of a later version is no act of this one.
+    json["may"] = serde_json::json!(1u32 << 31 | 1);
+    let later: RoomInfo = serde_json::from_value(json.clone()).unwrap();
+    let acts: Vec<_> = RoomAct::ALL.into_iter().filter(|act| later.allows(*act)).collect();
+    assert_eq!(acts, [RoomAct::Join]);
+    // What a server of 0.1.0 sends.
+    json.as_object_mut().unwrap().remove("may");
+    for (joined, is_archived, may_archive) in
+        [(true, false, true), (true, true, false), (false, false, false), (false, true, true)]
+    {
+        json["joined"] = joined.into();
+        json["archived"] = is_archived.into();
+        json["may_archive"] = may_archive.into();
+        let info: RoomInfo = serde_json::from_value(json.clone()).unwrap();
+        for act in RoomAct::ALL {
+            let expected = match act {
+                RoomAct::Join => !joined,
+                RoomAct::Leave => joined,
+                RoomAct::Archive => may_archive,
+                RoomAct::DeleteOthers => false,
+                _ => joined && !is_archived,
+            };
+            assert_eq!(info.allows(act), expected, "{act:?}, joined: {joined}, archived: {is_archived}");
+        }
+    }
+}
+
+#[test]
+fn a_client_offers_what_the_room_tells_and_without_it_what_it_did_before() {
+    use crate::support::boot;
+    use beck::client::Session;
+    let (me, room) = (AccountId::random(), RoomId::random());
+    let session = |role, may: Option<u32>| {
+        let mut boot = boot(me, room, None);
+        boot.me.as_mut().unwrap().role = role;
+        boot.rooms[0].may = may.map(|bits| serde_json::from_value(bits.into()).unwrap());
+        Session::from_boot(&boot).unwrap()
+    };
+    let (react, delete_others) = (1 << 5, 1 << 10);
+    for (role, may, acts) in [
+        (Role::Owner, None, [true, true, true]),
+        (Role::Member, None, [true, true, false]),
+        (Role::Owner, Some(react), [true, false, false]),
+        (Role::Member, Some(delete_others), [false, false, true]),
+        (Role::Owner, Some(0), [false, false, false]),
+    ] {
+        let session = session(role, may);
+        let told = [RoomAct::React, RoomAct::Delete, RoomAct::DeleteOthers].map(|act| session.may(room, act));
+        assert_eq!(told, acts, "{role:?} {may:?}");
+    }
+    assert!(!session(Role::Owner, None).may(RoomId::random(), RoomAct::Post), "no such room");
+}
+
 /// Roles and makers are compared by the gate alone. The others write them, or print them.
 #[test]
 fn nothing_else_compares_roles_or_makers() {
@@ -288,8 +384,7 @@ fn nothing_else_compares_roles_or_makers() {
         ("server/admin.rs", "prints roles, and says that somebody is an owner already"),
         ("server/broker/archive.rs", "finds the owner's name"),
         ("server/fold/decide/accounts.rs", "an account that is made as an owner"),
-        ("ui/acting.rs", "offers owners the messages of others"),
-        ("ui/components/actions.rs", "offers owners the messages of others"),
+        ("client/session/mod.rs", "what a server of 0.1.0 does not tell"),
     ];
     let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![src.clone()];
