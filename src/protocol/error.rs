@@ -1,33 +1,47 @@
 //! The tables of refusals, error codes and close codes. `docs/protocol.md` prints them.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Why the fold refuses an entry. It is in the log all the same, and changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    #[error("There is no such room, or you are not in it.")]
     NotFound,
-    #[error("This room was archived.")]
     Archived,
-    #[error("You may not do that here.")]
     NotAllowed,
-    #[error("That name is taken.")]
     Taken,
-    #[error("The message it is about is gone.")]
     TargetGone,
-    #[error("It was taken back before it was sent.")]
     Void,
-    #[error("Something else was already sent under this id.")]
     OtherDraft,
-    #[error("It came too late: what it takes back is already sent.")]
     TooLate,
-    #[error("It does not have the form that it should have.")]
     Malformed,
     /// A reason of a later version.
-    #[error("The server refused it.")]
     #[serde(other)]
     Other,
+}
+
+impl Refusal {
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Refusal::NotFound => "There is no such room, or you are not in it.",
+            Refusal::Archived => "This room was archived.",
+            Refusal::NotAllowed => "You may not do that here.",
+            Refusal::Taken => "That name is taken.",
+            Refusal::TargetGone => "The message it is about is gone.",
+            Refusal::Void => "It was taken back before it was sent.",
+            Refusal::OtherDraft => "Something else was already sent under this id.",
+            Refusal::TooLate => "It came too late: what it takes back is already sent.",
+            Refusal::Malformed => "It does not have the form that it should have.",
+            Refusal::Other => "The server refused it.",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
 }
 
 /// Why a frame, form or request was not carried out. Nothing was stored, except perhaps where it says so.
@@ -40,6 +54,8 @@ pub enum ErrorCode {
     Unfit,
     /// No login, or one that ended.
     SignedOut,
+    /// The account may see it and lacks the permission for what it asked.
+    Forbidden,
     /// No such thing, or not yours.
     NotFound,
     /// Too many; try again later.

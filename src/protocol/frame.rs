@@ -6,6 +6,7 @@ use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
+use super::may::May;
 use super::number::{bounded, bounded_if_any};
 use super::position::{Hash, Position};
 use super::presence::Seen;
@@ -443,6 +444,9 @@ pub struct RoomInfo {
     /// Whether the reader may archive it and bring it back.
     #[serde(default)]
     pub may_archive: bool,
+    /// What else the reader may do; a server of 0.1.0 does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may: Option<May>,
     #[serde(default)]
     pub badge: Badge,
 }

@@ -11,6 +11,7 @@ pub mod format;
 pub mod frame;
 pub mod ids;
 pub mod json;
+pub mod may;
 pub mod number;
 pub mod position;
 pub mod presence;
@@ -26,6 +27,7 @@ pub use event::{
 pub use format::{Format, NewerFormat};
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};
 pub use ids::{AccountId, ClientId, RoomId, WorkspaceId};
+pub use may::{May, RoomAct};
 pub use position::{Hash, Position};
 pub use presence::{OwnStatus, Presence, Seen};
 pub use quiet::Quiet;

@@ -1,38 +1,17 @@
-//! What is checked of an act before it is proposed: restores and reactions. The fold takes more, since it must decide old
-//! logs as before.
+//! What is checked of an act before it is proposed: the permission, restores and reactions. The fold takes more, since it
+//! must decide old logs as before.
 
+use super::access::{Action, Actor, Denied, Facts};
+use super::error::{AppError, ReactionError, RestoreError};
 use super::node::Node;
 use super::now_ms;
-use super::rooms::RoomError;
 use super::state::{Checks, ReadError};
 use crate::protocol::bounds::{self, REACTIONS, REACTIONS_EACH, RESTORE_MS, Unfit};
 use crate::protocol::{AccountId, ClientId, RoomId, Row};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Why a message is not restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    #[error("Only the author of a message can restore it, and only if nobody else deleted it.")]
-    NotYours,
-    #[error("This message was deleted more than 24 hours ago and can no longer be restored.")]
-    TooLate,
-    #[error("A message can only be restored with the text it had.")]
-    OtherText,
-}
-
-/// Why a reaction is not added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReactionError {
-    #[error("This message has {REACTIONS} different reactions, which is the limit. Use one of those.")]
-    Full,
-    #[error(
-        "You have {REACTIONS_EACH} different reactions on this message, which is the limit. Remove one first."
-    )]
-    FullOfYours,
-}
-
 /// What a check says, if the state can be read.
-type Answer = Result<Result<(), RoomError>, ReadError>;
+type Answer = Result<Result<(), AppError>, ReadError>;
 
 /// An act that is about to be proposed.
 #[derive(Clone, Copy)]
@@ -47,14 +26,14 @@ impl Checked {
     /// The message, if there is something to check: the fold answers for a message that is not there, and a draft
     /// that is known is answered as before.
     fn row(&self, state: &Checks<'_>) -> Result<Option<Row>, ReadError> {
-        match state.draft(self.id)? {
-            Some(_) => Ok(None),
-            None => state.message(self.room, self.target),
+        if state.draft(self.id)?.is_some() {
+            return Ok(None);
         }
+        state.message(self.room, self.target)
     }
 
     /// Asks what is folded here, and before a "no" what the log has.
-    async fn ask(&self, node: &Node, check: impl Fn(&Checks<'_>, Row) -> Answer) -> Result<(), RoomError> {
+    async fn ask(&self, node: &Node, check: impl Fn(&Checks<'_>, Row) -> Answer) -> Result<(), AppError> {
         let ask = || {
             node.state.check(|state| match self.row(state)? {
                 Some(row) => check(state, row),
@@ -64,12 +43,38 @@ impl Checked {
         node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
     }
 
+    /// Asks the gate about this message. What may be over soon, like a deletion, is for the fold.
+    fn allows(
+        &self,
+        node: &Node,
+        action: Action,
+        row: &Row,
+        of: impl Fn(Facts) -> Facts,
+    ) -> Result<(), Denied> {
+        let directory = node.directory();
+        let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
+        match directory.permits(&of(facts.row(row)), action) {
+            Err(denied) if denied.is_lasting() => Err(denied),
+            _ => Ok(()),
+        }
+    }
+
+    /// An edit or a deletion.
+    pub async fn permit(&self, node: &Node, action: Action) -> Result<(), AppError> {
+        let check = |_: &Checks<'_>, row: Row| -> Answer {
+            Ok(self.allows(node, action, &row, |facts| facts).map_err(Into::into))
+        };
+        self.ask(node, check).await
+    }
+
     /// Only the text that stood comes back, and only by the author who deleted it.
-    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), RoomError> {
+    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), AppError> {
         let check = |state: &Checks<'_>, row: Row| -> Answer {
-            let Some(deleted) = &row.deleted else { return Ok(Ok(())) };
-            if row.author != self.by || deleted.by != self.by {
-                return Ok(Err(RestoreError::NotYours.into()));
+            if row.deleted.is_none() {
+                return Ok(Ok(()));
+            }
+            if let Err(denied) = self.allows(node, Action::Restore, &row, |facts| facts) {
+                return Ok(Err(denied.into()));
             }
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;
@@ -87,9 +92,12 @@ impl Checked {
     }
 
     /// Two people who react at the same time may get a message past its limit by one.
-    pub async fn react(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+    pub async fn react(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         one_emoji(emoji)?;
         let check = |_: &Checks<'_>, row: Row| -> Answer {
+            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
+                return Ok(Err(denied.into()));
+            }
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
             Ok(match row.reactions.get(emoji) {
                 Some(accounts) if accounts.contains(&self.by) => Ok(()),
@@ -101,9 +109,12 @@ impl Checked {
         self.ask(node, check).await
     }
 
-    /// Always allowed: also where a reaction would not be taken any more.
-    pub async fn take_back(&self, node: &Node, emoji: &str) -> Result<(), RoomError> {
+    /// The own one can always be taken back: also where a reaction would not be taken any more.
+    pub async fn take_back(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         let check = |_: &Checks<'_>, row: Row| -> Answer {
+            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
+                return Ok(Err(denied.into()));
+            }
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };
         self.ask(node, check).await

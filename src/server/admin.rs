@@ -4,6 +4,7 @@ mod format;
 #[cfg(unix)]
 pub mod socket;
 
+use super::access::{Action, Actor, Facts};
 use super::broker::{BrokerError, Proposal, SecretOp};
 use super::directory::Account;
 use super::fold::SettingBody;
@@ -103,6 +104,9 @@ async fn make_owner(node: &Arc<Node>, handle: &str) -> Answer {
     if account.role == Role::Owner {
         return Ok(vec![format!("{} ({}) is an owner already.", account.name, account.handle)]);
     }
+    let directory = node.directory();
+    let facts = Facts::of(&directory, Actor::Operator);
+    directory.permits(&facts, Action::SetRole).map_err(words)?;
     node.require_format(account.id, Format::Four).await.map_err(words)?;
     let word = |text: &str| text.parse().map_err(|_| "try again".to_owned());
     let body = SettingBody { value: "owner".into() };

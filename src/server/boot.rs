@@ -1,9 +1,10 @@
 //! The one loader's body: everything that the asked page shows.
 
-use super::directory::{Action, Directory};
+use super::access::Action;
+use super::directory::Directory;
+use super::error::AppError;
 use super::node::Node;
 use super::proxies::Peer;
-use super::rooms::RoomError;
 use super::{accounts, auth, forms, return_path, rooms, threads, unread};
 use crate::api::{Boot, BootJson, Notice};
 use crate::protocol::frame::Person;
@@ -91,10 +92,10 @@ async fn boot(
     notice: Option<Notice>,
     peer: Option<Peer>,
 ) -> Result<Boot, HttpError> {
-    let me = node.signed_in(headers).await.map_err(|fault| unavailable(fault.into()))?;
+    let me = node.signed_in(headers).await.map_err(|fault| failed(fault.into()))?;
     let asked = Asked::of(uri.path());
     let page = match (me, asked) {
-        (Some(me), Asked::Room { id, at, .. }) => page(node, me, id, at).await.map_err(unavailable)?,
+        (Some(me), Asked::Room { id, at, .. }) => page(node, me, id, at).await.map_err(failed)?,
         _ => None,
     };
     let directory = node.directory();
@@ -127,7 +128,7 @@ async fn boot(
     let next = return_path::checked(&typed).or_else(|| return_path::of_query(uri));
     boot.next = next.unwrap_or_default().to_owned();
     if let Some(token) = uri.path().strip_prefix("/enter/") {
-        let account = node.enters_as(token).await.map_err(|fault| unavailable(fault.into()))?;
+        let account = node.enters_as(token).await.map_err(|fault| failed(fault.into()))?;
         boot.enters_as = account.and_then(|account| directory.person(account));
     }
     if let Some(token) = uri.path().strip_prefix("/join/") {
@@ -138,7 +139,7 @@ async fn boot(
         }
     }
     if boot.asks_code {
-        node.print_setup_code().await.map_err(|fault| unavailable(fault.into()))?;
+        node.print_setup_code().await.map_err(|fault| failed(fault.into()))?;
     }
     let mut gone = false;
     if let Some(me) = me {
@@ -161,7 +162,7 @@ async fn boot(
                 match threads::thread(node, me, (id, lane)).await {
                     Ok(thread) => {
                         let rows = rooms::page(node, me, (id, lane), at, bounds::FIRST_PAGE_ROWS, None);
-                        let rows = rows.map_err(unavailable)?;
+                        let rows = rows.map_err(failed)?;
                         if let PageAt::Around(ordinal) = at {
                             boot.found = Some((id, lane, ordinal));
                         }
@@ -169,8 +170,8 @@ async fn boot(
                         shown.quotes.extend(rows.quotes.clone());
                         boot.thread = Some((thread, rows));
                     }
-                    Err(RoomError::NotFound) => gone = true,
-                    Err(fault) => return Err(unavailable(fault)),
+                    Err(AppError::NotFound) => gone = true,
+                    Err(fault) => return Err(failed(fault)),
                 }
             }
             boot.people =
@@ -178,7 +179,7 @@ async fn boot(
             boot.page = Some(page);
         }
         if let Asked::Mentions { before } = asked {
-            let page = unread::mentions(node, me, before).await.map_err(unavailable)?;
+            let page = unread::mentions(node, me, before).await.map_err(failed)?;
             boot.people = people(&directory, me, page.mentions.iter().map(|mention| &mention.row), []);
             boot.mentions = Some(page);
         }
@@ -200,16 +201,16 @@ async fn boot(
 }
 
 /// Rows of a room; none if the account is not in it. Goes by what this server has folded if the log cannot be reached.
-async fn page(node: &Node, me: AccountId, id: RoomId, at: PageAt) -> Result<Option<Page>, RoomError> {
+async fn page(node: &Node, me: AccountId, id: RoomId, at: PageAt) -> Result<Option<Page>, AppError> {
     let page = || rooms::page(node, me, (id, 0), at, bounds::FIRST_PAGE_ROWS, None);
-    match node.sure(|page| matches!(page, Err(RoomError::NotFound)), page).await {
-        Ok(Err(RoomError::NotFound)) | Err(_) => Ok(None),
+    match node.sure(|page| matches!(page, Err(AppError::NotFound)), page).await {
+        Ok(Err(AppError::NotFound)) | Err(_) => Ok(None),
         Ok(page) => page.map(Some),
     }
 }
 
-fn unavailable(fault: RoomError) -> HttpError {
-    HttpError { status: StatusCode::SERVICE_UNAVAILABLE, message: Some(fault.to_string()) }
+fn failed(fault: AppError) -> HttpError {
+    HttpError { status: fault.status(), message: Some(fault.to_string()) }
 }
 
 /// I, the authors of these rows and of what they quote, and those whom they name.

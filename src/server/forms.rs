@@ -6,15 +6,13 @@ pub mod commands;
 pub mod rooms;
 pub mod too_fast;
 
-use super::auth::TooMany;
 use super::broker::BrokerError;
 use super::config::Config;
-use super::counted::counted;
+use super::error::AppError;
 use super::node::Node;
-use super::rooms::RoomError;
 use super::{auth, origin, return_path};
 use crate::api::Notice;
-use crate::protocol::{AccountId, ErrorCode};
+use crate::protocol::AccountId;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Form, State};
@@ -64,22 +62,14 @@ fn again(path: &str, fields: &BTreeMap<String, String>, text: String) -> Respons
     show(path, fields, text, StatusCode::UNPROCESSABLE_ENTITY, None)
 }
 
-/// There were too many tries.
-fn too_many(path: &str, fields: &BTreeMap<String, String>, TooMany { seconds }: TooMany) -> Response {
-    let text = format!("Too many tries. Try again in {}.", counted(seconds, "second", "seconds"));
-    show(path, fields, text, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
-}
-
 /// It cannot be done now, and may be sent once more as it is.
 fn later(path: &str, fields: &BTreeMap<String, String>, text: String) -> Response {
     show(path, fields, text, StatusCode::SERVICE_UNAVAILABLE, None)
 }
 
-/// Why what a form asked of a room or of oneself was not done; `before` are the words before it.
-fn failed(path: &str, fields: &BTreeMap<String, String>, before: &str, fault: &RoomError) -> Response {
-    let passing = matches!(fault.code(), ErrorCode::Unavailable | ErrorCode::Unknown | ErrorCode::Behind);
-    let answer = if passing { later } else { again };
-    answer(path, fields, format!("{before}{fault}"))
+/// A use case failed. `before` is put before its sentence.
+fn failed(path: &str, fields: &BTreeMap<String, String>, before: &str, fault: &AppError) -> Response {
+    show(path, fields, format!("{before}{fault}"), fault.status(), fault.retry_after())
 }
 
 fn show(

@@ -1,5 +1,6 @@
 //! The server: configuration, node, routes, commands. `beck` runs [`main`].
 
+pub mod access;
 pub mod accounts;
 pub mod act_checks;
 pub mod addresses;
@@ -15,6 +16,7 @@ pub mod connection;
 pub mod counted;
 pub mod damaged_files;
 pub mod directory;
+pub mod error;
 pub mod first_run;
 pub mod fold;
 pub mod forms;
@@ -46,6 +48,7 @@ pub mod telemetry;
 pub mod threads;
 pub mod throttle;
 pub mod unread;
+pub mod visible_rooms;
 pub mod watch;
 pub mod websocket;
 

@@ -1,7 +1,8 @@
 //! Whom and what a text can name, as somebody types it.
 
+use super::access::Action;
 use super::counted::counted;
-use super::directory::{Action, Directory};
+use super::directory::Directory;
 use super::node::Node;
 use super::request_rates::TOO_MANY;
 use crate::protocol::bounds::ROOM_HANDLE;

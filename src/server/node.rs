@@ -16,14 +16,14 @@ mod writes;
 
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use fold_pauses::FoldPauses;
-pub use outcomes::ProposeError;
 pub use pin::{StartError, missing_log};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
+use super::access::Action;
 use super::broker::embedded::LogCopy;
 use super::broker::{BrokerError, SharedBroker, Signal};
 use super::config::Config;
-use super::directory::{Action, Directory};
+use super::directory::Directory;
 use super::fold::Fold;
 use super::hub::Hub;
 use super::peers::Peers;

@@ -1,120 +1,91 @@
 //! Use cases of rooms: make, join, leave, post, act, look at.
 
-use super::act_checks::{Checked, ReactionError, RestoreError};
-use super::broker::{BrokerError, Proposal};
-use super::directory::{Account, Action};
+use super::access::{Action, Actor, Facts};
+use super::act_checks::Checked;
+use super::broker::Proposal;
+use super::directory::{Account, Directory};
+use super::error::AppError;
 use super::fold::{IN_ROOM, RoomBody, SettingBody};
-use super::node::{Node, ProposeError};
+use super::node::Node;
 use super::state::ReadError;
 use super::unread;
 use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, ErrorCode, Format, Kind, MessageBody, Outcome, Page, PageAt,
-    Position, Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
+    AccountId, ActBody, ActValue, ClientId, Format, Kind, MessageBody, Outcome, Page, PageAt, Position,
+    Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
 };
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, TryFutureExt};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A restore waits so long for texts that are being erased.
 const RESTORE_WAIT: Duration = Duration::from_secs(2);
 
-/// Why something about a room was not done. The text says what to do.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum RoomError {
-    #[error("{0}")]
-    Unfit(#[from] bounds::Unfit),
-    #[error("{0}")]
-    Refused(Refusal),
-    #[error("Only the one who made the room and the owner of the workspace may do that.")]
-    NotYours,
-    #[error("Another room has its name now. Archive that one first.")]
-    NameTaken,
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    #[error(transparent)]
-    Reaction(#[from] ReactionError),
-    #[error("There is no such room, or you are not in it.")]
-    NotFound,
-    #[error("The server has not caught up yet. Try again.")]
-    Behind,
-    #[error(transparent)]
-    Propose(#[from] ProposeError),
-    #[error("The server cannot answer now: {0}")]
-    Unavailable(String),
+fn token(text: &str) -> Result<Token, AppError> {
+    text.parse().map_err(|_| AppError::Refused(Refusal::Malformed))
 }
 
-impl RoomError {
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            RoomError::Unfit(_)
-            | RoomError::Refused(_)
-            | RoomError::NotYours
-            | RoomError::NameTaken
-            | RoomError::Restore(_)
-            | RoomError::Reaction(_) => ErrorCode::Unfit,
-            RoomError::NotFound => ErrorCode::NotFound,
-            RoomError::Behind => ErrorCode::Behind,
-            RoomError::Propose(ProposeError::Unknown) => ErrorCode::Unknown,
-            RoomError::Propose(ProposeError::Unavailable(_)) | RoomError::Unavailable(_) => {
-                ErrorCode::Unavailable
-            }
-        }
-    }
-}
-
-impl From<ReadError> for RoomError {
-    fn from(fault: ReadError) -> Self {
-        match fault {
-            ReadError::NotFound => RoomError::NotFound,
-            fault => RoomError::Unavailable(fault.to_string()),
-        }
-    }
-}
-
-impl From<BrokerError> for RoomError {
-    fn from(fault: BrokerError) -> Self {
-        match fault {
-            BrokerError::Unready(_) => ProposeError::Unavailable(fault.for_people()).into(),
-            fault => RoomError::Unavailable(fault.to_string()),
-        }
-    }
-}
-
-fn token(text: &str) -> Result<Token, RoomError> {
-    text.parse().map_err(|_| RoomError::Refused(Refusal::Malformed))
-}
-
-pub(super) async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), RoomError> {
+pub(super) async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), AppError> {
     match node.propose(proposal).await? {
         Outcome::Stored { .. } => Ok(()),
-        Outcome::Refused { why: Refusal::NotFound } => Err(RoomError::NotFound),
-        Outcome::Refused { why } => Err(RoomError::Refused(why)),
+        Outcome::Refused { why } => Err(why.into()),
     }
+}
+
+/// Asks the gate before a proposal; a "no" is that of a node that has caught up.
+async fn permit(node: &Node, action: Action, facts: impl Fn(&Directory) -> Facts) -> Result<(), AppError> {
+    let ask = || {
+        let directory = node.directory();
+        directory.permits(&facts(&directory), action)
+    };
+    Ok(node.sure(Result::is_err, ask).await??)
+}
+
+fn in_room(by: AccountId, room: RoomId) -> impl Fn(&Directory) -> Facts {
+    move |directory| Facts::of(directory, Actor::Account(by)).in_room(directory, room)
+}
+
+/// As [`permit`], for a draft of a room. One that is stored already gets its first outcome, and what may be over by the
+/// time that the draft has its place, like an archived room, is for the fold.
+async fn permit_draft(node: &Node, by: AccountId, room: RoomId, id: ClientId) -> Result<(), AppError> {
+    let ask = || {
+        let directory = node.directory();
+        match directory.permits(&in_room(by, room)(&directory), Action::Post) {
+            Err(denied) if denied.is_lasting() && node.state.draft(id)?.is_none() => Err(denied.into()),
+            _ => Ok(()),
+        }
+    };
+    node.sure(Result::is_err, ask).await?
 }
 
 /// Makes an open room; its maker is in it.
-pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) -> Result<RoomId, RoomError> {
+pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) -> Result<RoomId, AppError> {
     let body = RoomBody { kind: RoomKind::Open, name: bounds::name(name)?, topic: bounds::topic(topic)? };
     let room = RoomId::random();
+    permit(node, Action::MakeRoom, |directory| Facts::of(directory, Actor::Account(by))).await?;
     accepted(node, Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)).await?;
     Ok(room)
 }
 
-pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
+pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), AppError> {
     if node.directory().can(by, Action::Read, room) {
         return Ok(());
     }
-    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    match accepted(node, proposal.target(token(by.as_str())?)).await {
+    let joined = async {
+        permit(node, Action::Join, in_room(by, room)).await?;
+        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+        accepted(node, proposal.target(token(by.as_str())?)).await
+    };
+    match joined.await {
         // Another tab was faster.
-        Err(RoomError::Refused(Refusal::Taken)) => Ok(()),
+        Err(AppError::Refused(Refusal::Taken)) => Ok(()),
         done => done,
     }
 }
 
-pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), RoomError> {
+pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), AppError> {
+    permit(node, Action::Leave, in_room(by, room)).await?;
     let proposal = Proposal::new(by, ClientId::random(), Kind::Leave, &()).room(room);
     accepted(node, proposal.target(token(by.as_str())?)).await
 }
@@ -125,58 +96,52 @@ pub async fn invite(
     by: AccountId,
     room: RoomId,
     target: AccountId,
-) -> Result<bool, RoomError> {
-    if !node.can(by, Action::Write, room).await {
-        return Err(RoomError::NotFound);
-    }
-    let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-    match accepted(node, proposal.target(token(target.as_str())?)).await {
+) -> Result<bool, AppError> {
+    let facts =
+        |directory: &Directory| Facts::of(directory, Actor::Account(by)).about(directory, room, target);
+    let added = async {
+        permit(node, Action::Invite, facts).await?;
+        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
+        accepted(node, proposal.target(token(target.as_str())?)).await
+    };
+    match added.await {
         Ok(()) => Ok(true),
-        Err(RoomError::Refused(Refusal::Taken)) => Ok(false),
+        Err(AppError::Refused(Refusal::Taken)) => Ok(false),
         Err(fault) => Err(fault),
     }
 }
 
 /// Changes what a room is about; any member may.
-pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), RoomError> {
-    if !node.can(by, Action::Write, room).await {
-        return Err(RoomError::NotFound);
-    }
+pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), AppError> {
+    permit(node, Action::SetTopic, in_room(by, room)).await?;
     let body = SettingBody { value: bounds::topic(topic)?.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     accepted(node, proposal.slot(token("topic")?)).await
 }
 
 /// Archives a room, or brings it back. From then on the fold refuses, or takes again, what is proposed for it.
-pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), RoomError> {
-    if !node.can(by, Action::See, room).await {
-        return Err(RoomError::NotFound);
-    }
-    if !node.directory().can(by, Action::Archive, room) {
-        return Err(RoomError::NotYours);
-    }
+pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), AppError> {
+    permit(node, Action::Archive, in_room(by, room)).await?;
     node.require_format(by, Format::Two).await?;
     let body = SettingBody { value: archived.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     match accepted(node, proposal.slot(token("archived")?)).await {
-        Err(RoomError::Refused(Refusal::Taken)) => Err(RoomError::NameTaken),
+        Err(AppError::Refused(Refusal::Taken)) => Err(AppError::NameTaken),
         done => done,
     }
 }
 
 /// What waits for the outcome of a proposal that has its place in the order.
-pub type Proposed = BoxFuture<'static, Result<Outcome, RoomError>>;
+pub type Proposed = BoxFuture<'static, Result<Outcome, AppError>>;
 
 /// Proposes a message and waits for its outcome.
-pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outcome, RoomError> {
+pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outcome, AppError> {
     propose_post(node, by, draft).await?.await
 }
 
 /// Proposes a message. It has its place in the order once this returns.
-pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, RoomError> {
-    if !node.can(by, Action::See, draft.room).await {
-        return Err(RoomError::NotFound);
-    }
+pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, AppError> {
+    permit_draft(node, by, draft.room, draft.id).await?;
     let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
     let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
     if let Some(Answer { to, also }) = draft.thread {
@@ -187,11 +152,11 @@ pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Resu
             proposal = proposal.slot(token(IN_ROOM)?);
         }
     }
-    Ok(node.propose(proposal).map_err(RoomError::from).boxed())
+    Ok(node.propose(proposal).boxed())
 }
 
 /// The message under which the thread of an answer stands; of any other message, that one.
-async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<ClientId, RoomError> {
+async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<ClientId, AppError> {
     let look = || {
         node.state.check(|checks| {
             let row = checks.message(room, answered)?.ok_or(ReadError::NotFound)?;
@@ -209,22 +174,26 @@ async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<C
 }
 
 /// Proposes an act on a message and waits for its outcome.
-pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outcome, RoomError> {
+pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outcome, AppError> {
     propose_act(node, by, act).await?.await
 }
 
-/// Proposes an act on a message; what only its author may do is decided by the fold, but for restores. It has its
-/// place in the order once this returns.
-pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, RoomError> {
+/// Proposes an act on a message. It has its place in the order once this returns.
+pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, AppError> {
     let ActDraft { id, room, target, slot, value } = act;
-    if !node.can(by, Action::See, room).await {
-        return Err(RoomError::NotFound);
-    }
+    permit_draft(node, by, room, id).await?;
     let checked = Checked { id, by, room, target };
     let mut restoring = None;
     let value = match (Slot::parse(&slot), value) {
-        (Some(Slot::Text), ActValue::Text(text)) => ActValue::Text(bounds::message_text(&text)?),
-        (Some(Slot::Deleted), ActValue::On(true)) => ActValue::On(true),
+        (Some(Slot::Text), ActValue::Text(text)) => {
+            let text = bounds::message_text(&text)?;
+            checked.permit(node, Action::Edit).await?;
+            ActValue::Text(text)
+        }
+        (Some(Slot::Deleted), ActValue::On(true)) => {
+            checked.permit(node, Action::Delete).await?;
+            ActValue::On(true)
+        }
         (Some(Slot::Deleted), ActValue::Restored { restored }) => {
             // The text that stood has its form already; a longer one never stood.
             if restored.len() > bounds::TEXT_BYTES {
@@ -232,29 +201,26 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
             }
             // Held for writing while texts are erased, which can last as long as a fault of the store.
             let turn = tokio::time::timeout(RESTORE_WAIT, node.restoring.clone().read_owned()).await;
-            let busy = |_| {
-                RoomError::Unavailable("deleted messages are being erased. Try again in a moment.".into())
-            };
-            restoring = Some(turn.map_err(busy)?);
+            restoring = Some(turn.map_err(|_| AppError::Erasing)?);
             checked.restore(node, &restored).await?;
             ActValue::Restored { restored }
         }
         (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-        (Some(Slot::React { emoji, .. }), ActValue::On(true)) => {
-            checked.react(node, &emoji).await?;
+        (Some(Slot::React { emoji, account }), ActValue::On(true)) => {
+            checked.react(node, &emoji, account).await?;
             ActValue::On(true)
         }
-        (Some(Slot::React { emoji, .. }), ActValue::On(false)) => {
-            checked.take_back(node, &emoji).await?;
+        (Some(Slot::React { emoji, account }), ActValue::On(false)) => {
+            checked.take_back(node, &emoji, account).await?;
             ActValue::On(false)
         }
-        _ => return Err(RoomError::Refused(Refusal::Malformed)),
+        _ => return Err(AppError::Refused(Refusal::Malformed)),
     };
     let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
         .room(room)
         .target(token(&target.to_string())?)
         .slot(token(&slot)?);
-    let outcome = node.propose(proposal).map_err(RoomError::from);
+    let outcome = node.propose(proposal);
     let Some(restoring) = restoring else { return Ok(outcome.boxed()) };
     // Goes on by itself: erasing waits for it.
     let wait = tokio::spawn(async move {
@@ -262,7 +228,7 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
         drop(restoring);
         outcome
     });
-    Ok(async move { wait.await.unwrap_or(Err(RoomError::Propose(ProposeError::Unknown))) }.boxed())
+    Ok(async move { wait.await.unwrap_or(Err(AppError::Unknown)) }.boxed())
 }
 
 /// Proposes to take back a draft that may not have been stored.
@@ -271,12 +237,12 @@ pub async fn void(
     by: AccountId,
     id: ClientId,
     target: ClientId,
-) -> Result<Outcome, RoomError> {
+) -> Result<Outcome, AppError> {
     let proposal = Proposal::new(by, id, Kind::Void, &()).target(token(&target.to_string())?);
-    Ok(node.propose(proposal).await?)
+    node.propose(proposal).await
 }
 
-/// Rows of a lane. The answer is as of `at_least` or later, or it is [`RoomError::Behind`].
+/// Rows of a lane. The answer is as of `at_least` or later, or it is [`AppError::Behind`].
 pub fn page(
     node: &Node,
     by: AccountId,
@@ -284,32 +250,27 @@ pub fn page(
     at: PageAt,
     limit: usize,
     at_least: Option<Position>,
-) -> Result<Page, RoomError> {
-    let epoch = node.epoch().ok_or(RoomError::NotFound)?;
+) -> Result<Page, AppError> {
+    let epoch = node.epoch().ok_or(AppError::NotFound)?;
     let page = node.state.enter((by, room), |member| member.page(epoch, lane, at, limit))?;
     if at_least.is_some_and(|least| least.epoch == epoch && least.seq > page.as_of.seq) {
-        return Err(RoomError::Behind);
+        return Err(AppError::Behind);
     }
     Ok(page)
 }
 
 /// The texts that a message of a room had, oldest first; none of a deleted one.
-pub fn history(
-    node: &Node,
-    by: AccountId,
-    room: RoomId,
-    target: ClientId,
-) -> Result<Vec<Version>, RoomError> {
+pub fn history(node: &Node, by: AccountId, room: RoomId, target: ClientId) -> Result<Vec<Version>, AppError> {
     Ok(node.state.enter((by, room), |member| member.history(target))?)
 }
 
 /// The pinned messages of a room, newest first.
-pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, RoomError> {
+pub fn pins(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Arc<Row>>, AppError> {
     Ok(node.state.enter((by, room), |member| member.pins())?)
 }
 
 /// Who is in a room, by name.
-pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, RoomError> {
+pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, AppError> {
     let members = node.state.enter((by, room), |member| member.members())?;
     let directory = node.directory();
     let seen = members.into_iter().filter_map(|id| directory.see_person(by, id));
@@ -320,7 +281,7 @@ pub fn members(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Person>, 
 }
 
 /// The rooms that an account is in, with their badges, and its quiet hours.
-pub async fn mine(node: &Node, by: AccountId) -> Result<(Vec<RoomInfo>, Quiet), RoomError> {
+pub async fn mine(node: &Node, by: AccountId) -> Result<(Vec<RoomInfo>, Quiet), AppError> {
     let mut rooms = node.directory().rooms_of(by);
     let (badges, quiet) = unread::badges_and_quiet(node, by, rooms.iter().map(|room| room.id)).await?;
     for room in &mut rooms {

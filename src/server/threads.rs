@@ -3,8 +3,8 @@
 //! One follows by taking part; what one says oneself goes before it, until one is named there again.
 
 use super::broker::Signal;
+use super::error::AppError;
 use super::node::Node;
-use super::rooms::RoomError;
 use super::state::{Above, Following, Member, Membership, Named, ReadError};
 use super::unread::{Pointers, pointer_key};
 use crate::protocol::{AccountId, Badge, ClientId, Pointer, RoomId, Row, Thread, bounds};
@@ -33,7 +33,7 @@ pub async fn follow(
     by: AccountId,
     (room, lane): (RoomId, u64),
     follow: bool,
-) -> Result<(), RoomError> {
+) -> Result<(), AppError> {
     let (seq, joined, newest, takes_part) = node.state.enter((by, room), |member| {
         member.root(lane)?.ok_or(ReadError::NotFound)?;
         let takes_part = member.follower(lane)?;
@@ -150,14 +150,14 @@ async fn told<T>(
     by: AccountId,
     room: RoomId,
     tell: impl FnOnce(&Told<'_>) -> Result<T, ReadError>,
-) -> Result<T, RoomError> {
+) -> Result<T, AppError> {
     let registers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&registers);
     Ok(node.state.enter((by, room), |member| tell(&Told { member, registers: &registers, said }))?)
 }
 
 /// One thread, as an account has it.
-pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, RoomError> {
+pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> Result<Thread, AppError> {
     told(node, by, room, |told| {
         let takes_part = told.member.follower(lane)?;
         let said = told.said.of_lane(room, told.member.stay().joined, lane);
@@ -168,7 +168,7 @@ pub async fn thread(node: &Node, by: AccountId, (room, lane): (RoomId, u64)) -> 
 }
 
 /// The threads of a room that an account follows, with the newest answer first, [`bounds::THREADS`] at most.
-pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, RoomError> {
+pub async fn threads(node: &Node, by: AccountId, room: RoomId) -> Result<Vec<Thread>, AppError> {
     told(node, by, room, |told| {
         let mut followed = told.said.followed(told.member)?;
         followed.sort_unstable_by_key(|following| Reverse(following.newest));
@@ -187,7 +187,7 @@ pub async fn answers(
     by: AccountId,
     room: RoomId,
     after: u64,
-) -> Result<Vec<Arc<Row>>, RoomError> {
+) -> Result<Vec<Arc<Row>>, AppError> {
     told(node, by, room, |told| {
         let mut above = told.said.above(told.member, told.registers)?;
         above.retain(|above| above.newest > after);
@@ -197,7 +197,7 @@ pub async fn answers(
 }
 
 /// The lane of the thread that an answer to this message of a room stands in.
-pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, RoomError> {
+pub async fn lane_of(node: &Node, by: AccountId, room: RoomId, answered: ClientId) -> Result<u64, AppError> {
     let look = || {
         node.state.enter((by, room), |member| {
             let row = member.message(answered)?.ok_or(ReadError::NotFound)?;

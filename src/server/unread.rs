@@ -1,8 +1,8 @@
 //! Use cases of reading: how far an account has read, and what it has not.
 
 use super::broker::{BrokerError, Signal};
+use super::error::AppError;
 use super::node::Node;
-use super::rooms::RoomError;
 use super::state::{Member, ReadError};
 use super::threads::Said;
 use crate::protocol::{AccountId, Badge, Mentions, Pointer, Quiet, Raise, RoomId, Wanted, bounds};
@@ -26,7 +26,7 @@ const ROOMS_AT_ONCE: usize = 64;
 const QUIET_KEY: &str = "quiet";
 
 /// Sets what an account wants to hear of a room; its connections hear of it.
-pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), RoomError> {
+pub async fn want(node: &Node, by: AccountId, room: RoomId, wanted: Wanted) -> Result<(), AppError> {
     node.state.enter((by, room), |_| Ok(()))?;
     Ok(set(node, by, wanted_key(room), wanted.number()).await?)
 }
@@ -46,9 +46,9 @@ async fn set(node: &Node, by: AccountId, key: String, number: u64) -> Result<(),
 }
 
 /// Raises read pointers; the account's connections hear of it. An ordinal past the lane's head is the head.
-pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), RoomError> {
+pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), AppError> {
     if raise.len() > bounds::RAISE_AT_ONCE || raise.iter().any(|raise| raise.pointer.generation >> 48 > 0) {
-        return Err(RoomError::Refused(crate::protocol::Refusal::Malformed));
+        return Err(AppError::Refused(crate::protocol::Refusal::Malformed));
     }
     let raised = node.state.scope(by, |scope| {
         raise
@@ -108,7 +108,7 @@ fn badge(member: &Member<'_>, pointers: &Pointers, said: &Said) -> Result<Badge,
 
 /// Messages that name an account, newest first, before a number of the log. Of what names everybody: in rooms since it is
 /// there, in threads that it follows.
-pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, RoomError> {
+pub async fn mentions(node: &Node, by: AccountId, before: Option<u64>) -> Result<Mentions, AppError> {
     // Without the store it is not known what was said of threads: who takes part counts as following then.
     let registers = node.broker.registers(by, Vec::new()).await.unwrap_or_default();
     let said = Said::of(&registers.into_iter().collect());
@@ -122,7 +122,7 @@ pub async fn badges(
     node: &Node,
     by: AccountId,
     rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<HashMap<RoomId, Badge>, RoomError> {
+) -> Result<HashMap<RoomId, Badge>, AppError> {
     Ok(badges_and_quiet(node, by, rooms).await?.0)
 }
 
@@ -131,7 +131,7 @@ pub async fn badges_and_quiet(
     node: &Node,
     by: AccountId,
     rooms: impl IntoIterator<Item = RoomId>,
-) -> Result<(HashMap<RoomId, Badge>, Quiet), RoomError> {
+) -> Result<(HashMap<RoomId, Badge>, Quiet), AppError> {
     let pointers: Pointers = node.broker.registers(by, Vec::new()).await?.into_iter().collect();
     let said = Said::of(&pointers);
     let mut badges = HashMap::new();

@@ -2,7 +2,7 @@
 
 use crate::client::engine::Intents;
 use crate::client::{Input, Lane, Session};
-use crate::protocol::{ActDraft, ActValue, ClientId, RoomId, Row, Slot};
+use crate::protocol::{ActDraft, ActValue, ClientId, RoomAct, RoomId, Row, Slot};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -99,9 +99,13 @@ impl Acting {
             _ => {}
         }
         let Some(room) = session.looking_at else { return };
-        if session.is_archived(room)
-            && !matches!(gesture, Gesture::Active(_) | Gesture::Menu(_) | Gesture::Close)
-        {
+        let needs = match gesture {
+            Gesture::Pick(_) => Some(RoomAct::React),
+            Gesture::Reply(_) => Some(RoomAct::Reply),
+            Gesture::Edit(_) | Gesture::EditLast(_) => Some(RoomAct::Edit),
+            _ => None,
+        };
+        if needs.is_some_and(|act| !session.may(room, act)) {
             return;
         }
         let at = |lane| Lane { room, lane };
@@ -171,7 +175,7 @@ impl Acting {
     /// An own message goes at once and can be brought back; the owner is asked before another's goes.
     pub fn delete(&mut self, row: &Row, at: Lane, session: &Session, intents: &Intents) {
         let own = row.author == session.me.id;
-        if !own && session.me.role != crate::protocol::frame::Role::Owner {
+        if !session.may(at.room, if own { RoomAct::Delete } else { RoomAct::DeleteOthers }) {
             return;
         }
         let asked = Open::Confirm(spot_of(row, at));

@@ -2,10 +2,10 @@
 
 use crate::support::{TestNode, set_up, set_up_on};
 use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, ErrorCode, Outcome, PageAt, Row, bounds};
-use beck::server::act_checks::{ReactionError, RestoreError};
 use beck::server::broker::embedded::Embedded;
+use beck::server::error::{AppError, ReactionError, RestoreError};
 use beck::server::now_ms;
-use beck::server::rooms::{self, RoomError};
+use beck::server::rooms;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::tempdir;
@@ -17,7 +17,7 @@ async fn act_as(
     target: ClientId,
     slot: &str,
     value: ActValue,
-) -> Result<Outcome, RoomError> {
+) -> Result<Outcome, AppError> {
     rooms::act(&here.node, by, ActDraft { id, room: here.general, target, slot: slot.into(), value }).await
 }
 
@@ -27,7 +27,7 @@ async fn act(
     target: ClientId,
     slot: &str,
     value: ActValue,
-) -> Result<Outcome, RoomError> {
+) -> Result<Outcome, AppError> {
     act_as(here, by, ClientId::random(), target, slot, value).await
 }
 
@@ -56,14 +56,14 @@ async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
     let entries = here.log().await.len();
     for words in ["first", "third", "second ", " second", "SECOND", ""] {
         let done = act(&here, guest, id, "deleted", restored(words)).await;
-        assert!(matches!(done, Err(RoomError::Restore(RestoreError::OtherText))), "{words:?}: {done:?}");
+        assert!(matches!(done, Err(AppError::Restore(RestoreError::OtherText))), "{words:?}: {done:?}");
     }
     for by in [here.owner, AccountId::random()] {
         let done = act(&here, by, id, "deleted", restored("second")).await;
         assert!(done.is_err(), "{done:?}");
     }
     let fault = act(&here, here.owner, id, "deleted", restored("second")).await.unwrap_err();
-    assert_eq!(fault.code(), ErrorCode::Unfit);
+    assert_eq!(fault.code(), ErrorCode::Forbidden);
     assert!(fault.to_string().starts_with("Only the author"), "{fault}");
     assert_eq!(here.log().await.len(), entries, "nothing that is refused is in the log");
 
@@ -83,7 +83,7 @@ async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
     here.node.erase(id).await.unwrap();
     for words in ["second", "first"] {
         let done = act(&here, guest, id, "deleted", restored(words)).await;
-        assert!(matches!(done, Err(RoomError::Restore(RestoreError::TooLate))), "{done:?}");
+        assert!(matches!(done, Err(AppError::Restore(RestoreError::TooLate))), "{done:?}");
     }
     assert_eq!(row(&here, id).text, None);
 }
@@ -106,7 +106,7 @@ async fn a_message_is_restored_within_a_day_of_its_first_deletion() {
     delete(&here, here.owner, new).await;
     for id in [old, twice] {
         let done = act(&here, here.owner, id, "deleted", restored("words")).await;
-        assert!(matches!(done, Err(RoomError::Restore(RestoreError::TooLate))), "{done:?}");
+        assert!(matches!(done, Err(AppError::Restore(RestoreError::TooLate))), "{done:?}");
     }
     act(&here, here.owner, new, "deleted", restored("words")).await.unwrap();
     assert_eq!(row(&here, new).text.as_deref(), Some("words"));
@@ -131,7 +131,7 @@ async fn a_message_has_twenty_kinds_of_reactions_and_ten_of_one_person() {
         react(people[0], emoji, true).await.unwrap();
     }
     let done = react(people[0], EMOJI[10], true).await;
-    assert!(matches!(done, Err(RoomError::Reaction(ReactionError::FullOfYours))), "{done:?}");
+    assert!(matches!(done, Err(AppError::Reaction(ReactionError::FullOfYours))), "{done:?}");
     // What one has already is no other kind.
     react(people[0], EMOJI[3], true).await.unwrap();
     for emoji in &EMOJI[10..20] {
@@ -139,9 +139,9 @@ async fn a_message_has_twenty_kinds_of_reactions_and_ten_of_one_person() {
     }
     // Also a kind that is there counts for the person.
     let done = react(people[1], EMOJI[0], true).await;
-    assert!(matches!(done, Err(RoomError::Reaction(ReactionError::FullOfYours))), "{done:?}");
+    assert!(matches!(done, Err(AppError::Reaction(ReactionError::FullOfYours))), "{done:?}");
     let done = react(people[2], EMOJI[20], true).await;
-    assert!(matches!(done, Err(RoomError::Reaction(ReactionError::Full))), "{done:?}");
+    assert!(matches!(done, Err(AppError::Reaction(ReactionError::Full))), "{done:?}");
     assert_eq!(done.unwrap_err().code(), ErrorCode::Unfit);
     react(people[2], EMOJI[0], true).await.unwrap();
     assert_eq!(row(&here, id).reactions.len(), bounds::REACTIONS);

@@ -7,8 +7,8 @@ use beck::protocol::{
     AccountId, ActBody, ActDraft, ActValue, ClientFrame, ClientId, ErrorCode, Event, EventBody, Header, Kind,
     MessageBody, Outcome, Page, PageAt, Refusal, RoomId, Row, ServerFrame, Slot, Token,
 };
-use beck::server::act_checks::RestoreError;
-use beck::server::rooms::{self, RoomError};
+use beck::server::error::AppError;
+use beck::server::rooms;
 use beck::text::emoji::{all, alone, find};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -23,16 +23,20 @@ async fn act(
     target: ClientId,
     slot: &str,
     value: ActValue,
-) -> Result<Outcome, RoomError> {
+) -> Result<Outcome, AppError> {
     let act = ActDraft { id: ClientId::random(), room: here.general, target, slot: slot.into(), value };
     rooms::act(&here.node, by, act).await
 }
 
-fn refused(outcome: Result<Outcome, RoomError>) -> Refusal {
+fn refused(outcome: Result<Outcome, AppError>) -> Refusal {
     match outcome.unwrap() {
         Outcome::Refused { why } => why,
         stored => panic!("{stored:?}"),
     }
+}
+
+fn assert_forbidden(outcome: Result<Outcome, AppError>) {
+    assert!(matches!(outcome, Err(AppError::Forbidden(_))), "{outcome:?}");
 }
 
 fn text(words: &str) -> ActValue {
@@ -52,13 +56,14 @@ async fn a_message_is_its_authors_and_the_owner_may_only_delete_it() {
     let guest = here.member("guest").await;
     let id = ClientId::random();
     here.post(guest, id, "mine").await;
-    assert_eq!(refused(act(&here, here.owner, id, "text", text("yours")).await), Refusal::NotAllowed);
+    let entries = here.log().await.len();
+    assert_forbidden(act(&here, here.owner, id, "text", text("yours")).await);
     let other = format!("react:👍:{guest}");
-    assert_eq!(
-        refused(act(&here, here.owner, id, &other, ActValue::On(true)).await),
-        Refusal::NotAllowed,
-        "nobody reacts for another"
-    );
+    // Nobody reacts for another, and nobody takes back another's reaction.
+    assert_forbidden(act(&here, here.owner, id, &other, ActValue::On(true)).await);
+    act(&here, guest, id, &other, ActValue::On(true)).await.unwrap();
+    assert_forbidden(act(&here, here.owner, id, &other, ActValue::On(false)).await);
+    assert_eq!(here.log().await.len(), entries + 1, "what is forbidden is not in the log");
     act(&here, guest, id, "text", text("mine, edited")).await.unwrap();
     act(&here, here.owner, id, "deleted", ActValue::On(true)).await.unwrap();
     assert_eq!(row(&here, 1).text, None);
@@ -68,7 +73,7 @@ async fn a_message_is_its_authors_and_the_owner_may_only_delete_it() {
         for words in ["what guest never said", "mine, edited"] {
             let restore = ActValue::Restored { restored: words.into() };
             let done = act(&here, by, id, "deleted", restore).await;
-            assert!(matches!(done, Err(RoomError::Restore(RestoreError::NotYours))), "{done:?}");
+            assert!(matches!(done, Err(AppError::Forbidden(_))), "{done:?}");
         }
     }
     assert_eq!(row(&here, 1).text, None);
@@ -89,7 +94,7 @@ async fn the_texts_that_a_message_had_are_told_to_members_until_it_is_deleted() 
         versions.map(|versions| versions.into_iter().map(|v| v.text).collect::<Vec<_>>())
     };
     assert_eq!(told(guest).unwrap(), ["one", "two", "three"]);
-    assert!(matches!(told(AccountId::random()), Err(RoomError::NotFound)));
+    assert!(matches!(told(AccountId::random()), Err(AppError::NotFound)));
     for n in 0..60 {
         act(&here, here.owner, id, "text", text(&format!("edit {n}"))).await.unwrap();
     }
@@ -102,7 +107,7 @@ async fn the_texts_that_a_message_had_are_told_to_members_until_it_is_deleted() 
     act(&here, here.owner, id, "deleted", ActValue::Restored { restored: "edit 59".into() }).await.unwrap();
     assert_eq!(told(guest).unwrap(), all);
     let elsewhere = rooms::create(&here.node, here.owner, "Elsewhere", "").await.unwrap();
-    assert!(matches!(rooms::history(&here.node, here.owner, elsewhere, id), Err(RoomError::NotFound)));
+    assert!(matches!(rooms::history(&here.node, here.owner, elsewhere, id), Err(AppError::NotFound)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +131,7 @@ async fn pins_are_those_that_stand_newest_first() {
     act(&here, here.owner, ids[3], "deleted", ActValue::On(true)).await.unwrap();
     assert_eq!(pins(), [3, 1]);
     let stranger = rooms::pins(&here.node, AccountId::random(), here.general);
-    assert!(matches!(stranger, Err(RoomError::NotFound)));
+    assert!(matches!(stranger, Err(AppError::NotFound)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,12 @@ use crate::support::server::{TestClient, TestServer};
 use crate::support::{config, read_all, set_up};
 use beck::protocol::frame::ActDraft;
 use beck::protocol::{ActValue, ClientId, Format, Kind, Outcome, Refusal};
+use beck::server::access::Action;
 use beck::server::accounts::{self, NewAccount};
 use beck::server::broker::Proposal;
-use beck::server::directory::Action;
+use beck::server::error::AppError;
 use beck::server::fold::SettingBody;
-use beck::server::rooms::{self, RoomError};
+use beck::server::rooms;
 use beck::server::state::STATE_FILE;
 use serde_json::json;
 use tempfile::tempdir;
@@ -34,12 +35,12 @@ async fn an_archived_room_is_read_and_found_and_nobody_writes_in_it() {
     // Neither any member nor anybody else.
     let archive = format!("{side}/archive");
     let refused = server.post(&archive, &guest, &[("archived", "1")], &[]).await;
-    assert_eq!(refused.status(), 422);
+    assert_eq!(refused.status(), 403);
     let page = refused.text().await.unwrap();
     assert!(page.contains("Only the one who made the room and the owner of the workspace may do that."));
     assert!(!page.contains("Archive this room"), "it is not offered either");
     assert!(server.page(&side, &maker).await.2.contains("Archive this room"));
-    assert_eq!(server.form("/r/bbbbbbbbbb/archive", &owner, &[("archived", "1")]).await.0, 422);
+    assert_eq!(server.form("/r/bbbbbbbbbb/archive", &owner, &[("archived", "1")]).await.0, 404);
     assert_eq!(server.form("/r/no-room/archive", &owner, &[("archived", "1")]).await.0, 404);
 
     assert_eq!(server.form(&archive, &maker, &[("archived", "1")]).await.2, side);
@@ -175,7 +176,7 @@ async fn an_entry_is_decided_by_the_format_of_its_place() {
     let outcome = rooms::act(&node, member, act).await.unwrap();
     assert_eq!(outcome, Outcome::Refused { why: Refusal::Archived });
     let fault = rooms::archive(&node, member, room, false).await.unwrap_err();
-    assert!(matches!(fault, RoomError::NotYours), "{fault}");
+    assert!(matches!(fault, AppError::Forbidden(_)), "{fault}");
     let (before, g) = (node.directory(), node.folded());
     drop(node);
     let node = {

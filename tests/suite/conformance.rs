@@ -4,7 +4,7 @@ use crate::support::backend::{Backend, on_every_backend};
 use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, ClientId, Format, Kind, Outcome, PageAt, Refusal, WorkspaceId,
+    AccountId, ActDraft, ActValue, ClientId, Format, Kind, MessageBody, Outcome, PageAt, Refusal, WorkspaceId,
 };
 use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
 use beck::server::fold::WorkspaceBody;
@@ -261,10 +261,10 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         assert!(matches!(acted, Ok(Outcome::Stored { .. })), "{acted:?}");
     }
     rooms::leave(&here.node, guest, here.general).await.unwrap();
-    assert_eq!(
-        here.post(guest, ClientId::random(), "after leaving").await,
-        Outcome::Refused { why: Refusal::NotFound }
-    );
+    // Not by a client, who is refused before: the fold decides it.
+    let body = MessageBody { text: "after leaving".into(), quote: None };
+    let late = Proposal::new(guest, ClientId::random(), Kind::Message, &body).room(here.general);
+    assert_eq!(here.node.propose(late).await.unwrap(), Outcome::Refused { why: Refusal::NotFound });
     assert_refold_is_equal(backend, here).await;
 }
 

@@ -141,7 +141,7 @@ fn assert_same(before: &[Decided], after: &[Decided], entries: &[Entry]) -> usiz
 #[test]
 fn erased_texts_change_no_decision_but_whether_a_draft_was_repeated() {
     let (mut erased, mut taken, mut of_kind) = (0, 0, BTreeMap::<String, usize>::new());
-    for (format, seed) in (1..=4).flat_map(|format| (0..3).map(move |seed| (format, seed))) {
+    for (format, seed) in (1..=4).flat_map(|format| (0..2).map(move |seed| (format, seed))) {
         let Maker { log: now, written, folded, .. } = history(format, seed);
         let whole = fold_afresh(&written);
         for (entry, then) in now.iter().zip(&written).filter(|(now, _)| now.body.is_none()) {

@@ -202,5 +202,5 @@ async fn edits_and_deletions_change_the_badge_and_what_one_wants_is_told_to_ones
         }
     }
     let stranger = AccountId::random().to_string();
-    assert_eq!(server.form(&format!("/r/{stranger}/want"), &owner, &fields).await.0, 422);
+    assert_eq!(server.form(&format!("/r/{stranger}/want"), &owner, &fields).await.0, 404);
 }

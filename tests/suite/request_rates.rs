@@ -32,13 +32,13 @@ async fn an_account_that_sends_too_many_forms_or_completions_is_refused_and_othe
         status(client.get(format!("{}/api/v1/names?at=p", server.base)).header("cookie", cookie)).await
     };
     for _ in 0..25 {
-        assert_eq!((form(one).await, names(one).await), (422, 200), "what a person does is not too much");
+        assert_eq!((form(one).await, names(one).await), (404, 200), "what a person does is not too much");
     }
     let forms = futures::future::join_all((0..900).map(|_| form(one))).await;
     assert!(forms.contains(&429), "{forms:?}");
     let asked = futures::future::join_all((0..300).map(|_| names(one))).await;
     assert!(asked.contains(&429), "{asked:?}");
-    assert_eq!((form(other).await, names(other).await), (422, 200));
+    assert_eq!((form(other).await, names(other).await), (404, 200));
     // In words, for people and for scripts.
     let mut refused = None;
     for _ in 0..50 {

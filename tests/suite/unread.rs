@@ -284,7 +284,7 @@ impl World {
             7 => {
                 let by = self.below(3);
                 let (node, account) = (self.here.node.clone(), self.people[by]);
-                if node.directory().can(account, beck::server::directory::Action::Read, room) {
+                if node.directory().can(account, beck::server::access::Action::Read, room) {
                     // Rarely, or nobody is there to write.
                     if self.below(3) == 0 && rooms::leave(&node, account, room).await.is_ok() {
                         self.count(if by == 0 { "left" } else { "left by others" });

@@ -49,7 +49,8 @@ impl Session {
         self.pins.remove(&room);
         self.forget_reading(room);
         if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
-            room.joined = false;
+            // What one may do here now comes with the next list of rooms.
+            (room.joined, room.may) = (false, None);
         }
         let stored = self.outbox.in_room(room).filter(|kept| kept.is_stored());
         let stored: Vec<_> = stored.map(Kept::id).collect();

@@ -26,9 +26,10 @@ pub use why::{Known, Why};
 use super::Lane;
 use super::outbox::Outbox;
 use crate::api::Boot;
-use crate::protocol::frame::{Person, RoomInfo, Version};
+use crate::protocol::frame::{Person, Role, RoomInfo, Version};
 use crate::protocol::{
-    AccountId, ClientFrame, ClientId, Mentions, Pointer, Quiet, RoomId, Row, Seen, ServerFrame, Thread,
+    AccountId, ClientFrame, ClientId, Mentions, Pointer, Quiet, RoomAct, RoomId, Row, Seen, ServerFrame,
+    Thread,
 };
 use crate::timeline::{Mark, Timeline};
 use notices::Notices;
@@ -222,6 +223,17 @@ impl Session {
 
     pub fn room(&self, id: RoomId) -> Option<&RoomInfo> {
         self.rooms.iter().find(|room| room.id == id)
+    }
+
+    /// Whether this person may do something in a room.
+    pub fn may(&self, room: RoomId, act: RoomAct) -> bool {
+        self.room(room).is_some_and(|room| match act {
+            // A server that tells no set lets owners delete what they see.
+            RoomAct::DeleteOthers if room.may.is_none() => {
+                self.me.role == Role::Owner && room.allows(RoomAct::Delete)
+            }
+            act => room.allows(act),
+        })
     }
 
     /// Whether nobody writes in a room any more.

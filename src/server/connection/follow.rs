@@ -4,8 +4,8 @@ use super::heed::refused;
 use super::{Connection, End, OpenRoom};
 use crate::protocol::frame::ResetReason;
 use crate::protocol::{CloseCode, Position, RoomId, ServerFrame, WorkspaceId, bounds};
-use crate::server::directory::Action;
-use crate::server::rooms::RoomError;
+use crate::server::access::Action;
+use crate::server::error::AppError;
 use crate::server::state::{Member, ReadError};
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ impl Connection {
     pub(super) async fn subscribe(&mut self, id: RoomId, since: Option<Position>) -> Result<(), End> {
         self.close_room(id);
         if self.open.len() >= bounds::OPEN_ROOMS {
-            let fault = RoomError::Unavailable("Too many rooms are open. Close one first.".into());
+            let fault = AppError::TooManyRooms;
             return self.send(&refused(None, None, &fault)).await;
         }
         // Another server may have made the room just now.
@@ -66,7 +66,7 @@ impl Connection {
     }
 
     async fn send_not_found(&mut self, room: RoomId) -> Result<(), End> {
-        let mut frame = refused(None, None, &RoomError::NotFound);
+        let mut frame = refused(None, None, &AppError::NotFound);
         if let ServerFrame::Error { message, .. } = &mut frame {
             *message = format!("{message} ({room})");
         }

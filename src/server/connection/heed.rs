@@ -6,10 +6,11 @@ use crate::protocol::{
     AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Presence, Raise, RoomId,
     ServerFrame, bounds,
 };
+use crate::server::access::Action;
 use crate::server::accounts;
-use crate::server::directory::Action;
-use crate::server::node::{Node, ProposeError};
-use crate::server::rooms::{self, RoomError};
+use crate::server::error::AppError;
+use crate::server::node::Node;
+use crate::server::rooms;
 use crate::server::throttle::Rate;
 use crate::server::{threads, unread};
 use futures::FutureExt;
@@ -101,7 +102,7 @@ impl Connection {
                 let known = || {
                     let known = node.state.draft(id)?;
                     let mine = known.filter(|known| known.author == me);
-                    mine.map(|known| known.outcome).ok_or(RoomError::NotFound)
+                    mine.map(|known| known.outcome).ok_or(AppError::NotFound)
                 };
                 self.send(&answer(id, sure(&node, known).await)).await
             }
@@ -232,11 +233,10 @@ impl Connection {
     fn answer_with(
         &mut self,
         id: ClientId,
-        proposed: impl Future<Output = Result<Outcome, RoomError>> + Send + 'static,
+        proposed: impl Future<Output = Result<Outcome, AppError>> + Send + 'static,
     ) {
         let answered = tokio::time::timeout(self.timeouts.outcome, proposed);
-        let answered =
-            answered.map(move |done| answer(id, done.unwrap_or(Err(ProposeError::Unknown.into()))));
+        let answered = answered.map(move |done| answer(id, done.unwrap_or(Err(AppError::Unknown))));
         self.answers.push_back(answered.boxed());
     }
 }
@@ -255,8 +255,8 @@ fn asks_of(frame: &ClientFrame) -> Option<RoomId> {
 }
 
 /// "Not found" and "behind" are answers of a node that has caught up.
-async fn sure<T>(node: &Node, ask: impl Fn() -> Result<T, RoomError>) -> Result<T, RoomError> {
-    let no = |answer: &Result<T, RoomError>| matches!(answer, Err(RoomError::NotFound | RoomError::Behind));
+async fn sure<T>(node: &Node, ask: impl Fn() -> Result<T, AppError>) -> Result<T, AppError> {
+    let no = |answer: &Result<T, AppError>| matches!(answer, Err(AppError::NotFound | AppError::Behind));
     node.sure(no, ask).await?
 }
 
@@ -265,18 +265,18 @@ fn events(
     me: AccountId,
     room: RoomId,
     (after, to): (u64, u64),
-) -> Result<Vec<Arc<Event>>, RoomError> {
+) -> Result<Vec<Arc<Event>>, AppError> {
     Ok(node.state.enter((me, room), |member| member.events(after, to))?)
 }
 
-fn answer(id: ClientId, done: Result<Outcome, RoomError>) -> ServerFrame {
+fn answer(id: ClientId, done: Result<Outcome, AppError>) -> ServerFrame {
     match done {
         Ok(outcome) => ServerFrame::Ack { id, outcome },
         Err(fault) => refused(Some(id), None, &fault),
     }
 }
 
-pub(super) fn refused(id: Option<ClientId>, req: Option<u64>, fault: &RoomError) -> ServerFrame {
+pub(super) fn refused(id: Option<ClientId>, req: Option<u64>, fault: &AppError) -> ServerFrame {
     ServerFrame::Error { id, req, code: fault.code(), message: fault.to_string() }
 }
 

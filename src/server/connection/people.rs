@@ -2,8 +2,8 @@
 
 use super::{Connection, End};
 use crate::protocol::{AccountId, OwnStatus, Presence, RoomId, Seen, ServerFrame, bounds};
+use crate::server::access::Action;
 use crate::server::broker::Signal;
-use crate::server::directory::Action;
 use crate::server::rooms;
 use crate::server::throttle::{Bucket, Rate};
 use std::collections::{HashMap, HashSet};
@@ -138,7 +138,7 @@ impl Connection {
     pub(super) fn type_in(&mut self, room: RoomId, lane: u64, on: bool) {
         let now = Instant::now();
         let directory = self.node.directory();
-        if !directory.can(self.me, Action::Write, room) {
+        if !directory.can(self.me, Action::Post, room) {
             return;
         }
         match self.people.typed.get(&(room, lane)) {

@@ -1,8 +1,9 @@
 //! What decisions know of earlier entries. There is no other way from a decision to the Directory or the state file.
 
-use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, ClientId, Format, RoomId};
-use crate::server::directory::{Action, Directory};
+use crate::protocol::frame::RoomKind;
+use crate::protocol::{AccountId, ClientId, Format, Header, Refusal, RoomId};
+use crate::server::access::{self, Action, Actor};
+use crate::server::directory::Directory;
 use crate::server::state::{KnownDraft, ReadError, Reader, RoomHead};
 use rusqlite::Connection;
 use std::cell::RefCell;
@@ -52,16 +53,32 @@ impl<'a> Facts<'a> {
         self.directory.handles.contains_key(handle)
     }
 
-    pub(super) fn has_owner(&self) -> bool {
-        self.directory.has_owner()
+    /// Asks the gate by the rules of the format in force.
+    pub(super) fn permit(&self, facts: &access::Facts, action: Action) -> Result<(), Refusal> {
+        access::can(&access::Rules::of(self.format()), facts, action).map_err(|denied| denied.code)
     }
 
-    pub(super) fn is_owner(&self, id: AccountId) -> bool {
-        self.directory.accounts.get(&id).is_some_and(|account| account.role == Role::Owner)
+    /// What the gate needs to know of the first run. Whoever makes an account is a visitor until then.
+    pub(super) fn first_run(&self) -> access::Facts {
+        access::Facts::of(self.directory, Actor::Visitor).first_run(self.directory)
     }
 
-    pub(super) fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
-        self.directory.can(account, action, room)
+    /// What the gate needs to know of the operator.
+    pub(super) fn operator(&self) -> access::Facts {
+        access::Facts::of(self.directory, Actor::Operator)
+    }
+
+    /// What the gate needs to know of the author of an entry.
+    pub(super) fn author(&self, header: &Header) -> access::Facts {
+        access::Facts::of(self.directory, Actor::Account(header.author))
+    }
+
+    pub(super) fn author_in(&self, header: &Header, room: RoomId) -> access::Facts {
+        self.author(header).in_room(self.directory, room)
+    }
+
+    pub(super) fn author_about(&self, header: &Header, room: RoomId, target: AccountId) -> access::Facts {
+        self.author(header).about(self.directory, room, target)
     }
 
     pub(super) fn room(&self, id: RoomId) -> Option<RoomFacts<'a>> {

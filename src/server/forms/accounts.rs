@@ -1,10 +1,11 @@
 //! Forms of accounts: the first run, signing up, in and out, the password.
 
-use super::{Fields, again, away, done_cookie, failed, field, later, me, message, too_many, wants_json};
+use super::{Fields, again, away, done_cookie, failed, field, later, me, message, wants_json};
 use crate::api::{DEAD_ENTER_LINK, DEAD_JOIN_LINK};
 use crate::protocol::{AccountId, Quiet, bounds};
-use crate::server::accounts::{self, AccountError, NewAccount};
-use crate::server::auth::{self, SignInTry, TooMany};
+use crate::server::accounts::{self, NewAccount};
+use crate::server::auth::{self, SignInTry};
+use crate::server::error::AppError;
 use crate::server::hashing::Whose;
 use crate::server::node::Node;
 use crate::server::passwords::Changed;
@@ -19,25 +20,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// What is wrong, in the words of the page's labels.
-fn words(fault: &AccountError) -> String {
-    match fault {
-        AccountError::Field { field, what } => {
-            let label = match *field {
-                "workspace" => "Name of your team",
-                "name" => "Your name",
-                "handle" => "Handle",
-                _ => "Password",
-            };
-            format!("{label}: {what}")
-        }
-        AccountError::Unavailable(what) => what.clone(),
-    }
-}
-
-fn refused(path: &str, fields: &BTreeMap<String, String>, fault: &AccountError) -> Response {
-    let answer = if matches!(fault, AccountError::Unavailable(_)) { later } else { again };
-    answer(path, fields, words(fault))
+/// Why nobody signed up, with the label of the field that is wrong.
+fn refused(path: &str, fields: &BTreeMap<String, String>, fault: &AppError) -> Response {
+    let label = if matches!(fault, AppError::HandleTaken) { "Handle: " } else { "" };
+    failed(path, fields, label, fault)
 }
 
 /// Signs a browser in to an account, and leads it to a page.
@@ -100,7 +86,7 @@ pub async fn set_up(
             Ok(code) if auth::equal(&code, &field(&fields, "code").trim().to_ascii_lowercase()) => {}
             Ok(_) => {
                 if let Err(wait) = node.auth.wrong_setup_code(from.ip(), node.uptime_ms()) {
-                    return too_many("/setup", &fields, wait);
+                    return failed("/setup", &fields, "", &wait.into());
                 }
                 let why =
                     "One-time code: that is not the one that Beck printed. The newest is in its output.";
@@ -143,23 +129,16 @@ pub async fn sign_in(
     .await
     {
         Ok(login) => login,
-        Err(NotIn::TooMany(wait)) => return too_many("/sign-in", &fields, wait),
-        Err(NotIn::Unavailable(why)) => return later("/sign-in", &fields, why),
-        Err(NotIn::Wrong(why)) if script => return message(StatusCode::UNAUTHORIZED, &why),
-        Err(NotIn::Wrong(why)) => return again("/sign-in", &fields, why),
+        Err(fault @ AppError::WrongPassword) if script => {
+            return message(StatusCode::UNAUTHORIZED, &fault.to_string());
+        }
+        Err(fault) => return failed("/sign-in", &fields, "", &fault),
     };
     let login = (account, token.as_str());
     if script {
         return with_login(&node, &headers, login, (StatusCode::NO_CONTENT, unstored)).await;
     }
     with_login(&node, &headers, login, Redirect::to(next_page(&fields))).await
-}
-
-/// Why nobody is signed in.
-enum NotIn {
-    TooMany(TooMany),
-    Wrong(String),
-    Unavailable(String),
 }
 
 /// The account and token of a new login.
@@ -169,7 +148,7 @@ async fn check_in(
     address: IpAddr,
     handle: &str,
     password: &str,
-) -> Result<(AccountId, String), NotIn> {
+) -> Result<(AccountId, String), AppError> {
     // As it is looked up, or one account would have many throttles.
     let handle = bounds::handle(handle).unwrap_or_default();
     let account = node.directory().by_handle(&handle).map(|account| account.id);
@@ -178,18 +157,15 @@ async fn check_in(
         None => None,
     };
     let attempt = SignInTry { address, handle: &handle, known_browser: browser.as_deref() };
-    let mut admission = node.auth.try_sign_in(attempt, node.uptime_ms()).map_err(NotIn::TooMany)?;
+    let mut admission = node.auth.try_sign_in(attempt, node.uptime_ms())?;
     admission.wait().await;
     let whose = if browser.is_some() { Whose::Known } else { Whose::Stranger(Site::of(address)) };
     let login = accounts::sign_in(node, whose, &handle, password).await;
-    if !matches!(login, Err(AccountError::Field { .. })) {
+    if !matches!(login, Err(AppError::WrongPassword)) {
         node.auth.give_back_sign_in(attempt, &admission, node.uptime_ms());
     }
-    let login = login.map_err(|fault| match fault {
-        AccountError::Field { what, .. } => NotIn::Wrong(what),
-        AccountError::Unavailable(why) => NotIn::Unavailable(why),
-    })?;
-    let token = node.begin(login).await.map_err(|fault| NotIn::Unavailable(away(&fault)))?;
+    let login = login?;
+    let token = node.begin(login).await?;
     Ok((login.account, token))
 }
 
@@ -210,7 +186,7 @@ pub async fn join(
     let allowed =
         if right { node.auth.try_join(from.ip(), now) } else { node.auth.wrong_link(from.ip(), now) };
     if let Err(wait) = allowed {
-        return too_many(&path, &fields, wait);
+        return failed(&path, &fields, "", &wait.into());
     }
     if !right {
         return again(&path, &fields, DEAD_JOIN_LINK.into());
@@ -336,7 +312,7 @@ pub async fn change_password(
         return Ok(refuse(format!("New password: {unfit}")));
     }
     if let Err(wait) = node.auth.try_own_password(&me.to_string(), node.uptime_ms()) {
-        return Ok(too_many("/account", &fields, wait));
+        return Ok(failed("/account", &fields, "", &wait.into()));
     }
     let token = auth::token(&headers, &node).unwrap_or_default();
     Ok(match node.change_password((me, token), current, new).await {

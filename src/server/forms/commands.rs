@@ -1,10 +1,11 @@
 //! What is typed after a slash in the composer. A script is answered with `{"done","message"}`, always with 200: a
 //! browser writes any other status into the console, and it is no fault of the page if somebody has no such handle.
 
-use super::{Fields, again, field, me, wants_json};
+use super::{Fields, failed, field, me, wants_json};
 use crate::protocol::RoomId;
+use crate::server::error::AppError;
 use crate::server::node::Node;
-use crate::server::rooms::{self, RoomError};
+use crate::server::rooms;
 use axum::Json;
 use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
@@ -12,18 +13,23 @@ use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn answer(headers: &HeaderMap, Form(fields): &Fields, room: &str, done: Result<String, String>) -> Response {
+fn answer(
+    headers: &HeaderMap,
+    Form(fields): &Fields,
+    room: &str,
+    done: Result<String, AppError>,
+) -> Response {
     let path = format!("/r/{room}");
     if wants_json(headers) {
         let (done, message) = match done {
             Ok(message) => (true, message),
-            Err(message) => (false, message),
+            Err(fault) => (false, fault.to_string()),
         };
         return Json(serde_json::json!({ "done": done, "message": message })).into_response();
     }
     match done {
         Ok(_) => Redirect::to(&path).into_response(),
-        Err(message) => again(&path, fields, message),
+        Err(fault) => failed(&path, fields, "", &fault),
     }
 }
 
@@ -37,8 +43,8 @@ pub fn as_typed(form: &str, fields: &BTreeMap<String, String>) -> Option<String>
     Some(format!("/{name} {words}"))
 }
 
-fn room_of(room: &str) -> Result<RoomId, String> {
-    room.parse().map_err(|_| RoomError::NotFound.to_string())
+fn room_of(room: &str) -> Result<RoomId, AppError> {
+    room.parse().map_err(|_| AppError::NotFound)
 }
 
 /// Changes the topic of a room.
@@ -51,7 +57,7 @@ pub async fn topic(
     let me = me(&node, &headers).await?;
     let done = async {
         let topic = field(&fields.0, "topic");
-        rooms::set_topic(&node, me, room_of(&room)?, topic).await.map_err(|fault| fault.to_string())?;
+        rooms::set_topic(&node, me, room_of(&room)?, topic).await?;
         Ok("The topic is changed.".to_owned())
     };
     let done = done.await;
@@ -69,9 +75,8 @@ pub async fn invite(
     let done = async {
         let handle = field(&fields.0, "handle").trim().trim_start_matches('@').to_lowercase();
         let person = node.directory().by_handle(&handle).cloned();
-        let person = person.ok_or_else(|| format!("Nobody has the handle @{handle}."))?;
-        let added = rooms::invite(&node, me, room_of(&room)?, person.id).await;
-        let added = added.map_err(|fault| fault.to_string())?;
+        let person = person.ok_or(AppError::UnknownHandle(handle))?;
+        let added = rooms::invite(&node, me, room_of(&room)?, person.id).await?;
         Ok(format!("{} is {} in the room.", person.name, if added { "now" } else { "already" }))
     };
     let done = done.await;

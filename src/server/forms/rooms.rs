@@ -3,9 +3,9 @@
 use super::{Fields, again, failed, field, me};
 use crate::protocol::frame::{Answer, Draft};
 use crate::protocol::{AccountId, ClientId, Level, Outcome, Pointer, Raise, Refusal, RoomId, bounds};
+use crate::server::error::AppError;
 use crate::server::node::Node;
-use crate::server::rooms::{self, RoomError};
-use crate::server::{threads, unread};
+use crate::server::{rooms, threads, unread};
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -35,8 +35,8 @@ pub async fn create_room(
         Err(fault) => {
             // The label of the field that is at fault, where one is.
             let before = match &fault {
-                RoomError::Unfit(_) if bounds::name(name).is_ok() => "Topic: ",
-                RoomError::Unfit(_) | RoomError::Refused(Refusal::Taken) => "Name: ",
+                AppError::Unfit(_) if bounds::name(name).is_ok() => "Topic: ",
+                AppError::Unfit(_) | AppError::Refused(Refusal::Taken) => "Name: ",
                 _ => "",
             };
             failed("/rooms", &fields, before, &fault)
@@ -79,7 +79,7 @@ pub async fn archive_room(
     let path = format!("/r/{room}");
     Ok(match rooms::archive(&node, me, room, !field(&fields, "archived").is_empty()).await {
         Ok(()) => Redirect::to(&path).into_response(),
-        Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
+        Err(fault @ AppError::NotFound) => failed("/rooms", &BTreeMap::new(), "", &fault),
         Err(fault) => failed(&path, &BTreeMap::new(), "", &fault),
     })
 }
@@ -95,7 +95,7 @@ pub async fn want(
     let path = format!("/r/{room}");
     let done = async {
         let badges = unread::badges(&node, me, [room]).await?;
-        let mut wanted = badges.get(&room).ok_or(RoomError::NotFound)?.wanted;
+        let mut wanted = badges.get(&room).ok_or(AppError::NotFound)?.wanted;
         match fields.get("level").map(String::as_str) {
             Some("all") => wanted.level = Level::All,
             Some("mentions") => wanted.level = Level::Mentions,
@@ -167,7 +167,7 @@ pub async fn post(
         to => {
             let found = match to.parse() {
                 Ok(to) => threads::lane_of(&node, me, room, to).await.map(|lane| (lane, to)),
-                Err(_) => Err(RoomError::NotFound),
+                Err(_) => Err(AppError::NotFound),
             };
             match found {
                 Ok((lane, to)) => {
@@ -179,7 +179,7 @@ pub async fn post(
                     fields.remove("to");
                     let path = format!("/r/{room}");
                     return Ok(match fault {
-                        RoomError::NotFound => {
+                        AppError::NotFound => {
                             again(&path, &fields, "Not sent: what you answer is not in this room.".into())
                         }
                         fault => failed(&path, &fields, NOT_SENT, &fault),
@@ -195,12 +195,8 @@ pub async fn post(
     let draft = Draft { id, room, thread, quote: None, text: field(&fields, "text").to_owned() };
     Ok(match rooms::post(&node, me, draft).await {
         Ok(Outcome::Stored { .. }) => Redirect::to(&path).into_response(),
-        Ok(Outcome::Refused { why }) => again(&path, &fields, format!("Not sent: {why}")),
-        Err(RoomError::NotFound) => {
-            let mut response = again("/rooms", &fields, format!("Not sent: {}", RoomError::NotFound));
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
+        Ok(Outcome::Refused { why }) => failed(&path, &fields, NOT_SENT, &why.into()),
+        Err(fault @ AppError::NotFound) => failed("/rooms", &fields, NOT_SENT, &fault),
         Err(fault) => failed(&path, &fields, NOT_SENT, &fault),
     })
 }
@@ -219,7 +215,7 @@ pub async fn follow(
     let path = format!("/r/{room}/thread/{lane}");
     Ok(match threads::follow(&node, me, (room, lane), field(&fields, "follow") == "1").await {
         Ok(()) => Redirect::to(&path).into_response(),
-        Err(RoomError::NotFound) => again("/rooms", &BTreeMap::new(), RoomError::NotFound.to_string()),
+        Err(fault @ AppError::NotFound) => failed("/rooms", &BTreeMap::new(), "", &fault),
         Err(fault) => failed(&path, &BTreeMap::new(), "", &fault),
     })
 }

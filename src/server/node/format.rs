@@ -1,8 +1,9 @@
 //! The log's format rises when something is written for the first time that an older version would misread.
 
-use super::{Node, ProposeError};
+use super::Node;
 use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome};
 use crate::server::broker::Proposal;
+use crate::server::error::AppError;
 use std::sync::Arc;
 
 impl Node {
@@ -11,7 +12,7 @@ impl Node {
         self: &Arc<Node>,
         by: AccountId,
         format: Format,
-    ) -> Result<(), ProposeError> {
+    ) -> Result<(), AppError> {
         if self.directory().format() < format {
             self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await?;
         }
@@ -19,9 +20,9 @@ impl Node {
     }
 
     /// Proposes the newest format that this version reads, in the name of the workspace itself.
-    pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, ProposeError> {
+    pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
         let by = self.epoch().and_then(|workspace| workspace.as_str().parse().ok());
-        let by = by.ok_or_else(|| ProposeError::Unavailable("There is no workspace yet.".into()))?;
+        let by = by.ok_or_else(|| AppError::NotFound)?;
         self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number())).await
     }
 }

@@ -4,8 +4,8 @@ use super::{Node, Readiness};
 use crate::protocol::{ClientId, Hash, Outcome};
 use crate::server::broker::{BrokerError, Entry, Proposal};
 use crate::server::directory::Directory;
+use crate::server::error::AppError;
 use crate::server::fold::{Folded, repeated};
-use crate::server::state::ReadError;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -17,17 +17,6 @@ const RECENT_OUTCOMES: usize = 8_192;
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// Appends of one proposal before the outcome is called unknown.
 const APPEND_TRIES: u32 = 3;
-
-/// Why a proposal has no outcome.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ProposeError {
-    /// Not stored.
-    #[error("{0}")]
-    Unavailable(String),
-    /// It may be stored: the same proposal may be sent again.
-    #[error("The server cannot tell yet whether this was stored.")]
-    Unknown,
-}
 
 /// What became of the entries that were folded last. Each answer is asked for by number and draft: after the log's
 /// tail was rewritten a number may be another draft's.
@@ -52,10 +41,10 @@ impl Node {
     pub fn propose(
         self: &Arc<Node>,
         proposal: Proposal,
-    ) -> impl Future<Output = Result<Outcome, ProposeError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Outcome, AppError>> + Send + use<> {
         let known = match (self.known_outcome(&proposal), self.standstill()) {
             // It would be stored and get no outcome.
-            (Ok(None), Readiness::Unready(why)) => Err(ProposeError::Unavailable(why.for_people())),
+            (Ok(None), Readiness::Unready(why)) => Err(AppError::Unready(why)),
             (known, _) => known,
         };
         let first = match &known {
@@ -78,17 +67,15 @@ impl Node {
                     Ok(g) => {
                         let outcome =
                             tokio::time::timeout(OUTCOME_TIMEOUT, node.outcome(g, proposal.client_id));
-                        return outcome.await.unwrap_or(Err(ProposeError::Unknown));
+                        return outcome.await.unwrap_or(Err(AppError::Unknown));
                     }
                     // This time it is not stored, but an earlier time it may have been.
                     Err(BrokerError::Refused(_) | BrokerError::Unready(_)) if may_be_stored => {
-                        return Err(ProposeError::Unknown);
+                        return Err(AppError::Unknown);
                     }
-                    Err(BrokerError::Unready(why)) => {
-                        return Err(ProposeError::Unavailable(why.for_people()));
-                    }
-                    Err(BrokerError::Refused(why) | BrokerError::Rewritten(why)) => {
-                        return Err(ProposeError::Unavailable(why));
+                    Err(BrokerError::Unready(why)) => return Err(AppError::Unready(why)),
+                    Err(fault @ (BrokerError::Refused(_) | BrokerError::Rewritten(_))) => {
+                        return Err(fault.into());
                     }
                     Err(BrokerError::Unknown(why)) => {
                         may_be_stored = true;
@@ -96,12 +83,12 @@ impl Node {
                     }
                 }
             }
-            Err(ProposeError::Unknown)
+            Err(AppError::Unknown)
         }
     }
 
-    fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, ProposeError> {
-        let known = self.state.draft(proposal.client_id).map_err(unreadable)?;
+    fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, AppError> {
+        let known = self.state.draft(proposal.client_id).map_err(AppError::State)?;
         let Some(known) = known else { return Ok(None) };
         let entry =
             Entry { header: proposal.header(0, 0), body: Some(proposal.body.clone()), link: Hash::ZERO };
@@ -113,19 +100,19 @@ impl Node {
         *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Outcomes::after(self.folded());
     }
 
-    async fn outcome(&self, g: u64, id: ClientId) -> Result<Outcome, ProposeError> {
+    async fn outcome(&self, g: u64, id: ClientId) -> Result<Outcome, AppError> {
         let waiting = {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(index) = g.checked_sub(outcomes.first)
                 && let Some((of, outcome)) = outcomes.recent.get(index as usize)
             {
-                return if *of == id { Ok(*outcome) } else { Err(ProposeError::Unknown) };
+                return if *of == id { Ok(*outcome) } else { Err(AppError::Unknown) };
             }
             let (answer, waiting) = oneshot::channel();
             outcomes.waiting.entry(g).or_default().push((id, answer));
             waiting
         };
-        waiting.await.map_err(|_| ProposeError::Unknown)
+        waiting.await.map_err(|_| AppError::Unknown)
     }
 
     /// Tells those who read along, then those who wait for an outcome.
@@ -150,8 +137,4 @@ impl Node {
             outcomes.first += 1;
         }
     }
-}
-
-fn unreadable(fault: ReadError) -> ProposeError {
-    ProposeError::Unavailable(format!("The server cannot read its state: {fault}"))
 }

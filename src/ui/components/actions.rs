@@ -3,8 +3,7 @@
 use super::SharedRow;
 use super::icon;
 use crate::client::{Input, Lane, Session};
-use crate::protocol::frame::Role;
-use crate::protocol::{ActValue, Row, Slot};
+use crate::protocol::{ActValue, RoomAct, Row, Slot};
 use crate::text::emoji::{self, USUAL};
 use crate::timeline::quote_of;
 use crate::ui::acting::{Open, Spot, act, react, spot_of};
@@ -32,7 +31,9 @@ pub fn Actions(session: Signal<Session>, lane: Lane) -> Element {
         return rsx! {};
     };
     let edited = acting.read().editing.as_ref().is_some_and(|(id, ..)| *id == row.id);
-    if edited || session.read().is_archived(lane.room) {
+    let may = |act| session.read().may(lane.room, act);
+    let (reacts, replies) = (may(RoomAct::React), may(RoomAct::Reply));
+    if edited || !reacts && !replies {
         return rsx! {};
     }
     let (of, ordinal) = spot;
@@ -40,25 +41,29 @@ pub fn Actions(session: Signal<Session>, lane: Lane) -> Element {
     let in_room = of == 0;
     rsx! {
         div { class: "actions", role: "toolbar", "aria-label": "Message actions", "data-for": "{of} {ordinal}",
-            button {
-                class: "icon-button",
-                r#type: "button",
-                tabindex: "-1",
-                "aria-label": "React",
-                "data-hint": "React",
-                onclick: move |_| acting.write().open = Some(Open::Picker(spot)),
-                {icon("smile-plus", 16)}
+            if reacts {
+                button {
+                    class: "icon-button",
+                    r#type: "button",
+                    tabindex: "-1",
+                    "aria-label": "React",
+                    "data-hint": "React",
+                    onclick: move |_| acting.write().open = Some(Open::Picker(spot)),
+                    {icon("smile-plus", 16)}
+                }
             }
-            button {
-                class: "icon-button",
-                r#type: "button",
-                tabindex: "-1",
-                "aria-label": "Reply",
-                "data-hint": "Reply",
-                onclick: move |_| acting.write().reply(lane, answered),
-                {icon("reply", 16)}
+            if replies {
+                button {
+                    class: "icon-button",
+                    r#type: "button",
+                    tabindex: "-1",
+                    "aria-label": "Reply",
+                    "data-hint": "Reply",
+                    onclick: move |_| acting.write().reply(lane, answered),
+                    {icon("reply", 16)}
+                }
             }
-            if in_room {
+            if in_room && replies {
                 button {
                     class: "icon-button",
                     r#type: "button",
@@ -113,10 +118,12 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let row = row.0;
     let own = row.author == state.me.id;
     let room = lane.room;
-    let acts = !state.is_archived(room);
+    let may = |act| state.may(room, act);
+    let (reacts, replies, pins) = (may(RoomAct::React), may(RoomAct::Reply), may(RoomAct::Pin));
     let in_room = lane.lane == 0;
     let told = state.thread.as_ref().filter(|open| open.at == lane).and_then(|open| open.told.as_ref());
-    let may_delete = acts && (own || state.me.role == Role::Owner);
+    let may_edit = own && may(RoomAct::Edit);
+    let may_delete = may(if own { RoomAct::Delete } else { RoomAct::DeleteOthers });
     let pinned = row.pinned.is_some();
     let spot = spot_of(&row, lane);
     let (of, at) = spot;
@@ -135,7 +142,7 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
         div { class: "menu floating", role: "menu", "aria-label": "Message", "data-for": "{of} {at}",
-            if acts {
+            if reacts {
                 div { class: "quick", role: "group", "aria-label": "React",
                     for emoji in recent {
                         QuickReaction { key: "{emoji}", session, lane, row: SharedRow(row.clone()), emoji }
@@ -147,28 +154,32 @@ fn Menu(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
                     key_of: "+",
                     chosen: move |()| acting.write().open = Some(Open::Picker(spot)),
                 }
+            }
+            if replies {
                 MenuItem {
                     shape: icon("reply", 16),
                     words: "Reply",
                     key_of: "R",
                     chosen: move |()| acting.write().reply(lane, id),
                 }
-                if in_room {
-                    MenuItem {
-                        shape: icon("messages-square", 16),
-                        words: "Answer in a thread",
-                        key_of: "T",
-                        chosen: move |()| acting.write().open_thread(room, &threaded),
-                    }
+            }
+            if replies && in_room {
+                MenuItem {
+                    shape: icon("messages-square", 16),
+                    words: "Answer in a thread",
+                    key_of: "T",
+                    chosen: move |()| acting.write().open_thread(room, &threaded),
                 }
-                if own {
-                    MenuItem {
-                        shape: icon("pencil", 16),
-                        words: "Edit",
-                        key_of: "E",
-                        chosen: move |()| acting.write().edit(&edited, of, &session.peek()),
-                    }
+            }
+            if may_edit {
+                MenuItem {
+                    shape: icon("pencil", 16),
+                    words: "Edit",
+                    key_of: "E",
+                    chosen: move |()| acting.write().edit(&edited, of, &session.peek()),
                 }
+            }
+            if pins {
                 MenuItem {
                     shape: pin_shape,
                     words: pin_words,

@@ -1,6 +1,7 @@
 //! An archived room: what its menu and the place of its composer say.
 
 use super::icon;
+use crate::protocol::RoomAct;
 use crate::protocol::frame::RoomInfo;
 use dioxus::prelude::*;
 
@@ -9,7 +10,7 @@ use dioxus::prelude::*;
 pub fn ArchiveForm(room: RoomInfo, class: &'static str) -> Element {
     let (value, words) = if room.archived { ("", "Bring it back") } else { ("1", "Archive this room") };
     rsx! {
-        if room.may_archive {
+        if room.allows(RoomAct::Archive) {
             form { method: "post", action: "/r/{room.id}/archive",
                 button { class, r#type: "submit", name: "archived", value,
                     {icon("archive", 16)}

@@ -3,6 +3,7 @@
 
 use super::{Avatar, icon};
 use crate::client::{Input, Session};
+use crate::protocol::RoomAct;
 use crate::protocol::frame::{Person, RoomInfo, RoomKind};
 use crate::text::matching::distance;
 use crate::ui::acting::Dialog;
@@ -131,7 +132,7 @@ impl Choice {
 fn choices(session: &Session, query: &str, visited: &[String]) -> Vec<Choice> {
     let blank = query.trim().is_empty();
     // People can be named where one can write.
-    let writes = session.looking_at.and_then(|room| session.room(room)).is_some_and(|room| room.joined);
+    let writes = session.looking_at.is_some_and(|room| session.may(room, RoomAct::Post));
     let mut all = Vec::new();
     for room in session.rooms.iter().filter(|room| !room.archived && Some(room.id) != session.looking_at) {
         if room.joined || !blank {

@@ -56,7 +56,7 @@ pub fn ThreadPanel(
     lane: Lane,
     found: Option<u64>,
     name: String,
-    archived: bool,
+    writes: bool,
 ) -> Element {
     let store = use_store();
     let state = session.read();
@@ -96,7 +96,7 @@ pub fn ThreadPanel(
                 }
                 TimelineList { session, lane, found }
             }
-            if let Some(root) = root.filter(|_| !archived) {
+            if let Some(root) = root.filter(|_| writes) {
                 Composer { session, lane, thread: root, name }
             }
         }

@@ -3,7 +3,7 @@
 use super::inside::{Inside, Unsent};
 use super::{Nothing, SignIn};
 use crate::client::{Input, Lane, Session, Status};
-use crate::protocol::RoomId;
+use crate::protocol::{RoomAct, RoomId};
 use crate::ui::components::{
     ArchiveForm, ArchivedNote, Chip, Composer, OfferNotices, Over, People, Pins, ThreadPanel, Threads,
     TimelineList, WantedChoice, icon,
@@ -100,10 +100,12 @@ fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
                                     }
                                 }
                                 ArchiveForm { room: info.clone(), class: "menu-item" }
-                                form { method: "post", action: "/r/{room}/leave",
-                                    button { class: "menu-item", r#type: "submit",
-                                        {icon("log-out", 16)}
-                                        "Leave this room"
+                                if info.allows(RoomAct::Leave) {
+                                    form { method: "post", action: "/r/{room}/leave",
+                                        button { class: "menu-item", r#type: "submit",
+                                            {icon("log-out", 16)}
+                                            "Leave this room"
+                                        }
                                     }
                                 }
                             }
@@ -135,8 +137,10 @@ fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
                                 li { class: "start",
                                     h2 { "{info.name}" }
                                     p { if info.archived { "This room is archived. Join it to read it." } else { "You are not in this room yet." } }
-                                    form { method: "post", action: "/r/{room}/join",
-                                        button { class: "button", r#type: "submit", "Join" }
+                                    if info.allows(RoomAct::Join) {
+                                        form { method: "post", action: "/r/{room}/join",
+                                            button { class: "button", r#type: "submit", "Join" }
+                                        }
                                     }
                                 }
                             }
@@ -146,11 +150,11 @@ fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
                 OfferNotices { session }
                 if info.joined && info.archived {
                     ArchivedNote { room: info.clone() }
-                } else if info.joined {
+                } else if info.allows(RoomAct::Post) {
                     Composer { session, lane, thread: None, name: info.name.clone() }
                 }
                 if let Some((lane, ordinal)) = thread.filter(|_| info.joined) {
-                    ThreadPanel { key: "{lane}", session, lane: Lane { room, lane }, found: ordinal, name: info.name.clone(), archived: info.archived }
+                    ThreadPanel { key: "{lane}", session, lane: Lane { room, lane }, found: ordinal, name: info.name.clone(), writes: info.allows(RoomAct::Reply) }
                 }
             }
         }

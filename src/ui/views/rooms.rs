@@ -3,6 +3,7 @@
 use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
+use crate::protocol::RoomAct;
 use crate::ui::components::{ArchiveForm, icon};
 use crate::ui::route::Route;
 use crate::ui::store::{use_refused, use_store};
@@ -47,7 +48,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                                 {icon("check", 16)}
                                 "Joined"
                             }
-                        } else {
+                        } else if room.allows(RoomAct::Join) {
                             form { method: "post", action: "/r/{room.id}/join",
                                 button { class: "button small", r#type: "submit", "aria-label": "Join {room.name}", "Join" }
                             }

@@ -44,7 +44,7 @@ pub struct Row {
     pub absent: Absent,
 }
 
-const NOT_FOUND: Web = Says(422, "There is no such room, or you are not in it.");
+const NOT_FOUND: Web = Says(404, "There is no such room, or you are not in it.");
 const DOOR: Web = To("/sign-in");
 
 /// The same answer to everybody, signed in or not.
@@ -124,7 +124,7 @@ pub const ROWS: &[Row] = &[
         "POST /r/{room}/post",
         "/r/{room}/post",
         &[("client_id", "{id}"), ("text", "a text")],
-        (To("/r/{room}"), Says(422, "Not sent: There is no such room, or you are not in it.")),
+        (To("/r/{room}"), Says(404, "Not sent: There is no such room, or you are not in it.")),
     ),
     form(
         "POST /r/{room}/post",
@@ -156,7 +156,7 @@ pub const ROWS: &[Row] = &[
     inside(
         "POST /r/{room}/archive",
         "/r/{room}/archive",
-        Says(422, "Only the one who made the room and the owner of the workspace may do that."),
+        Says(403, "Only the one who made the room and the owner of the workspace may do that."),
         DOOR,
     )
     .with(&[("archived", "1")])

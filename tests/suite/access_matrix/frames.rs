@@ -24,15 +24,13 @@ pub enum Told {
 /// The answer to the same frame about a room that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
-    /// The same bytes as for a room of others.
+    /// The same bytes as to an account that was never in the room.
     Same,
-    /// Another answer: every account may see that an open room exists.
-    Other(Told),
     /// The frame is about no room.
     NoRoom,
 }
 
-use Absent::{NoRoom, Other, Same};
+use Absent::{NoRoom, Same};
 use Told::{Bare, Holds, NotFound, Refused, Silence};
 
 /// A kind of frame, the answers to a member, a removed member and an account that was never in the room, and the answer
@@ -44,9 +42,8 @@ pub const ROWS: [Row; 28] = [
     ("hello", [Holds("welcome"), Bare("welcome"), Bare("welcome")], NoRoom),
     ("subscribe", [Bare("subscribed"), NotFound, NotFound], Same),
     ("unsubscribe", [Silence, Silence, Silence], Same),
-    // Every account may see an open room, so the fold decides who may write in it.
-    ("post", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
-    ("act", [Bare("ack"), Refused("not_found"), Refused("not_found")], Other(NotFound)),
+    ("post", [Bare("ack"), NotFound, NotFound], Same),
+    ("act", [Bare("ack"), NotFound, NotFound], Same),
     // About a draft of somebody else.
     ("void", [Refused("not_allowed"), Refused("not_allowed"), Refused("not_allowed")], NoRoom),
     ("outcome", [NotFound, NotFound, NotFound], NoRoom),
@@ -175,7 +172,6 @@ pub fn told(answers: &[Value]) -> Told {
         }
         ["ack"] if answers[0]["outcome"]["is"] == "refused" => {
             Refused(match answers[0]["outcome"]["why"].as_str().unwrap() {
-                "not_found" => "not_found",
                 "not_allowed" => "not_allowed",
                 why => panic!("refused: {why}"),
             })
@@ -218,6 +214,9 @@ pub async fn answer(
         _ => None,
     };
     let answers = ask(&mut client, &frame, awaited).await;
-    let text = answers.iter().map(Value::to_string).collect::<String>();
+    let mut text = answers.iter().map(Value::to_string).collect::<String>();
+    if let Some(id) = serde_json::to_value(&frame).unwrap()["id"].as_str() {
+        text = text.replace(id, "{id}");
+    }
     (told(&answers), scene.plain(&text, room))
 }

@@ -1,11 +1,13 @@
 //! A room with its content, and the people who ask about it.
 
+use crate::support::awaited::until;
 use crate::support::server::TestClient;
 use crate::support::{TestNode, room_proposal, set_up};
 use beck::protocol::frame::Role;
 use beck::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, RoomId};
 use beck::server::broker::Proposal;
 use beck::server::fold::AccountBody;
+use beck::server::hub::Pulled;
 use beck::server::{router, serve};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
@@ -95,9 +97,16 @@ impl Place {
         batch.push(act("pin", ActValue::On(true)));
         batch.push(to_root(message(ClientId::random(), &all, None)));
         batch.push(message(ClientId::random(), &all, Some(root)));
-        let entries = batch.len() as u64;
-        let first = self.here.log.append(batch).await.unwrap();
-        self.here.node.wait_folded(first + entries - 1).await;
+        let hub = &self.here.node.hub;
+        let witness = hub.connect(author, hub.ended_logins()).unwrap();
+        let ring = hub.open(room, &witness);
+        let last = batch.iter().filter(|proposal| proposal.room.is_some()).count() as u64;
+        self.here.log.append(batch).await.unwrap();
+        // Later than what is folded: a connection that opens before it is still told of the leave.
+        let is_new = |pulled| !matches!(pulled, Pulled::Frames(frames) if frames.is_empty());
+        until("the scene is published", || is_new(ring.pull(last - 1, 1))).await;
+        hub.close(room, &witness);
+        hub.disconnect(&witness);
         // The root is the sixth event, after the room, three joins and the leave.
         let (accounts, lane) = ([member, removed, never], 6);
         Scene { name, room, author, accounts, root, lane }

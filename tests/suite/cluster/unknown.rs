@@ -6,7 +6,8 @@ use crate::support::{log_reader, set_up_on};
 use beck::protocol::{ClientId, Kind, MessageBody, Outcome};
 use beck::server::broker::Proposal;
 use beck::server::broker::redis::Redis;
-use beck::server::node::{ProposeError, Readiness};
+use beck::server::error::AppError;
+use beck::server::node::Readiness;
 use std::sync::Arc;
 use tempfile::tempdir;
 
@@ -26,7 +27,7 @@ async fn what_may_be_stored_is_never_called_not_stored() {
     // Whether it has carried it out is not known; the next try is refused, since there is no store.
     store.kill();
     let told = told.await.unwrap();
-    assert!(matches!(told, Err(ProposeError::Unknown)), "{told:?}");
+    assert!(matches!(told, Err(AppError::Unknown)), "{told:?}");
 
     store.restart();
     until("the node is ready", || here.node.readiness() == Readiness::Ready).await;

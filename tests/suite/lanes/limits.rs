@@ -8,11 +8,12 @@ use beck::protocol::{
     RoomId, bounds,
 };
 use beck::server::broker::Proposal;
-use beck::server::rooms::{self, RoomError};
+use beck::server::error::AppError;
+use beck::server::rooms;
 use beck::server::{threads, unread};
 use tempfile::tempdir;
 
-async fn post(here: &TestNode, by: AccountId, room: RoomId, to: ClientId) -> Result<Outcome, RoomError> {
+async fn post(here: &TestNode, by: AccountId, room: RoomId, to: ClientId) -> Result<Outcome, AppError> {
     let thread = Some(Answer { to, also: true });
     let draft = Draft { id: ClientId::random(), room, thread, quote: None, text: "an answer".into() };
     rooms::post(&here.node, by, draft).await
@@ -33,7 +34,7 @@ fn seq_of(here: &TestNode, id: ClientId) -> u64 {
 async fn no_thread(here: &TestNode, by: AccountId, (room, lane): (RoomId, u64)) {
     let node = &here.node;
     let not_found =
-        |fault: Option<RoomError>| assert!(matches!(fault, Some(RoomError::NotFound)), "{lane}: {fault:?}");
+        |fault: Option<AppError>| assert!(matches!(fault, Some(AppError::NotFound)), "{lane}: {fault:?}");
     not_found(threads::thread(node, by, (room, lane)).await.err());
     not_found(threads::follow(node, by, (room, lane), true).await.err());
     let pointer = Pointer { generation: 0, ordinal: 1 };
@@ -66,10 +67,7 @@ async fn a_thread_stands_under_a_message_of_a_room_that_one_is_in_and_nowhere_el
     }
     let refused = post(&here, here.owner, other, root).await.unwrap();
     assert_eq!(refused, Outcome::Refused { why: Refusal::TargetGone }, "of another room");
-    assert!(matches!(
-        post(&here, stranger, here.general, root).await,
-        Ok(Outcome::Refused { why: Refusal::NotFound })
-    ));
+    assert!(matches!(post(&here, stranger, here.general, root).await, Err(AppError::NotFound)));
     // An erased message can still be answered, as a deleted one can.
     assert!(matches!(post(&here, here.owner, here.general, gone).await, Ok(Outcome::Stored { .. })));
 
@@ -95,7 +93,7 @@ async fn a_thread_stands_under_a_message_of_a_room_that_one_is_in_and_nowhere_el
     read(1, 1).await.unwrap();
     read(0, 3).await.unwrap();
     assert_eq!(badge().await.pointer(), Pointer { generation: 1, ordinal: 1 });
-    assert!(matches!(read(1 << 48, 1).await, Err(RoomError::Refused(Refusal::Malformed))));
+    assert!(matches!(read(1 << 48, 1).await, Err(AppError::Refused(Refusal::Malformed))));
 
     rooms::archive(&here.node, here.owner, here.general, true).await.unwrap();
     let refused = post(&here, here.owner, here.general, root).await.unwrap();

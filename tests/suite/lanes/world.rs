@@ -10,8 +10,8 @@ use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
     AccountId, ActDraft, ActValue, ClientId, Outcome, Page, PageAt, Pointer, Raise, Row, Thread,
 };
+use beck::server::access::Action;
 use beck::server::broker::Entry;
-use beck::server::directory::Action;
 use beck::server::{rooms, threads, unread};
 use beck::timeline::{Applied, Paged, Timeline};
 use rand::rngs::StdRng;

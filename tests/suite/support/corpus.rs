@@ -4,8 +4,9 @@ use beck::protocol::frame::{Role, RoomKind};
 use beck::protocol::{
     AccountId, ActBody, ActValue, ClientId, Hash, Kind, MessageBody, OwnStatus, RoomId, Token, WorkspaceId,
 };
+use beck::server::access::Action;
 use beck::server::broker::{Entry, Proposal};
-use beck::server::directory::{Action, Directory};
+use beck::server::directory::Directory;
 use beck::server::fold::{AccountBody, Fold, Folded, RoomBody, SettingBody, WorkspaceBody};
 use beck::server::state::State;
 use serde_json::{Value, json};

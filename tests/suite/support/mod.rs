@@ -213,6 +213,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         members: 1,
         joined: true,
         may_archive: false,
+        may: None,
         badge: Default::default(),
     };
     Boot {

@@ -136,6 +136,12 @@ async fn connected(host: &str, cookie: &str, room: RoomId, follows: bool, told: 
             }
             // The page was not given: once more, over another connection.
             "error" if frame["req"] == 1 => return None,
+            "error" if frame["code"] == "not_found" => {
+                let (id, _) = told.unsent.pop_front().unwrap();
+                assert_eq!(frame["id"], id);
+                told.refused.push((id, frame["code"].clone()));
+                sent = false;
+            }
             "error" => (sent, not_before) = (false, Instant::now() + PAUSE),
             "moving" => told.moving += 1,
             "reset" | "left" => panic!("nothing was rewritten, and nobody was removed: {frame}"),

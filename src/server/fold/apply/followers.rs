@@ -2,7 +2,7 @@
 
 use crate::protocol::bounds::ROOM_HANDLE;
 use crate::protocol::{AccountId, Event, Place, RoomId, Row};
-use crate::server::directory::Action;
+use crate::server::access::Action;
 use crate::server::fold::{Fold, FoldError};
 use crate::server::state::{ReadError, Reader, RoomHead};
 use rusqlite::params;

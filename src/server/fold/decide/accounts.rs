@@ -3,6 +3,7 @@
 use super::{Accepted, Effect, NotAccepted, target_account};
 use crate::protocol::frame::Role;
 use crate::protocol::{Header, OwnStatus, Refusal};
+use crate::server::access::Action;
 use crate::server::fold::bodies::AccountBody;
 use crate::server::fold::facts::Facts;
 use crate::server::fold::read::Setting;
@@ -22,8 +23,8 @@ pub(super) fn account(
     if facts.has_account(id) || facts.handle_is_taken(&body.handle) {
         return Err(Refusal::Taken.into());
     }
-    if body.role == Role::Owner && facts.has_owner() {
-        return Err(Refusal::NotAllowed.into());
+    if body.role == Role::Owner {
+        facts.permit(&facts.first_run(), Action::SetUp)?;
     }
     Ok(Effect::NewAccount(id, body).outside_rooms())
 }
@@ -38,9 +39,7 @@ pub(super) fn account_set(
     if !facts.has_account(target) {
         return Err(Refusal::NotFound.into());
     }
-    if header.author != target {
-        return Err(Refusal::NotAllowed.into());
-    }
+    facts.permit(&facts.author(header).of_account(target), Action::EditProfile)?;
     let effect = match (header.slot.as_ref().map(|slot| slot.as_str()), setting) {
         (Some("name"), Setting::Value(Value::String(name))) => Effect::Name(target, name),
         (Some("status"), Setting::Value(status)) if rules.status => {
@@ -48,8 +47,9 @@ pub(super) fn account_set(
             Effect::Status(target, status)
         }
         (Some("status"), Setting::Absent) if rules.status => Effect::Status(target, OwnStatus::default()),
-        // No person writes it: a server does for its administrator, in the name of the account.
+        // No person writes it: a server does for its operator, in the name of the account.
         (Some("role"), Setting::Value(role)) if rules.role && role == "owner" => {
+            facts.permit(&facts.operator(), Action::SetRole)?;
             Effect::Role(target, Role::Owner)
         }
         _ => return Err(Refusal::Malformed.into()),
@@ -60,8 +60,6 @@ pub(super) fn account_set(
 /// Which logins have ended stands in the secrets; here stands that they have.
 pub(super) fn logins(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
     let target = target_account(header).ok_or(Refusal::Malformed)?;
-    if header.author != target || !facts.has_account(target) {
-        return Err(Refusal::NotAllowed.into());
-    }
+    facts.permit(&facts.author(header).of_account(target), Action::EndLogins)?;
     Ok(Effect::Logins(target).outside_rooms())
 }

@@ -2,6 +2,7 @@
 
 use super::{Accepted, Effect, NotAccepted, target_id};
 use crate::protocol::{Header, Outcome, Refusal, RoomId};
+use crate::server::access::Action;
 use crate::server::broker::Entry;
 use crate::server::fold::facts::Facts;
 use crate::server::state::KnownDraft;
@@ -41,12 +42,11 @@ pub(in crate::server::fold) fn sameness(salt: &str, entry: &Entry) -> Vec<u8> {
 
 pub(super) fn void(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
     let target = target_id(header).filter(|target| *target != header.client_id).ok_or(Refusal::Malformed)?;
-    if !facts.has_account(header.author) {
-        return Err(Refusal::NotAllowed.into());
-    }
-    match facts.draft(target)? {
+    let known = facts.draft(target)?;
+    let author = known.as_ref().map_or(header.author, |known| known.author);
+    facts.permit(&facts.author(header).of_account(author), Action::TakeBack)?;
+    match known {
         None => Ok(Effect::TakeBack(target).outside_rooms()),
-        Some(known) if known.author != header.author => Err(Refusal::NotAllowed.into()),
         Some(known) if matches!(known.outcome, Outcome::Stored { .. }) => Err(Refusal::TooLate.into()),
         Some(_) => Ok(Effect::None.outside_rooms()),
     }

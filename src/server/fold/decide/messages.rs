@@ -2,7 +2,7 @@
 
 use super::{Accepted, Effect, NotAccepted, target_id};
 use crate::protocol::{ClientId, Header, Place, Refusal, RoomId, Slot};
-use crate::server::directory::Action;
+use crate::server::access::{self, Action};
 use crate::server::fold::facts::{Facts, MessageFacts};
 use crate::server::fold::read::ActForm;
 use crate::server::fold::rules::Rules;
@@ -16,7 +16,7 @@ pub(super) fn message(
     formed: bool,
     facts: Facts<'_>,
 ) -> Result<Accepted, NotAccepted> {
-    let room = writable(header, facts)?;
+    let (room, _) = writable(header, facts)?;
     if !formed {
         return Err(Refusal::Malformed.into());
     }
@@ -44,40 +44,33 @@ pub(super) fn message(
 }
 
 pub(super) fn act(header: &Header, form: ActForm, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
-    let room = writable(header, facts)?;
+    let (room, asked) = writable(header, facts)?;
     let target = target_id(header).ok_or(Refusal::Malformed)?;
     let slot = header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())).ok_or(Refusal::Malformed)?;
     let target = target_message(room, target, facts)?;
-    let own = target.author == header.author;
+    let asked = asked.message(target.author, target.deleted);
     // An absent value is an erased text: no other value is erased.
-    let allowed = match (&slot, form) {
-        (Slot::Text, ActForm::Text | ActForm::Absent) => own,
-        (Slot::Deleted, ActForm::On) => own || facts.is_owner(header.author),
+    let (action, asked) = match (&slot, form) {
+        (Slot::Text, ActForm::Text | ActForm::Absent) => (Action::Edit, asked),
+        (Slot::Deleted, ActForm::On) => (Action::Delete, asked),
         // The text comes with the act: nobody else may put words into an author's mouth.
-        (Slot::Deleted, ActForm::Restored | ActForm::Absent) if target.deleted => own,
-        (Slot::Pin, ActForm::On | ActForm::Off) => true,
-        (Slot::React { account, .. }, ActForm::On | ActForm::Off) => *account == header.author,
+        (Slot::Deleted, ActForm::Restored | ActForm::Absent) if target.deleted => (Action::Restore, asked),
+        (Slot::Pin, ActForm::On | ActForm::Off) => (Action::Pin, asked),
+        (Slot::React { account, .. }, ActForm::On | ActForm::Off) => {
+            (Action::React, asked.of_account(*account))
+        }
         _ => return Err(Refusal::Malformed.into()),
     };
-    if !allowed {
-        return Err(Refusal::NotAllowed.into());
-    }
-    if target.deleted && slot != Slot::Deleted {
-        return Err(Refusal::TargetGone.into());
-    }
+    facts.permit(&asked, action)?;
     Effect::Row.in_lane(room, target.lane, header, facts)
 }
 
-/// The room of a message or act, if its author may write there.
-fn writable(header: &Header, facts: Facts<'_>) -> Result<RoomId, NotAccepted> {
+/// The room of a message or act, if its author may write there, and what the gate knows of both.
+fn writable(header: &Header, facts: Facts<'_>) -> Result<(RoomId, access::Facts), NotAccepted> {
     let room = header.room.ok_or(Refusal::Malformed)?;
-    if !facts.can(header.author, Action::Read, room) {
-        return Err(Refusal::NotFound.into());
-    }
-    if !facts.can(header.author, Action::Write, room) {
-        return Err(Refusal::Archived.into());
-    }
-    Ok(room)
+    let asked = facts.author_in(header, room);
+    facts.permit(&asked, Action::Post)?;
+    Ok((room, asked))
 }
 
 fn target_message(room: RoomId, id: ClientId, facts: Facts<'_>) -> Result<MessageFacts, NotAccepted> {

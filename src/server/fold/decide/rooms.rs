@@ -3,11 +3,11 @@
 use super::{Accepted, Effect, NotAccepted, RoomSetting, target_account};
 use crate::protocol::frame::RoomKind;
 use crate::protocol::{Header, Refusal};
-use crate::server::directory::Action;
+use crate::server::access::Action;
 use crate::server::fold::bodies::RoomBody;
 use crate::server::fold::facts::Facts;
 use crate::server::fold::read::Setting;
-use crate::server::fold::rules::{Archiving, Rules};
+use crate::server::fold::rules::Rules;
 use serde_json::Value;
 
 pub(super) fn room(
@@ -16,9 +16,7 @@ pub(super) fn room(
     facts: Facts<'_>,
 ) -> Result<Accepted, NotAccepted> {
     let (Some(id), Some(body)) = (header.room, body) else { return Err(Refusal::Malformed.into()) };
-    if !facts.has_account(header.author) {
-        return Err(Refusal::NotAllowed.into());
-    }
+    facts.permit(&facts.author(header), Action::MakeRoom)?;
     if facts.room(id).is_some() || name_is_taken(body.kind, &body.name, header, facts) {
         return Err(Refusal::Taken.into());
     }
@@ -38,16 +36,12 @@ pub(super) fn room_set(
 ) -> Result<Accepted, NotAccepted> {
     let id = header.room.ok_or(Refusal::Malformed)?;
     let slot = header.slot.as_ref().map(|slot| slot.as_str());
-    let (sees, changes) = match (slot, rules.archiving) {
-        (Some("archived"), Archiving::CreatorAndOwners) => (Action::See, Action::Archive),
-        _ => (Action::Read, Action::Read),
+    let action = match slot {
+        Some("archived") => Action::Archive,
+        Some("topic") => Action::SetTopic,
+        _ => Action::Rename,
     };
-    if !facts.can(header.author, sees, id) {
-        return Err(Refusal::NotFound.into());
-    }
-    if !facts.can(header.author, changes, id) {
-        return Err(Refusal::NotAllowed.into());
-    }
+    facts.permit(&facts.author_in(header, id), action)?;
     let room = facts.room(id).ok_or(Refusal::NotFound)?;
     let Setting::Value(value) = setting else { return Err(Refusal::Malformed.into()) };
     let setting = match (slot, value) {
@@ -74,16 +68,8 @@ pub(super) fn join(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAcc
     let (Some(id), Some(target)) = (header.room, target_account(header)) else {
         return Err(Refusal::Malformed.into());
     };
-    if !facts.can(header.author, Action::See, id) || !facts.has_account(target) {
-        return Err(Refusal::NotFound.into());
-    }
-    if facts.can(target, Action::Read, id) {
-        return Err(Refusal::Taken.into());
-    }
-    let by_oneself = header.author == target && facts.can(target, Action::Join, id);
-    if !by_oneself && !facts.can(header.author, Action::Write, id) {
-        return Err(Refusal::NotAllowed.into());
-    }
+    let action = if header.author == target { Action::Join } else { Action::Invite };
+    facts.permit(&facts.author_about(header, id, target), action)?;
     Effect::Join(id, target).in_room(id, header, facts)
 }
 
@@ -91,11 +77,7 @@ pub(super) fn leave(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAc
     let (Some(id), Some(target)) = (header.room, target_account(header)) else {
         return Err(Refusal::Malformed.into());
     };
-    if !facts.can(header.author, Action::Read, id) || !facts.can(target, Action::Read, id) {
-        return Err(Refusal::NotFound.into());
-    }
-    if header.author != target && !facts.is_owner(header.author) {
-        return Err(Refusal::NotAllowed.into());
-    }
+    let action = if header.author == target { Action::Leave } else { Action::Remove };
+    facts.permit(&facts.author_about(header, id, target), action)?;
     Effect::Leave(id, target).in_room(id, header, facts)
 }

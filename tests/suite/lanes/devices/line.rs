@@ -6,21 +6,21 @@ use crate::support::room_log::Counts as Done;
 use crate::support::{TestNode, boot, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::{AccountId, ClientFrame, ClientId, Outcome, Raise, ServerFrame};
-use beck::server::rooms::RoomError;
+use beck::server::error::AppError;
 use beck::server::{rooms, threads, unread};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
 
-fn refused(id: Option<ClientId>, req: Option<u64>, fault: &RoomError) -> ServerFrame {
+fn refused(id: Option<ClientId>, req: Option<u64>, fault: &AppError) -> ServerFrame {
     ServerFrame::Error { id, req, code: fault.code(), message: fault.to_string() }
 }
 
-fn answered(id: ClientId, outcome: Result<Outcome, RoomError>) -> ServerFrame {
+fn answered(id: ClientId, outcome: Result<Outcome, AppError>) -> ServerFrame {
     outcome.map_or_else(|fault| refused(Some(id), None, &fault), |outcome| ServerFrame::Ack { id, outcome })
 }
 
-fn with_req<T>(req: u64, answer: Result<T, RoomError>, frame: impl FnOnce(T) -> ServerFrame) -> ServerFrame {
+fn with_req<T>(req: u64, answer: Result<T, AppError>, frame: impl FnOnce(T) -> ServerFrame) -> ServerFrame {
     answer.map_or_else(|fault| refused(None, Some(req), &fault), frame)
 }
 
@@ -131,7 +131,7 @@ impl World {
             ClientFrame::Void { id, target } => answered(id, rooms::void(&node, me, id, target).await),
             ClientFrame::Outcome { id } => {
                 let known = node.state.read_anything(|state| state.draft(id)).unwrap();
-                answered(id, known.map(|known| known.outcome).ok_or(RoomError::NotFound))
+                answered(id, known.map(|known| known.outcome).ok_or(AppError::NotFound))
             }
             ClientFrame::Page { req, room, lane, at, limit, at_least } => {
                 let page = rooms::page(&node, me, (room, lane), at, limit, at_least);
