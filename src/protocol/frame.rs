@@ -444,7 +444,7 @@ pub struct RoomInfo {
     /// Whether the reader may archive it and bring it back.
     #[serde(default)]
     pub may_archive: bool,
-    /// What else the reader may do; a server of 0.1.0 does not tell.
+    /// What the reader may do; a server of 0.1.0 does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may: Option<May>,
     #[serde(default)]

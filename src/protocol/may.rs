@@ -13,7 +13,7 @@ pub enum RoomAct {
     Reply = 4,
     React = 5,
     Pin = 6,
-    /// Edit, delete or restore an own message.
+    /// Of an own message, as the next two.
     Edit = 7,
     Delete = 8,
     Restore = 9,

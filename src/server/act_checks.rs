@@ -13,6 +13,12 @@ use unicode_segmentation::UnicodeSegmentation;
 /// What a check says, if the state can be read.
 type Answer = Result<Result<(), AppError>, ReadError>;
 
+/// What the gate says of an act, if it does not refuse it.
+enum Gate {
+    Open,
+    LeftToTheFold,
+}
+
 /// An act that is about to be proposed.
 #[derive(Clone, Copy)]
 pub struct Checked {
@@ -26,7 +32,7 @@ impl Checked {
     /// The message, if there is something to check: the fold answers for a message that is not there, and a draft
     /// that is known is answered as before.
     fn row(&self, state: &Checks<'_>) -> Result<Option<Row>, ReadError> {
-        if state.draft(self.id)?.is_some() {
+        if state.draft(self.id)?.is_some_and(|known| known.author == self.by) {
             return Ok(None);
         }
         state.message(self.room, self.target)
@@ -43,26 +49,28 @@ impl Checked {
         node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
     }
 
-    /// Asks the gate about this message. What may be over soon, like a deletion, is for the fold.
-    fn allows(
+    /// Asks the gate about this message. What is refused for a reason that may be over soon, like an archived room, is
+    /// for the fold: nothing more is checked of it, since the answer could tell what the account may not know.
+    fn ask_gate(
         &self,
         node: &Node,
         action: Action,
         row: &Row,
         of: impl Fn(Facts) -> Facts,
-    ) -> Result<(), Denied> {
+    ) -> Result<Gate, Denied> {
         let directory = node.directory();
         let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
         match directory.permits(&of(facts.row(row)), action) {
+            Ok(()) => Ok(Gate::Open),
             Err(denied) if denied.is_lasting() => Err(denied),
-            _ => Ok(()),
+            Err(_) => Ok(Gate::LeftToTheFold),
         }
     }
 
     /// An edit or a deletion.
     pub async fn permit(&self, node: &Node, action: Action) -> Result<(), AppError> {
         let check = |_: &Checks<'_>, row: Row| -> Answer {
-            Ok(self.allows(node, action, &row, |facts| facts).map_err(Into::into))
+            Ok(self.ask_gate(node, action, &row, |facts| facts).map(drop).map_err(Into::into))
         };
         self.ask(node, check).await
     }
@@ -73,8 +81,10 @@ impl Checked {
             if row.deleted.is_none() {
                 return Ok(Ok(()));
             }
-            if let Err(denied) = self.allows(node, Action::Restore, &row, |facts| facts) {
-                return Ok(Err(denied.into()));
+            match self.ask_gate(node, Action::Restore, &row, |facts| facts) {
+                Ok(Gate::Open) => {}
+                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
+                Err(denied) => return Ok(Err(denied.into())),
             }
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;
@@ -95,8 +105,10 @@ impl Checked {
     pub async fn react(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         one_emoji(emoji)?;
         let check = |_: &Checks<'_>, row: Row| -> Answer {
-            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
-                return Ok(Err(denied.into()));
+            match self.ask_gate(node, Action::React, &row, |facts| facts.of_account(account)) {
+                Ok(Gate::Open) => {}
+                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
+                Err(denied) => return Ok(Err(denied.into())),
             }
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
             Ok(match row.reactions.get(emoji) {
@@ -112,8 +124,10 @@ impl Checked {
     /// The own one can always be taken back: also where a reaction would not be taken any more.
     pub async fn take_back(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         let check = |_: &Checks<'_>, row: Row| -> Answer {
-            if let Err(denied) = self.allows(node, Action::React, &row, |facts| facts.of_account(account)) {
-                return Ok(Err(denied.into()));
+            match self.ask_gate(node, Action::React, &row, |facts| facts.of_account(account)) {
+                Ok(Gate::Open) => {}
+                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
+                Err(denied) => return Ok(Err(denied.into())),
             }
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };

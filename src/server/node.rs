@@ -19,7 +19,6 @@ pub use fold_pauses::FoldPauses;
 pub use pin::{StartError, missing_log};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
-use super::access::Action;
 use super::broker::embedded::LogCopy;
 use super::broker::{BrokerError, SharedBroker, Signal};
 use super::config::Config;
@@ -31,7 +30,7 @@ use super::presence::PresenceTable;
 use super::readiness::{Unready, UnreadyState};
 use super::state::State;
 use super::watch::Watch;
-use crate::protocol::{AccountId, Hash, RoomId, WorkspaceId};
+use crate::protocol::{Hash, WorkspaceId};
 use erase::ToErase;
 use follower::Follower;
 use lost::Lost;
@@ -329,12 +328,6 @@ impl Node {
         }
         self.catch_up().await?;
         Ok(ask())
-    }
-
-    /// Whether an account may do something in a room. If the log cannot be asked, what is known here counts.
-    pub async fn can(&self, account: AccountId, action: Action, room: RoomId) -> bool {
-        let can = || self.directory().can(account, action, room);
-        self.sure(|can| !can, can).await.unwrap_or(false)
     }
 
     async fn catch_up(&self) -> Result<(), BrokerError> {

@@ -100,8 +100,8 @@ impl Peers {
         let peer = inner.peers.entry(name.to_owned()).or_insert(unannounced);
         peer.heard = now;
         if let Some(Announcement { format, version }) = announced {
-            let readable =
-                version.len() <= VERSION_BYTES && version.bytes().all(|byte| byte.is_ascii_graphic());
+            let readable = (1..=VERSION_BYTES).contains(&version.len())
+                && version.bytes().all(|byte| byte.is_ascii_graphic());
             peer.format = format;
             peer.version = readable.then_some(version);
         }

@@ -31,7 +31,7 @@ pub use threads::{Above, Following};
 pub use unread::{Membership, Named};
 
 use super::readiness::{Unready, UnreadyState};
-use crate::protocol::{ClientId, Hash};
+use crate::protocol::{ClientId, Hash, NewerFormat};
 use crate::server::remedy::{is_corrupt, is_unreadable};
 use crate::server::{damaged_files, private_files, statements};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
@@ -42,7 +42,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub const STATE_FILE: &str = "state.sqlite";
 /// Says that damage was found while the file was open: the next start sets it aside.
 const DAMAGE_MARK: &str = "state.sqlite.damage-found";
-/// Raised whenever the tables or the decisions of the fold change: an older file is made anew.
+/// Raised whenever the tables change or a format is added: a file of another version is made anew.
 pub const SCHEMA_VERSION: i64 = 6;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
@@ -107,6 +107,9 @@ pub enum ReadError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the state file holds something unreadable: {0}")]
     Broken(#[from] serde_json::Error),
+    /// A later version has written the file: its decisions are not those of this version.
+    #[error(transparent)]
+    Newer(#[from] NewerFormat),
 }
 
 impl ReadError {
@@ -115,7 +118,7 @@ impl ReadError {
         match self {
             ReadError::NotFound => false,
             ReadError::Sqlite(fault) => is_unreadable(fault),
-            ReadError::Broken(_) => true,
+            ReadError::Broken(_) | ReadError::Newer(_) => true,
         }
     }
 }

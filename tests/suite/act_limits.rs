@@ -1,6 +1,7 @@
 //! What a server refuses before it proposes an act: restores of what did not stand, and reactions beyond their limits.
 
 use crate::support::{TestNode, set_up, set_up_on};
+use beck::protocol::frame::Draft;
 use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, ErrorCode, Outcome, PageAt, Row, bounds};
 use beck::server::broker::embedded::Embedded;
 use beck::server::error::{AppError, ReactionError, RestoreError};
@@ -34,6 +35,13 @@ async fn act(
 async fn delete(here: &TestNode, by: AccountId, target: ClientId) {
     let done = act(here, by, target, "deleted", ActValue::On(true)).await;
     assert!(matches!(done, Ok(Outcome::Stored { .. })), "{done:?}");
+}
+
+/// An account that was in the room and left.
+async fn outside(here: &TestNode) -> AccountId {
+    let account = here.member("outside").await;
+    rooms::leave(&here.node, account, here.general).await.unwrap();
+    account
 }
 
 fn restored(text: &str) -> ActValue {
@@ -86,6 +94,50 @@ async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
         assert!(matches!(done, Err(AppError::Restore(RestoreError::TooLate))), "{done:?}");
     }
     assert_eq!(row(&here, id).text, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_the_author_learns_by_a_restore_what_a_deleted_message_said() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let (author, other, outside) =
+        (here.member("author").await, here.member("other").await, outside(&here).await);
+    let id = ClientId::random();
+    here.post(author, id, "a secret").await;
+    delete(&here, author, id).await;
+    let mut compared = 0;
+    for archived in [false, true] {
+        rooms::archive(&here.node, here.owner, here.general, archived).await.unwrap();
+        for by in [other, here.owner, outside] {
+            let tries = [
+                act(&here, by, id, "deleted", restored("a secret")).await,
+                act(&here, by, id, "deleted", restored("another")).await,
+            ];
+            let [right, wrong] = tries.map(|done| match done {
+                Ok(Outcome::Refused { why }) => why.sentence().to_owned(),
+                Ok(stored) => panic!("{stored:?}"),
+                Err(fault) => fault.to_string(),
+            });
+            assert_eq!(right, wrong, "archived: {archived}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_somebody_elses_draft_opens_no_gate() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let (id, outside) = (ClientId::random(), outside(&here).await);
+    here.post(here.owner, id, "words").await;
+    let entries = here.log().await.len();
+    let draft = Draft { id, room: here.general, thread: None, quote: None, text: "words".into() };
+    let posted = rooms::post(&here.node, outside, draft).await;
+    assert!(matches!(posted, Err(AppError::NotFound)), "{posted:?}");
+    let acted = act_as(&here, outside, id, id, "pin", ActValue::On(true)).await;
+    assert!(matches!(acted, Err(AppError::NotFound)), "{acted:?}");
+    assert_eq!(here.log().await.len(), entries);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,11 +10,13 @@ use crate::support::log_reader;
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::TestClient;
 use crate::support::store_line::{StoreLine, Way};
-use crate::support::{assert_linked, furnish_on, read_all, room_proposal};
-use beck::protocol::{AccountId, ClientId, RoomId};
+use crate::support::{assert_linked, furnish_on, read_all, room_proposal, set_up_on};
+use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, RoomId};
 use beck::server::broker::redis::{Clocks, Redis, RedisSettings};
 use beck::server::broker::{Broker, BrokerError};
+use beck::server::node::ERASE_AFTER_MS;
 use beck::server::readiness::UnreadyState;
+use beck::server::rooms;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -118,6 +120,34 @@ async fn time_in_a_queue_does_not_count() {
     assert!(matches!(given_up, Err(BrokerError::Refused(_))), "{given_up:?}");
     log.look().unwrap();
     assert_eq!(read_all(&log).await.len(), all.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_erased_while_the_clocks_differ() {
+    let store = RedisServer::start(Store::Redis);
+    let line = StoreLine::start(store.port).await;
+    let log = Redis::open(&RedisSettings::at("127.0.0.1", line.port())).await.unwrap();
+    let folder = tempdir().unwrap();
+    let here = set_up_on(folder.path(), Arc::new(log)).await;
+    let target = ClientId::random();
+    here.post(here.owner, target, "a text").await;
+    let (id, slot, value) = (ClientId::random(), "deleted".into(), ActValue::On(true));
+    rooms::act(&here.node, here.owner, ActDraft { id, room: here.general, target, slot, value })
+        .await
+        .unwrap();
+    here.post(here.owner, ClientId::random(), "the newest keeps its body").await;
+    let due = beck::server::now_ms() + ERASE_AFTER_MS + 60_000;
+    let has_text = async || {
+        here.log().await.iter().any(|entry| entry.header.client_id == target && entry.body.is_some())
+    };
+    for seconds in [3_600, -3_600] {
+        line.set_clock_ahead(seconds);
+        here.node.erase_due(due).await.unwrap_err();
+        assert!(has_text().await);
+    }
+    line.set_clock_ahead(0);
+    assert_eq!(here.node.erase_due(due).await, Ok(1));
+    assert!(!has_text().await);
 }
 
 /// Two servers on one store, each over a line of its own, and somebody on the first.

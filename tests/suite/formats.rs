@@ -2,7 +2,7 @@
 //! these lists only grow.
 
 use beck::protocol::{Erasable, Format, NewerFormat, erasable};
-use beck::server::fold::{Archiving, Rules};
+use beck::server::fold::{Archiving, Fold, Rules};
 
 #[test]
 fn the_rules_of_every_released_format_are_these() {
@@ -27,6 +27,21 @@ fn the_rules_of_every_released_format_are_these() {
     for (format, rules) in released {
         assert_eq!(*Rules::of(format), rules, "{format:?}");
     }
+}
+
+#[test]
+fn a_state_file_that_a_later_version_wrote_is_folded_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = crate::corpus::recorded(4);
+    let (_, mut fold) = Fold::open(folder.path(), |_, _| true).unwrap();
+    fold.fold(&log).unwrap();
+    assert_eq!(fold.folded().0, log.len() as u64);
+    drop(fold);
+    let file = rusqlite::Connection::open(folder.path().join("state.sqlite")).unwrap();
+    assert_eq!(file.execute("UPDATE meta SET value = '5' WHERE key = 'format'", []).unwrap(), 1);
+    drop(file);
+    let (_, fold) = Fold::open(folder.path(), |_, _| true).unwrap();
+    assert_eq!(fold.folded().0, 0);
 }
 
 #[test]

@@ -39,8 +39,10 @@ impl Node {
         }
     }
 
-    /// Erases the texts that are due at a time (milliseconds since 1970, UTC); gives of how many messages.
+    /// Erases the texts that are due at a time (milliseconds since 1970, UTC); gives of how many messages. Erases nothing
+    /// while nothing could be stored: if the clock is wrong, the time is too.
     pub async fn erase_due(&self, now: i64) -> Result<usize, String> {
+        self.broker.try_append().await.map_err(|fault| fault.to_string())?;
         let mut all = 0;
         loop {
             let erased = self.erase_some(ToErase::DeletedBefore(now - ERASE_AFTER_MS)).await?;

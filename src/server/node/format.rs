@@ -22,7 +22,7 @@ impl Node {
     /// Proposes the newest format that this version reads, in the name of the workspace itself.
     pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
         let by = self.epoch().and_then(|workspace| workspace.as_str().parse().ok());
-        let by = by.ok_or_else(|| AppError::NotFound)?;
+        let by = by.ok_or(AppError::NotFound)?;
         self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number())).await
     }
 }

@@ -3,8 +3,8 @@
 use super::{KnownDraft, ReadError, Reader, RoomHead, State};
 use crate::protocol::{ClientId, RoomId, Row};
 
-/// Reads the message that a proposal is about, without checking who proposes: the fold decides that. Nothing read here may
-/// be sent to anybody.
+/// Reads outcomes of drafts, and the message that a proposal is about, without checking who asks. The caller sends an
+/// outcome only to the author of the draft, and asks the gate before an answer depends on what the message holds.
 pub struct Checks<'a> {
     state: &'a Reader<'a>,
 }

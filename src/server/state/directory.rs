@@ -11,8 +11,7 @@ impl Reader<'_> {
         let mut directory = Directory::default();
         if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
             let format = meta(self.db, "format")?.and_then(|format| format.parse().ok()).unwrap_or(1);
-            // A newer one needs another version of the file.
-            let format = Format::try_from(format).unwrap_or(Format::NEWEST);
+            let format = Format::try_from(format)?;
             directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format });
         }
         let mut select = self.db.prepare("SELECT id, name, handle, role, status FROM accounts")?;

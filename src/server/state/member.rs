@@ -86,8 +86,8 @@ impl Member<'_> {
         self.state.lane_head(&self.head, lane)
     }
 
-    /// All members of the room.
-    pub fn members(&self) -> Result<Vec<AccountId>, ReadError> {
-        self.state.members(self.room)
+    /// Members of the room by name, this many at most.
+    pub fn members(&self, limit: usize) -> Result<Vec<AccountId>, ReadError> {
+        self.state.members(self.room, limit)
     }
 }

@@ -38,9 +38,11 @@ impl Reader<'_> {
             .ok_or(ReadError::NotFound)
     }
 
-    pub(super) fn members(&self, room: RoomId) -> Result<Vec<AccountId>, ReadError> {
-        let mut select = self.db.prepare_cached("SELECT account FROM members WHERE room = ?1")?;
-        let rows = select.query_map([room.as_str()], |row| parsed(row, 0))?;
+    pub(super) fn members(&self, room: RoomId, limit: usize) -> Result<Vec<AccountId>, ReadError> {
+        let sql = "SELECT account FROM members JOIN accounts ON id = account WHERE room = ?1
+                   ORDER BY name COLLATE NOCASE, account LIMIT ?2";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map(params![room.as_str(), limit as i64], |row| parsed(row, 0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

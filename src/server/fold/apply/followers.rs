@@ -2,7 +2,6 @@
 
 use crate::protocol::bounds::ROOM_HANDLE;
 use crate::protocol::{AccountId, Event, Place, RoomId, Row};
-use crate::server::access::Action;
 use crate::server::fold::{Fold, FoldError};
 use crate::server::state::{ReadError, Reader, RoomHead};
 use rusqlite::params;
@@ -54,7 +53,7 @@ impl Fold {
         Place { lane, ordinal }: Place,
         author: AccountId,
     ) -> Result<(), FoldError> {
-        if self.directory.can(author, Action::Read, room) {
+        if self.is_member(room, author) {
             let sql = "INSERT INTO followers(account, room, lane, ordinal, wrote, named)
                        SELECT ?1, ?2, ?3, ?4, 1, 0 WHERE NOT EXISTS
                          (SELECT 1 FROM followers WHERE account = ?1 AND room = ?2 AND lane = ?3 AND wrote)";
@@ -82,7 +81,7 @@ impl Fold {
         let sql = "INSERT INTO followers(account, room, lane, ordinal, wrote, named) VALUES(?1, ?2, ?3, ?4, 0, ?5)
                    ON CONFLICT(account, room, lane, ordinal) DO UPDATE SET named = MAX(named, excluded.named)";
         for account in accounts.into_iter().filter(|account| *account != row.author) {
-            if self.directory.can(account, Action::Read, room) {
+            if self.is_member(room, account) {
                 self.db.prepare_cached(sql)?.execute(params![
                     account.as_str(),
                     head.n,
@@ -102,6 +101,10 @@ impl Fold {
         let sql = "DELETE FROM followers WHERE room = ?1 AND lane = ?2 AND ordinal = ?3 AND NOT wrote";
         self.db.prepare_cached(sql)?.execute(params![n, lane as i64, ordinal as i64])?;
         Ok(())
+    }
+
+    fn is_member(&self, room: RoomId, account: AccountId) -> bool {
+        self.directory.rooms.get(&room).is_some_and(|room| room.members.contains(&account))
     }
 
     /// Who leaves a room follows nothing there, nor when it comes back.
