@@ -129,7 +129,7 @@ async fn nobody_but_the_author_learns_by_a_restore_what_a_deleted_message_said()
 async fn the_id_of_somebody_elses_draft_opens_no_gate() {
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
-    let (id, outside) = (ClientId::random(), outside(&here).await);
+    let (id, member, outside) = (ClientId::random(), here.member("member").await, outside(&here).await);
     here.post(here.owner, id, "words").await;
     let entries = here.log().await.len();
     let draft = Draft { id, room: here.general, thread: None, quote: None, text: "words".into() };
@@ -137,6 +137,8 @@ async fn the_id_of_somebody_elses_draft_opens_no_gate() {
     assert!(matches!(posted, Err(AppError::NotFound)), "{posted:?}");
     let acted = act_as(&here, outside, id, id, "pin", ActValue::On(true)).await;
     assert!(matches!(acted, Err(AppError::NotFound)), "{acted:?}");
+    let edited = act_as(&here, member, id, id, "text", ActValue::Text("mine".into())).await;
+    assert_eq!(edited.unwrap_err().code(), ErrorCode::Forbidden);
     assert_eq!(here.log().await.len(), entries);
 }
 
