@@ -261,7 +261,8 @@ pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
             require(!room.archived, Refusal::Archived)?;
             permitted(match action {
                 Action::Pin => true,
-                Action::Delete => own || owner,
+                // Whoever deletes it last may restore it: an author cannot get at what an owner has deleted.
+                Action::Delete => owner || own && !(rules.proposing && deleted && !facts.deleted_by_actor),
                 Action::Restore => own && (facts.deleted_by_actor || !rules.proposing),
                 _ => own,
             })?;

@@ -121,7 +121,12 @@ impl Acting {
                 }
             }
             Gesture::Thread(spot) => {
-                if let Some(row) = row(spot).filter(|_| spot.0 == 0) {
+                // A thread that nobody can begin any more is not opened.
+                let can_begin = session.may(room, RoomAct::Reply);
+                let opens = |row: &Arc<Row>| {
+                    spot.0 == 0 && (can_begin || row.answers.is_some() || row.also.is_some())
+                };
+                if let Some(row) = row(spot).filter(opens) {
                     self.open_thread(room, &row);
                 }
             }

@@ -41,7 +41,7 @@ const OUTSIDE: [usize; 4] = [1, 3, 5, 6];
 type Line = (Action, About, &'static str, &'static str);
 
 /// What is proposed to a log of format 4.
-const NOW: [Line; 40] = [
+const NOW: [Line; 41] = [
     (SetUp, FirstRun, "fffffffyf", "fffffffyf"),
     (SetUp, Nothing, "fffffffff", "fffffffff"),
     (SetRole, Others, "ffffffffy", "ffffffffy"),
@@ -76,6 +76,7 @@ const NOW: [Line; 40] = [
     (Edit, OthersDeleted, "fnfnfnnnn", "ananannnn"),
     (Delete, OwnMessage, "ynynynnnn", "ananannnn"),
     (Delete, OthersMessage, "ynfnfnnnn", "ananannnn"),
+    (Delete, OwnDeletedByOthers, "ynfnfnnnn", "ananannnn"),
     (Restore, OwnDeleted, "ynynynnnn", "ananannnn"),
     (Restore, OwnDeletedByOthers, "fnfnfnnnn", "ananannnn"),
     (Restore, OthersDeleted, "fnfnfnnnn", "ananannnn"),
@@ -85,9 +86,10 @@ const NOW: [Line; 40] = [
 ];
 
 /// Where the fold decides otherwise in formats 2 to 4: it takes more than is proposed now.
-const FOLD: [Line; 5] = [
+const FOLD: [Line; 6] = [
     (Invite, Member, "tttttttnn", "tttttttnn"),
     (Invite, Newcomer, "yfyfyffnn", "fffffffnn"),
+    (Delete, OwnDeletedByOthers, "ynynynnnn", "ananannnn"),
     (Restore, OwnDeletedByOthers, "ynynynnnn", "ananannnn"),
     (Rename, Nothing, "ynynynnnn", "ynynynnnn"),
     (SetTopic, Nothing, "ynynynnnn", "ynynynnnn"),

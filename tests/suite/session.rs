@@ -578,6 +578,20 @@ fn a_draft_that_is_taken_back_after_its_room_was_left_stands_in_that_rooms_compo
 }
 
 #[test]
+fn the_room_that_is_looked_at_is_loaded_when_one_is_added_to_it() {
+    let mut here = here();
+    here.welcome();
+    let room = here.session.rooms[0].clone();
+    assert!(room.joined && room.id == here.room);
+    here.handle(Input::Frame(ServerFrame::Left { room: room.id }));
+    let again = ServerFrame::Room { room };
+    let effects = here.handle(Input::Frame(again.clone()));
+    let asked = |frame: &&ClientFrame| matches!(frame, ClientFrame::Page { room, .. } if *room == here.room);
+    assert_eq!(sent(&effects).iter().filter(|frame| asked(frame)).count(), 1, "{effects:?}");
+    assert_eq!(sent(&here.handle(Input::Frame(again))).len(), 0, "it is loaded once");
+}
+
+#[test]
 fn a_connection_that_is_taken_and_not_answered_is_given_up() {
     let mut here = here();
     here.handle(Input::Connecting);

@@ -146,7 +146,9 @@ impl Session {
                 let no_longer = |room: &&RoomInfo| room.joined && rooms.iter().all(|mine| mine.id != room.id);
                 let left: Vec<_> = self.rooms.iter().filter(no_longer).map(|room| room.id).collect();
                 left.into_iter().for_each(|room| self.left(room, out));
-                rooms.into_iter().for_each(|room| self.put_room(room, true));
+                for room in rooms {
+                    self.put_room(room, true);
+                }
                 self.say_unsaid(out);
                 self.introduce_oneself(out);
                 self.notice_backlog(out);
@@ -197,7 +199,12 @@ impl Session {
                 people.into_iter().for_each(|person| self.know(person));
                 self.tell(out);
             }
-            ServerFrame::Room { room } => self.put_room(room, false),
+            ServerFrame::Room { room } => {
+                let id = room.id;
+                if self.put_room(room, false) {
+                    self.follow(id, out);
+                }
+            }
             ServerFrame::Left { room } => self.left(room, out),
             ServerFrame::Quiet { on, from, to } => {
                 self.notices.quiet = Quiet::new(on, from, to).unwrap_or_default();

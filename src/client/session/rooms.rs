@@ -140,7 +140,8 @@ impl Session {
     }
 
     /// A room as the server has it; its badge counts if it is the one of a welcome, else it comes by itself.
-    pub(super) fn put_room(&mut self, mut room: RoomInfo, with_badge: bool) {
+    /// Takes what the server says of a room. Gives whether I am in it since now and look at it: then it is to be followed.
+    pub(super) fn put_room(&mut self, mut room: RoomInfo, with_badge: bool) -> bool {
         let id = room.id;
         let was_in = self.room(id).is_some_and(|known| known.joined);
         if !was_in {
@@ -161,6 +162,7 @@ impl Session {
         if joined {
             self.timelines.remove(&id);
         }
+        joined
     }
 
     pub(super) fn announce(&self, event: &Event, out: &mut Vec<Effect>) {

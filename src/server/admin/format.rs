@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The newest format that this version reads.
 const NEWEST: u32 = Format::NEWEST.number();
+const NOTHING_TO_RAISE: &str =
+    "The log has the newest format that this version of Beck reads: there is nothing to do.";
 /// How often it is looked whether signals were heard for long enough.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -24,8 +26,11 @@ pub async fn report(node: &Arc<Node>) -> Answer {
     if let Some(heard) = &heard {
         lines.extend(peer_lines(heard, Instant::now()));
     }
-    lines.push(match obstacle(format, heard.as_ref()) {
-        None => format!("The log can be raised to format {NEWEST}: run beck format raise."),
+    lines.push(match obstacle(heard.as_ref()) {
+        _ if format >= NEWEST => NOTHING_TO_RAISE.to_owned(),
+        None => {
+            format!("The log can be raised to format {NEWEST}: make a backup, then run beck format raise.")
+        }
         Some(why) => format!("The log cannot be raised: {why}."),
     });
     Ok(lines)
@@ -34,13 +39,18 @@ pub async fn report(node: &Arc<Node>) -> Answer {
 /// What `beck format raise` does.
 pub async fn raise(node: &Arc<Node>) -> Answer {
     let (format, heard) = ask(node).await?;
-    if let Some(why) = obstacle(format, heard.as_ref()) {
+    if format >= NEWEST {
+        return Ok(vec![NOTHING_TO_RAISE.to_owned()]);
+    }
+    if let Some(why) = obstacle(heard.as_ref()) {
         return Err(format!("the log was not raised: {why}"));
     }
     match node.raise_format().await.map_err(words)? {
         Outcome::Stored { .. } => {
             let now = node.directory().format().number();
-            Ok(vec![format!("The log has format {now} now; it had {format}.")])
+            Ok(vec![format!(
+                "The log has format {now} now; it had {format}. A version of Beck that cannot read format {now} can no longer open it."
+            )])
         }
         Outcome::Refused { why } => Err(format!("the log refused it ({why:?}): see beck doctor")),
     }
@@ -101,13 +111,8 @@ fn short(name: &str) -> &str {
     name.get(..8).unwrap_or(name)
 }
 
-/// Why the log cannot be raised to the newest format of this version, in a clause.
-fn obstacle(format: u32, heard: Option<&Heard>) -> Option<String> {
-    if format >= NEWEST {
-        return Some(
-            "it has the newest format that this version of Beck reads, so there is nothing to raise".into(),
-        );
-    }
+/// Why a log of an older format cannot be raised to the newest one of this version, in a clause.
+fn obstacle(heard: Option<&Heard>) -> Option<String> {
     let heard = heard?;
     let behind: Vec<_> = heard.peers.iter().filter(|(_, peer)| peer.format < NEWEST).collect();
     if !behind.is_empty() {

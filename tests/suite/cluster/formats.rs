@@ -75,7 +75,7 @@ async fn each_server_announces_its_format_and_one_that_does_not_reads_4() {
                 "{line}"
             );
         }
-        assert!(said.last().unwrap().contains("there is nothing to raise"), "{said:?}");
+        assert!(said.last().unwrap().contains("there is nothing to do"), "{said:?}");
     }
 }
 
@@ -122,13 +122,21 @@ async fn a_server_that_cannot_read_the_newest_format_keeps_the_log_from_being_ra
     say("bcd12345678 beat 4 0.1.0");
     until("it was updated", || has(&node, "bcd12345678", 4, Some("0.1.0"))).await;
     let said = ask(Ask::Format).await.unwrap();
-    assert_eq!(said.last().unwrap(), "The log can be raised to format 4: run beck format raise.");
-    assert_eq!(ask(Ask::RaiseFormat).await.unwrap(), ["The log has format 4 now; it had 2."]);
+    assert_eq!(
+        said.last().unwrap(),
+        "The log can be raised to format 4: make a backup, then run beck format raise."
+    );
+    assert_eq!(
+        ask(Ask::RaiseFormat).await.unwrap(),
+        [
+            "The log has format 4 now; it had 2. A version of Beck that cannot read format 4 can no longer open it."
+        ]
+    );
     let entries = entries().await;
     let raised = &entries[1];
     assert_eq!((entries.len(), &raised.header.kind, raised.json()), (2, &Kind::Format, Some("4")));
     assert_eq!(raised.header.author.as_str(), id.as_str(), "by the workspace itself");
     assert_eq!(node.directory().format(), Format::Four);
-    let said = ask(Ask::RaiseFormat).await.unwrap_err();
-    assert!(said.contains("nothing to raise"), "{said}");
+    let said = ask(Ask::RaiseFormat).await.unwrap().concat();
+    assert!(said.contains("there is nothing to do"), "{said}");
 }

@@ -8,7 +8,7 @@ use beck::server::access::Action::{self, *};
 use beck::server::access::{Rules, can};
 use std::fmt::Write as _;
 
-const LINES: [(&str, Action, About); 29] = [
+const LINES: [(&str, Action, About); 30] = [
     ("Set up the workspace, while it has no owner", SetUp, FirstRun),
     ("Make somebody an owner", SetRole, Others),
     ("Change their own name and status", EditProfile, Own),
@@ -31,6 +31,7 @@ const LINES: [(&str, Action, About); 29] = [
     ("Edit somebody else's message", Edit, OthersMessage),
     ("Edit their own deleted message", Edit, OwnDeleted),
     ("Delete their own message", Delete, OwnMessage),
+    ("Delete their own message again that somebody else deleted", Delete, OwnDeletedByOthers),
     ("Delete somebody else's message", Delete, OthersMessage),
     ("Restore their own message that they deleted", Restore, OwnDeleted),
     ("Restore their own message that somebody else deleted", Restore, OwnDeletedByOthers),
