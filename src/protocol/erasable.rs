@@ -7,7 +7,7 @@ use super::entry::{Kind, Token};
 pub enum Erasable {
     /// It stays in the log for ever.
     Never,
-    /// If it restores a message, since a restore carries the text. One that deletes stays.
+    /// The body of a restore, which carries the text. The body of a deletion stays.
     IfRestore,
     Always,
 }

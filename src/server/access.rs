@@ -259,6 +259,8 @@ pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
         Action::Post | Action::Reply => require(!room.archived, Refusal::Archived),
         Action::React | Action::Pin | Action::Edit | Action::Delete | Action::Restore => {
             require(!room.archived, Refusal::Archived)?;
+            // The fold finds it malformed by itself, before it asks.
+            require(deleted || action != Action::Restore, Refusal::Malformed)?;
             permitted(match action {
                 Action::Pin => true,
                 // Whoever deletes it last may restore it: an author cannot get at what an owner has deleted.

@@ -1,7 +1,7 @@
 //! What is checked of an act before it is proposed: the permission, restores and reactions. The fold takes more, since it
 //! must decide old logs as before.
 
-use super::access::{Action, Actor, Denied, Facts};
+use super::access::{Action, Actor, Facts};
 use super::error::{AppError, ReactionError, RestoreError};
 use super::node::Node;
 use super::now_ms;
@@ -12,12 +12,6 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// What a check says, if the state can be read.
 type Answer = Result<Result<(), AppError>, ReadError>;
-
-/// What the gate says of an act, if it does not refuse it.
-enum Gate {
-    Open,
-    LeftToTheFold,
-}
 
 /// An act that is about to be proposed.
 #[derive(Clone, Copy)]
@@ -38,54 +32,39 @@ impl Checked {
         state.message(self.room, self.target)
     }
 
-    /// Asks what is folded here, and before a "no" what the log has.
-    async fn ask(&self, node: &Node, check: impl Fn(&Checks<'_>, Row) -> Answer) -> Result<(), AppError> {
+    /// Asks the gate about this message, and where it says yes, `check`: of what is folded here, and before a "no" of what
+    /// the log has. What the gate refuses for a reason that may be over soon, like an archived room, is for the fold, and
+    /// nothing more is checked: the answer could tell what the account may not know.
+    async fn ask(
+        &self,
+        node: &Node,
+        action: Action,
+        about: impl Fn(Facts) -> Facts,
+        check: impl Fn(&Checks<'_>, Row) -> Answer,
+    ) -> Result<(), AppError> {
         let ask = || {
-            node.state.check(|state| match self.row(state)? {
-                Some(row) => check(state, row),
-                None => Ok(Ok(())),
+            node.state.check(|state| {
+                let Some(row) = self.row(state)? else { return Ok(Ok(())) };
+                let directory = node.directory();
+                let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
+                match directory.permits(&about(facts.row(&row)), action) {
+                    Ok(()) => check(state, row),
+                    Err(denied) if denied.is_lasting() => Ok(Err(denied.into())),
+                    Err(_) => Ok(Ok(())),
+                }
             })
         };
         node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
     }
 
-    /// Asks the gate about this message. What is refused for a reason that may be over soon, like an archived room, is
-    /// for the fold: nothing more is checked of it, since the answer could tell what the account may not know.
-    fn ask_gate(
-        &self,
-        node: &Node,
-        action: Action,
-        row: &Row,
-        of: impl Fn(Facts) -> Facts,
-    ) -> Result<Gate, Denied> {
-        let directory = node.directory();
-        let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
-        match directory.permits(&of(facts.row(row)), action) {
-            Ok(()) => Ok(Gate::Open),
-            Err(denied) if denied.is_lasting() => Err(denied),
-            Err(_) => Ok(Gate::LeftToTheFold),
-        }
-    }
-
     /// An edit or a deletion.
     pub async fn permit(&self, node: &Node, action: Action) -> Result<(), AppError> {
-        let check = |_: &Checks<'_>, row: Row| -> Answer {
-            Ok(self.ask_gate(node, action, &row, |facts| facts).map(drop).map_err(Into::into))
-        };
-        self.ask(node, check).await
+        self.ask(node, action, |facts| facts, |_, _| Ok(Ok(()))).await
     }
 
     /// Only the text that stood comes back, and only by the author who deleted it.
     pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), AppError> {
-        let check = |state: &Checks<'_>, row: Row| -> Answer {
-            if row.deleted.is_none() {
-                return Ok(Ok(()));
-            }
-            match self.ask_gate(node, Action::Restore, &row, |facts| facts) {
-                Ok(Gate::Open) => {}
-                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
-                Err(denied) => return Ok(Err(denied.into())),
-            }
+        let check = |state: &Checks<'_>, _: Row| -> Answer {
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;
             let text = state.last_text(self.target)?;
@@ -98,18 +77,13 @@ impl Checked {
                 _ => Err(RestoreError::TooLate.into()),
             })
         };
-        self.ask(node, check).await
+        self.ask(node, Action::Restore, |facts| facts, check).await
     }
 
     /// Two people who react at the same time may get a message past its limit by one.
     pub async fn react(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         one_emoji(emoji)?;
         let check = |_: &Checks<'_>, row: Row| -> Answer {
-            match self.ask_gate(node, Action::React, &row, |facts| facts.of_account(account)) {
-                Ok(Gate::Open) => {}
-                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
-                Err(denied) => return Ok(Err(denied.into())),
-            }
             let mine = row.reactions.values().filter(|accounts| accounts.contains(&self.by)).count();
             Ok(match row.reactions.get(emoji) {
                 Some(accounts) if accounts.contains(&self.by) => Ok(()),
@@ -118,20 +92,15 @@ impl Checked {
                 _ => Ok(()),
             })
         };
-        self.ask(node, check).await
+        self.ask(node, Action::React, |facts| facts.of_account(account), check).await
     }
 
     /// The own one can always be taken back: also where a reaction would not be taken any more.
     pub async fn take_back(&self, node: &Node, emoji: &str, account: AccountId) -> Result<(), AppError> {
         let check = |_: &Checks<'_>, row: Row| -> Answer {
-            match self.ask_gate(node, Action::React, &row, |facts| facts.of_account(account)) {
-                Ok(Gate::Open) => {}
-                Ok(Gate::LeftToTheFold) => return Ok(Ok(())),
-                Err(denied) => return Ok(Err(denied.into())),
-            }
             Ok(if row.reactions.contains_key(emoji) { Ok(()) } else { one_emoji(emoji).map_err(Into::into) })
         };
-        self.ask(node, check).await
+        self.ask(node, Action::React, |facts| facts.of_account(account), check).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each format of the log decides, and which bodies can be erased. A table that was released is never edited, so
 //! these lists only grow.
 
+use crate::corpus::KINDS;
 use beck::protocol::{Erasable, Format, NewerFormat, erasable};
 use beck::server::fold::{Archiving, Fold, Rules};
 
@@ -61,21 +62,7 @@ fn a_format_is_read_by_its_number_and_a_newer_one_is_not_read() {
 #[test]
 fn the_texts_of_messages_can_be_erased_and_no_other_body() {
     let mut always = Vec::new();
-    for kind in [
-        "workspace",
-        "format",
-        "account",
-        "account.set",
-        "room",
-        "room.set",
-        "join",
-        "leave",
-        "message",
-        "act",
-        "void",
-        "logins",
-        "poll",
-    ] {
+    for kind in KINDS {
         for slot in ["-", "text", "deleted", "pin", "react:x:bcdfghjklm", "room", "status", "name", "topic"] {
             let token = slot.parse().ok();
             match erasable(&kind.parse().unwrap(), token.as_ref()) {

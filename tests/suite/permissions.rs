@@ -37,11 +37,11 @@ const COLUMNS: usize = 9;
 const OUTSIDE: [usize; 4] = [1, 3, 5, 6];
 
 /// An action in a room that is open, and in one that is archived, by actor: y yes · f forbidden · n not found ·
-/// a archived · t taken · g the message is gone.
+/// a archived · t taken · g the message is gone · m malformed.
 type Line = (Action, About, &'static str, &'static str);
 
 /// What is proposed to a log of format 4.
-const NOW: [Line; 41] = [
+const NOW: [Line; 42] = [
     (SetUp, FirstRun, "fffffffyf", "fffffffyf"),
     (SetUp, Nothing, "fffffffff", "fffffffff"),
     (SetRole, Others, "ffffffffy", "ffffffffy"),
@@ -77,6 +77,7 @@ const NOW: [Line; 41] = [
     (Delete, OwnMessage, "ynynynnnn", "ananannnn"),
     (Delete, OthersMessage, "ynfnfnnnn", "ananannnn"),
     (Delete, OwnDeletedByOthers, "ynfnfnnnn", "ananannnn"),
+    (Restore, OwnMessage, "mnmnmnnnn", "ananannnn"),
     (Restore, OwnDeleted, "ynynynnnn", "ananannnn"),
     (Restore, OwnDeletedByOthers, "fnfnfnnnn", "ananannnn"),
     (Restore, OthersDeleted, "fnfnfnnnn", "ananannnn"),
@@ -201,6 +202,7 @@ fn letter(answer: Result<(), Refusal>) -> char {
         Err(Refusal::Archived) => 'a',
         Err(Refusal::Taken) => 't',
         Err(Refusal::TargetGone) => 'g',
+        Err(Refusal::Malformed) => 'm',
         Err(other) => panic!("{other:?}"),
     }
 }

@@ -139,8 +139,8 @@ impl Session {
         }
     }
 
-    /// A room as the server has it; its badge counts if it is the one of a welcome, else it comes by itself.
-    /// Takes what the server says of a room. Gives whether I am in it since now and look at it: then it is to be followed.
+    /// Takes a room as the server has it; its badge counts if it is the one of a welcome, else it comes by itself. Returns
+    /// whether I have just been added to the room that I look at: then it has to be followed.
     pub(super) fn put_room(&mut self, mut room: RoomInfo, with_badge: bool) -> bool {
         let id = room.id;
         let was_in = self.room(id).is_some_and(|known| known.joined);

@@ -17,7 +17,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What `beck format` prints.
 pub async fn report(node: &Arc<Node>) -> Answer {
-    let (format, heard) = ask(node).await?;
+    let format = format_of(node).await?;
+    let heard = others(node).await?;
     let version = env!("CARGO_PKG_VERSION");
     let mut lines = vec![
         format!("The log has format {format}."),
@@ -38,11 +39,11 @@ pub async fn report(node: &Arc<Node>) -> Answer {
 
 /// What `beck format raise` does.
 pub async fn raise(node: &Arc<Node>) -> Answer {
-    let (format, heard) = ask(node).await?;
+    let format = format_of(node).await?;
     if format >= NEWEST {
         return Ok(vec![NOTHING_TO_RAISE.to_owned()]);
     }
-    if let Some(why) = obstacle(heard.as_ref()) {
+    if let Some(why) = obstacle(others(node).await?.as_ref()) {
         return Err(format!("the log was not raised: {why}"));
     }
     match node.raise_format().await.map_err(words)? {
@@ -56,14 +57,21 @@ pub async fn raise(node: &Arc<Node>) -> Answer {
     }
 }
 
-/// The format of the log, and what is known of other servers where there can be some.
-async fn ask(node: &Arc<Node>) -> Result<(u32, Option<Heard>), String> {
+/// The number of the log's format.
+async fn format_of(node: &Node) -> Result<u32, String> {
     let format = node.sure(|_| true, || node.directory().format().number()).await.map_err(words)?;
     if node.epoch().is_none() {
         return Err("there is no workspace yet".into());
     }
-    let heard = if node.config.redis.is_some() { Some(listen(node).await?) } else { None };
-    Ok((format, heard))
+    Ok(format)
+}
+
+/// The other servers that were heard; none where a folder has the log.
+async fn others(node: &Node) -> Result<Option<Heard>, String> {
+    if node.config.redis.is_none() {
+        return Ok(None);
+    }
+    listen(node).await.map(Some)
 }
 
 /// Listens until each server must have been heard: for a little longer than a heartbeat without a break.

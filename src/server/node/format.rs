@@ -14,7 +14,7 @@ impl Node {
         format: Format,
     ) -> Result<(), AppError> {
         if self.directory().format() < format {
-            self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await?;
+            self.propose_format(by, format).await?;
         }
         Ok(())
     }
@@ -22,7 +22,10 @@ impl Node {
     /// Proposes the newest format that this version reads, in the name of the workspace itself.
     pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
         let by = self.epoch().and_then(|workspace| workspace.as_str().parse().ok());
-        let by = by.ok_or(AppError::NotFound)?;
-        self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number())).await
+        self.propose_format(by.ok_or(AppError::NotFound)?, Format::NEWEST).await
+    }
+
+    async fn propose_format(self: &Arc<Node>, by: AccountId, format: Format) -> Result<Outcome, AppError> {
+        self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await
     }
 }

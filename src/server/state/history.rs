@@ -6,7 +6,8 @@ use crate::protocol::{ActValue, ClientId, EventBody, Header, Slot, bounds};
 use rusqlite::{OptionalExtension, params};
 
 impl Member<'_> {
-    /// The texts that a message of the room had, oldest first: the first text and the newest of the others. None of a deleted message.
+    /// The texts that a message of the room had, oldest first: the first text and the newest of the others. None of a
+    /// deleted message.
     pub fn history(&self, id: ClientId) -> Result<Vec<Version>, ReadError> {
         let row = self.message(id)?.ok_or(ReadError::NotFound)?;
         if row.deleted.is_some() {

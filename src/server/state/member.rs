@@ -1,8 +1,8 @@
 //! The gate of reads: everything that an account may read of a room is a method of [`Member`].
 
-use super::{Membership, ReadError, Reader, RoomHead, Scope, State, Subscription};
+use super::{Membership, ReadError, Reader, RoomHead, Scope, State, Subscription, parsed};
 use crate::protocol::{AccountId, ClientId, Event, Hash, RoomId, Row};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use std::sync::Arc;
 
 /// An account in one of its rooms, as of one read transaction. It cannot outlive the transaction.
@@ -88,6 +88,10 @@ impl Member<'_> {
 
     /// Members of the room by name, this many at most.
     pub fn members(&self, limit: usize) -> Result<Vec<AccountId>, ReadError> {
-        self.state.members(self.room, limit)
+        let sql = "SELECT account FROM members JOIN accounts ON id = account WHERE room = ?1
+                   ORDER BY name COLLATE NOCASE, account LIMIT ?2";
+        let mut select = self.db().prepare_cached(sql)?;
+        let rows = select.query_map(params![self.room.as_str(), limit as i64], |row| parsed(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

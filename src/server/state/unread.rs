@@ -37,14 +37,6 @@ impl Reader<'_> {
             .optional()?
             .ok_or(ReadError::NotFound)
     }
-
-    pub(super) fn members(&self, room: RoomId, limit: usize) -> Result<Vec<AccountId>, ReadError> {
-        let sql = "SELECT account FROM members JOIN accounts ON id = account WHERE room = ?1
-                   ORDER BY name COLLATE NOCASE, account LIMIT ?2";
-        let mut select = self.db.prepare_cached(sql)?;
-        let rows = select.query_map(params![room.as_str(), limit as i64], |row| parsed(row, 0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
 }
 
 impl Member<'_> {

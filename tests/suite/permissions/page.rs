@@ -65,7 +65,7 @@ one, and the pages for what they offer. A test prints this page from its answers
 - **no**: the answer is `forbidden`. **hidden**: the answer is `not_found`, the same as for a room that does not exist.
 - **gone**: the message is deleted. **in it**: they are in the room already.
 
-A room of the kind `private` or `direct` is hidden from whoever is not in it. No client makes such rooms yet.
+Rooms of the kinds `private` and `direct` are hidden from everybody who is not in them. No client makes such rooms yet.
 
 ";
 
