@@ -592,6 +592,31 @@ fn the_room_that_is_looked_at_is_loaded_when_one_is_added_to_it() {
 }
 
 #[test]
+fn the_thread_that_is_looked_at_is_loaded_when_one_is_added_to_its_room() {
+    let mut here = here();
+    here.welcome();
+    let room = here.session.rooms[0].clone();
+    here.handle(Input::Frame(ServerFrame::Left { room: room.id }));
+    let before = here.handle(Input::LookAtThread(Some((7, None))));
+    for frame in sent(&before) {
+        let (ClientFrame::Thread { req, .. } | ClientFrame::Page { req, .. }) = frame else { continue };
+        let message = "There is no such room.".into();
+        here.handle(Input::Frame(ServerFrame::Error {
+            id: None,
+            req: Some(*req),
+            code: ErrorCode::NotFound,
+            message,
+        }));
+    }
+    assert!(here.session.thread.as_ref().unwrap().fault.is_some());
+    let effects = here.handle(Input::Frame(ServerFrame::Room { room }));
+    let of_thread = |frame: &&ClientFrame| {
+        matches!(frame, ClientFrame::Thread { lane: 7, .. } | ClientFrame::Page { lane: 7, .. })
+    };
+    assert_eq!(sent(&effects).into_iter().filter(of_thread).count(), 2, "{effects:?}");
+}
+
+#[test]
 fn a_connection_that_is_taken_and_not_answered_is_given_up() {
     let mut here = here();
     here.handle(Input::Connecting);

@@ -203,6 +203,9 @@ impl Session {
                 let id = room.id;
                 if self.put_room(room, false) {
                     self.follow(id, out);
+                    if self.thread.as_ref().is_some_and(|open| open.at.room == id) {
+                        self.ask_thread(out);
+                    }
                 }
             }
             ServerFrame::Left { room } => self.left(room, out),
