@@ -28,6 +28,57 @@ pub struct Event {
     /// `None` once erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<EventBody>,
+    /// What a server made of the body; none in formats 1 to 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Added>,
+    /// From format 5 on: what stands before the body where it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
+    /// The stored bytes, where salt, body and added part do not give them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// Of a restore without text: the seq of the event that wrote the text that stands again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u64>,
+    /// Of an `erase`: the messages whose texts it removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<ClientId>,
+}
+
+/// What a server made of a text when it was proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Added {
+    /// The account of each handle that the text names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mentions: BTreeMap<String, AccountId>,
+    /// It names everybody, and its author may.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub all: bool,
+}
+
+fn is_false(on: &bool) -> bool {
+    !on
+}
+
+/// Which event wrote the text of a row, and what a reader needs to compute its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub seq: u64,
+    pub salt: String,
+    /// What the event is; none: the message's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<ProofForm>,
+}
+
+/// What wrote a text that is not that of the message's own event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofForm {
+    /// An act `text`.
+    Text,
+    /// A form of a later version: it cannot be checked here.
+    #[serde(other)]
+    Other,
 }
 
 pub(super) fn is_zero(n: &u64) -> bool {
@@ -97,6 +148,11 @@ pub struct Row {
     pub text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
+    /// What a server made of the text; none of a text of formats 1 to 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Added>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// When the text was last edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<i64>,
@@ -161,6 +217,8 @@ impl Row {
             version: event.seq,
             text,
             quote,
+            added: event.added.clone(),
+            proof: None,
             edited: None,
             deleted: None,
             pinned: None,

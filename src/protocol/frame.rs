@@ -194,6 +194,9 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
     pub text: String,
+    /// The accounts of handles that the writer chose from a list: a hint, no part of the draft.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named: BTreeMap<String, AccountId>,
 }
 
 /// In which thread a draft is to stand.
@@ -215,6 +218,9 @@ pub struct ActDraft {
     pub target: ClientId,
     pub slot: String,
     pub value: ActValue,
+    /// As of a message, where the slot is `text`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named: BTreeMap<String, AccountId>,
 }
 
 /// From server to client.
@@ -232,6 +238,9 @@ pub enum ServerFrame {
         /// How far this node has folded the log.
         g: u64,
         heartbeat_ms: u32,
+        /// The format of the log, by its number; 0 from a server that does not say it.
+        #[serde(default)]
+        format: u32,
     },
     /// Events after `since` follow, in order. `head` is where the room stood when this was written.
     Subscribed {

@@ -22,7 +22,8 @@ pub use entry::{Digest, Header, Kind, Slot, Token};
 pub use erasable::{Erasable, erasable};
 pub use error::{CloseCode, ErrorCode, Refusal};
 pub use event::{
-    ActBody, ActValue, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Quote, Row, Tombstone,
+    ActBody, ActValue, Added, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Proof, ProofForm,
+    Quote, Row, Tombstone,
 };
 pub use format::{Format, NewerFormat};
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};

@@ -39,7 +39,7 @@ pub async fn set_up(
     let body = checked(&new)?;
     if node.epoch().is_none() {
         let id = WorkspaceId::random();
-        let first = WorkspaceBody { id, name: workspace, format: Format::NEWEST.number() };
+        let first = WorkspaceBody { id, name: workspace, format: node.config.newest_format.number() };
         let first = Proposal::new(account, ClientId::random(), Kind::Workspace, &first);
         // Another setup may have been faster: then this one goes on with what is there.
         if let Ok(head) = node.broker.create(first).await {

@@ -4,7 +4,7 @@
 use super::broker::redis::RedisSettings;
 use super::proxies::Network;
 use super::remedy::with_remedy;
-use crate::protocol::bounds;
+use crate::protocol::{Format, bounds};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,6 +30,8 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// How often servers tell each other who is connected; no setting, tests shorten it.
     pub heartbeat: Duration,
+    /// The newest format of the log that this server reads; no setting, tests start servers of other versions by it.
+    pub newest_format: Format,
 }
 
 /// `scheme://host[:port]`, as browsers write it.
@@ -170,6 +172,7 @@ impl Config {
             log_json: log_json.unwrap_or(false),
             redis,
             heartbeat: Duration::from_millis(bounds::HEARTBEAT_MS.into()),
+            newest_format: Format::NEWEST,
         })
     }
 }

@@ -188,6 +188,7 @@ impl Connection {
             rooms,
             g,
             heartbeat_ms: u32::try_from(self.timeouts.beat.as_millis()).unwrap_or(u32::MAX),
+            format: workspace.format.number(),
         });
         let frames: Vec<_> = frames.iter().map(|frame| Utf8Bytes::from(encode(frame))).collect();
         self.send_all(frames).await?;

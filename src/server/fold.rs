@@ -66,6 +66,8 @@ impl From<rusqlite::Error> for FoldError {
 
 /// The one that folds: the only writer of the state file.
 pub struct Fold {
+    /// The newest format that it reads.
+    newest: Format,
     db: Connection,
     directory: Arc<Directory>,
     heads: Heads,
@@ -76,23 +78,32 @@ pub struct Fold {
 impl Fold {
     /// Opens the state file of a data folder, or makes it anew where `usable` says it does not fit the log.
     pub fn open(folder: &Path, usable: impl FnOnce(u64, Hash) -> bool) -> Result<(State, Fold), FoldError> {
+        Self::open_up_to(folder, usable, Format::NEWEST)
+    }
+
+    /// As [`Fold::open`], of a fold that stops before a format newer than this one.
+    pub fn open_up_to(
+        folder: &Path,
+        usable: impl FnOnce(u64, Hash) -> bool,
+        newest: Format,
+    ) -> Result<(State, Fold), FoldError> {
         let (state, db) = State::open(folder, usable)?;
-        match Self::load(db) {
+        match Self::load(db, newest) {
             Ok(fold) => Ok((state, fold)),
             Err(fault) if fault.is_unreadable() => {
                 drop(state);
                 state::set_aside_or_delete(folder, &fault.to_string());
                 let (state, db) = State::open(folder, |_, _| true)?;
-                Ok((state, Self::load(db)?))
+                Ok((state, Self::load(db, newest)?))
             }
             Err(fault) => Err(fault.into()),
         }
     }
 
-    fn load(db: Connection) -> Result<Fold, ReadError> {
+    fn load(db: Connection, newest: Format) -> Result<Fold, ReadError> {
         let (g, link) = state::folded(&db)?;
-        let directory = Arc::new(Reader { db: &db }.directory()?);
-        Ok(Fold { db, directory, heads: Heads::default(), g, link })
+        let directory = Arc::new(Reader { db: &db }.directory(newest)?);
+        Ok(Fold { newest, db, directory, heads: Heads::default(), g, link })
     }
 
     pub fn directory(&self) -> Arc<Directory> {
@@ -150,7 +161,7 @@ impl Fold {
             .filter(|_| entry.header.kind == Kind::Workspace)
             .and_then(|json| serde_json::from_str(json).ok())
             .ok_or(FoldError::NoWorkspace)?;
-        let format = Format::try_from(body.format)?;
+        let format = Format::read(body.format, self.newest)?;
         self.put_meta("workspace", body.id.as_str())?;
         self.put_meta("name", &body.name)?;
         self.put_meta("format", &format.number().to_string())?;
@@ -178,7 +189,7 @@ impl Fold {
             changed_account: None,
         };
         if let Kind::Format = header.kind {
-            read::format(entry).map(Format::try_from).transpose()?;
+            read::format(entry).map(|number| Format::read(number, self.newest)).transpose()?;
         }
         let facts = Facts::new(&self.directory, &self.db, &self.heads);
         if let Some(first) = facts.draft(header.client_id)? {

@@ -135,7 +135,7 @@ impl Node {
             // The fold thread cuts it. What is lost is known before anybody is told that the server is ready.
             lost_entries::keep_of_copy(&broker, copy, &lost_entries).await?;
         }
-        let (state, fold) = Fold::open(&folder, |_, _| fits)?;
+        let (state, fold) = Fold::open_up_to(&folder, |_, _| fits, config.newest_format)?;
         let (publish_folded, folded) = watch::channel(fold.folded());
         let head_g = head.map_or(0, |head| head.g);
         let first = if fold.folded().0 >= head_g {

@@ -183,7 +183,7 @@ pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outco
 
 /// Proposes an act on a message. It has its place in the order once this returns.
 pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, AppError> {
-    let ActDraft { id, room, target, slot, value } = act;
+    let ActDraft { id, room, target, slot, value, .. } = act;
     permit_draft(node, by, room, id).await?;
     let checked = Checked { id, by, room, target };
     let mut restoring = None;

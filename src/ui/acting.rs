@@ -77,7 +77,14 @@ pub fn spot_of(row: &Row, at: Lane) -> Spot {
 
 /// An act of this person on a message.
 pub fn act(room: RoomId, target: ClientId, slot: Slot, value: ActValue) -> Input {
-    Input::Act(ActDraft { id: ClientId::random(), room, target, slot: slot.to_string(), value })
+    Input::Act(ActDraft {
+        id: ClientId::random(),
+        room,
+        target,
+        slot: slot.to_string(),
+        value,
+        named: Default::default(),
+    })
 }
 
 /// Puts the own reaction on a message, or takes it off.

@@ -162,7 +162,14 @@ async fn badges_and_changes_of_a_room_reach_only_members() {
     }
     let (node, by) = (&place.here.node, scene.author);
     let text = format!("{SECRET} @{}never", scene.name);
-    let draft = Draft { id: ClientId::random(), room: scene.room, thread: None, quote: None, text };
+    let draft = Draft {
+        id: ClientId::random(),
+        room: scene.room,
+        thread: None,
+        quote: None,
+        text,
+        named: Default::default(),
+    };
     rooms::post(node, by, draft).await.unwrap();
     rooms::set_topic(node, by, scene.room, "another topic").await.unwrap();
     let (_, mut member) = clients.pop().unwrap();

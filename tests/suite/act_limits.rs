@@ -19,7 +19,12 @@ async fn act_as(
     slot: &str,
     value: ActValue,
 ) -> Result<Outcome, AppError> {
-    rooms::act(&here.node, by, ActDraft { id, room: here.general, target, slot: slot.into(), value }).await
+    rooms::act(
+        &here.node,
+        by,
+        ActDraft { id, room: here.general, target, slot: slot.into(), value, named: Default::default() },
+    )
+    .await
 }
 
 async fn act(
@@ -132,7 +137,14 @@ async fn the_id_of_somebody_elses_draft_opens_no_gate() {
     let (id, member, outside) = (ClientId::random(), here.member("member").await, outside(&here).await);
     here.post(here.owner, id, "words").await;
     let entries = here.log().await.len();
-    let draft = Draft { id, room: here.general, thread: None, quote: None, text: "words".into() };
+    let draft = Draft {
+        id,
+        room: here.general,
+        thread: None,
+        quote: None,
+        text: "words".into(),
+        named: Default::default(),
+    };
     let posted = rooms::post(&here.node, outside, draft).await;
     assert!(matches!(posted, Err(AppError::NotFound)), "{posted:?}");
     let acted = act_as(&here, outside, id, id, "pin", ActValue::On(true)).await;

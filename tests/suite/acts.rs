@@ -24,7 +24,14 @@ async fn act(
     slot: &str,
     value: ActValue,
 ) -> Result<Outcome, AppError> {
-    let act = ActDraft { id: ClientId::random(), room: here.general, target, slot: slot.into(), value };
+    let act = ActDraft {
+        id: ClientId::random(),
+        room: here.general,
+        target,
+        slot: slot.into(),
+        value,
+        named: Default::default(),
+    };
     rooms::act(&here.node, by, act).await
 }
 
@@ -210,7 +217,8 @@ impl Desk {
 
     fn do_act(&mut self, target: ClientId, slot: &str, value: ActValue) -> (ClientId, Vec<Effect>) {
         let id = ClientId::random();
-        let act = ActDraft { id, room: self.room, target, slot: slot.into(), value };
+        let act =
+            ActDraft { id, room: self.room, target, slot: slot.into(), value, named: Default::default() };
         (id, self.handle(Input::Act(act)))
     }
 
@@ -286,6 +294,11 @@ impl Log {
             also: None,
             header,
             body: Some(body),
+            added: None,
+            salt: None,
+            stored: None,
+            restores: None,
+            erased: Vec::new(),
         })
     }
 
@@ -321,8 +334,14 @@ fn an_act_is_shown_at_once_and_stays_when_its_event_comes_before_or_after_the_ac
         assert_eq!(acted(&effects), [edit]);
         assert_eq!(desk.shown(id).text.as_deref(), Some("second"));
         assert!(desk.session.current().unwrap().edit_of(id).is_some());
-        let act =
-            ActDraft { id: edit, room: desk.room, target: id, slot: "text".into(), value: text("second") };
+        let act = ActDraft {
+            id: edit,
+            room: desk.room,
+            target: id,
+            slot: "text".into(),
+            value: text("second"),
+            named: Default::default(),
+        };
         let event = log.act(me, &act);
         if ack_first {
             desk.ack(edit, event.seq);
@@ -352,6 +371,7 @@ fn values_of_one_slot_go_out_in_order_and_do_not_wait_for_a_message_that_is_not_
         thread: None,
         quote: None,
         text: "too long, say".into(),
+        named: Default::default(),
     };
     desk.handle(Input::Write(draft));
     desk.error(refused, ErrorCode::Unfit);

@@ -171,13 +171,21 @@ async fn a_retry_of_what_is_stored_gets_its_first_outcome_also_without_the_permi
     let here = set_up(folder.path()).await;
     let guest = here.member("guest").await;
     let message = ClientId::random();
-    let draft = |id| Draft { id, room: here.general, thread: None, quote: None, text: "words".into() };
+    let draft = |id| Draft {
+        id,
+        room: here.general,
+        thread: None,
+        quote: None,
+        text: "words".into(),
+        named: Default::default(),
+    };
     let edit = ActDraft {
         id: ClientId::random(),
         room: here.general,
         target: message,
         slot: "text".into(),
         value: ActValue::Text("other words".into()),
+        named: Default::default(),
     };
     let posted = rooms::post(&here.node, guest, draft(message)).await.unwrap();
     let edited = rooms::act(&here.node, guest, edit.clone()).await.unwrap();

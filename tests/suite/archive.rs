@@ -172,6 +172,7 @@ async fn an_entry_is_decided_by_the_format_of_its_place() {
         target: ClientId::random(),
         slot: "pin".into(),
         value: ActValue::On(true),
+        named: Default::default(),
     };
     let outcome = rooms::act(&node, member, act).await.unwrap();
     assert_eq!(outcome, Outcome::Refused { why: Refusal::Archived });

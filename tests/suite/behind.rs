@@ -155,8 +155,14 @@ async fn a_room_that_was_made_elsewhere_is_there_whoever_asks() {
 
     let room = two.new_room("by an act").await;
     let message = ClientId::random();
-    let draft =
-        beck::protocol::frame::Draft { id: message, room, thread: None, quote: None, text: "x".into() };
+    let draft = beck::protocol::frame::Draft {
+        id: message,
+        room,
+        thread: None,
+        quote: None,
+        text: "x".into(),
+        named: Default::default(),
+    };
     rooms::post(&first.node, owner, draft).await.unwrap();
     let act = json!({ "t": "act", "id": ClientId::random(), "room": room, "target": message, "slot": "pin",
         "value": true });

@@ -39,7 +39,14 @@ impl Beside {
 
     fn write(&mut self, text: &str, thread: Option<Answer>) -> (ClientId, Vec<Effect>) {
         let id = ClientId::random();
-        let draft = Draft { id, room: self.here.room, thread, quote: None, text: text.into() };
+        let draft = Draft {
+            id,
+            room: self.here.room,
+            thread,
+            quote: None,
+            text: text.into(),
+            named: Default::default(),
+        };
         (id, self.give(Input::Write(draft)))
     }
 

@@ -132,9 +132,13 @@ async fn nothing_is_erased_while_the_clocks_differ() {
     let target = ClientId::random();
     here.post(here.owner, target, "a text").await;
     let (id, slot, value) = (ClientId::random(), "deleted".into(), ActValue::On(true));
-    rooms::act(&here.node, here.owner, ActDraft { id, room: here.general, target, slot, value })
-        .await
-        .unwrap();
+    rooms::act(
+        &here.node,
+        here.owner,
+        ActDraft { id, room: here.general, target, slot, value, named: Default::default() },
+    )
+    .await
+    .unwrap();
     here.post(here.owner, ClientId::random(), "the newest keeps its body").await;
     let due = beck::server::now_ms() + ERASE_AFTER_MS + 60_000;
     let has_text = async || {

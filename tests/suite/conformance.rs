@@ -163,7 +163,11 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
     here.post(here.owner, id, &posted).await;
     let act = |slot: &'static str, value| {
         let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
-        rooms::act(&here.node, here.owner, ActDraft { id: own, room, target: id, slot, value })
+        rooms::act(
+            &here.node,
+            here.owner,
+            ActDraft { id: own, room, target: id, slot, value, named: Default::default() },
+        )
     };
     act("text", ActValue::Text(edited.into())).await.unwrap();
     act("deleted", ActValue::On(true)).await.unwrap();
@@ -236,7 +240,14 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         here.post(if n % 2 == 0 { here.owner } else { guest }, id, &format!("line {n} @guest @room")).await;
         let target = ids[n / 2];
         let (slot, value) = (format!("react:🌊:{guest}"), ActValue::On(n % 3 == 0));
-        let act = ActDraft { id: ClientId::random(), room: here.general, target, slot, value };
+        let act = ActDraft {
+            id: ClientId::random(),
+            room: here.general,
+            target,
+            slot,
+            value,
+            named: Default::default(),
+        };
         assert!(rooms::act(&here.node, guest, act).await.is_ok());
     }
     let thread = Draft {
@@ -245,6 +256,7 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         thread: Some(beck::protocol::frame::Answer { to: ids[3], also: false }),
         quote: None,
         text: "in a thread".into(),
+        named: Default::default(),
     };
     assert!(matches!(
         rooms::post(&here.node, guest, thread).await.unwrap(),
@@ -256,7 +268,7 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
         (ids[4], "deleted", ActValue::On(true)),
     ] {
         let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
-        let act = ActDraft { id: own, room, target: id, slot, value };
+        let act = ActDraft { id: own, room, target: id, slot, value, named: Default::default() };
         let acted = rooms::act(&here.node, here.owner, act).await;
         assert!(matches!(acted, Ok(Outcome::Stored { .. })), "{acted:?}");
     }

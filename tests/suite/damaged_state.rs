@@ -29,6 +29,7 @@ impl Folded {
                 thread: None,
                 quote: None,
                 text: format!("{n} {}", "word ".repeat(100)),
+                named: Default::default(),
             };
             beck::server::rooms::post(&node, place.people[0].0, draft).await.unwrap();
         }

@@ -82,13 +82,21 @@ async fn the_folder_of_format_4_opens() {
 
 async fn post(here: &TestNode, by: AccountId, thread: Option<Answer>, text: &str) -> ClientId {
     let id = ClientId::random();
-    let draft = Draft { id, room: here.general, thread, quote: None, text: text.into() };
+    let draft =
+        Draft { id, room: here.general, thread, quote: None, text: text.into(), named: Default::default() };
     rooms::post(&here.node, by, draft).await.unwrap();
     id
 }
 
 async fn act(here: &TestNode, by: AccountId, target: ClientId, slot: &str, value: ActValue) {
-    let act = ActDraft { id: ClientId::random(), room: here.general, target, slot: slot.into(), value };
+    let act = ActDraft {
+        id: ClientId::random(),
+        room: here.general,
+        target,
+        slot: slot.into(),
+        value,
+        named: Default::default(),
+    };
     rooms::act(&here.node, by, act).await.unwrap();
 }
 

@@ -129,7 +129,7 @@ async fn make_the_data_folder() {
         (ids[3], react.as_str(), ActValue::On(true)),
     ] {
         let (own, room, slot) = (ClientId::random(), here.general, slot.to_owned());
-        let act = ActDraft { id: own, room, target: id, slot, value };
+        let act = ActDraft { id: own, room, target: id, slot, value, named: Default::default() };
         rooms::act(&here.node, here.owner, act).await.unwrap();
     }
     here.node.erase(ids[2]).await.unwrap();

@@ -81,7 +81,7 @@ async fn deleted_messages(here: &TestNode) -> Vec<ClientId> {
     for id in &ids {
         let value = ActValue::On(true);
         let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
-        let act = ActDraft { id: own, room, target: *id, slot, value };
+        let act = ActDraft { id: own, room, target: *id, slot, value, named: Default::default() };
         rooms::act(&here.node, here.owner, act).await.unwrap();
     }
     here.post(here.owner, ClientId::random(), "the newest entry").await;
@@ -93,7 +93,7 @@ async fn restore(node: &Arc<Node>, here: &TestNode, ids: &[ClientId]) -> Vec<Cli
     let restores = ids[ids.len() - RESTORED..].iter().map(|id| {
         let value = ActValue::Restored { restored: format!("text of {id}") };
         let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
-        let act = ActDraft { id: own, room, target: *id, slot, value };
+        let act = ActDraft { id: own, room, target: *id, slot, value, named: Default::default() };
         rooms::act(node, here.owner, act)
             .map(|done| matches!(done, Ok(Outcome::Stored { .. })).then_some(*id))
     });
@@ -188,7 +188,12 @@ async fn an_erasure_that_hangs_does_not_hold_back_the_restore_of_another_message
     let restore = async || {
         let value = ActValue::Restored { restored: format!("text of {}", ids[1]) };
         let (own, room, slot) = (ClientId::random(), here.general, "deleted".into());
-        rooms::act(&here.node, here.owner, ActDraft { id: own, room, target: ids[1], slot, value }).await
+        rooms::act(
+            &here.node,
+            here.owner,
+            ActDraft { id: own, room, target: ids[1], slot, value, named: Default::default() },
+        )
+        .await
     };
     let refused = awaited("the restore is answered", restore()).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Unavailable);
@@ -214,7 +219,14 @@ async fn texts_are_not_erased_between_the_check_of_a_restore_and_its_outcome() {
     let (node, by, room, id) = (here.node.clone(), here.owner, here.general, ids[0]);
     let restoring = tokio::spawn(async move {
         let value = ActValue::Restored { restored: format!("text of {id}") };
-        let act = ActDraft { id: ClientId::random(), room, target: id, slot: "deleted".into(), value };
+        let act = ActDraft {
+            id: ClientId::random(),
+            room,
+            target: id,
+            slot: "deleted".into(),
+            value,
+            named: Default::default(),
+        };
         rooms::act(&node, by, act).await
     });
     let _begun = awaited("the restore is on its way", begun.acquire()).await.unwrap();

@@ -54,9 +54,12 @@ fn a_format_is_read_by_its_number_and_a_newer_one_is_not_read() {
     }
     assert_eq!(Format::NEWEST, Format::Four);
     for number in [5, 6, 1_000, u32::MAX] {
-        assert_eq!(Format::try_from(number), Err(NewerFormat(number)));
+        assert_eq!(Format::try_from(number), Err(NewerFormat { number, newest: Format::Four }));
     }
-    assert_eq!(NewerFormat(5).to_string(), "the log is of format 5; this version reads format 4");
+    assert_eq!(
+        NewerFormat { number: 5, newest: Format::Four }.to_string(),
+        "the log is of format 5; this version reads format 4"
+    );
 }
 
 #[test]

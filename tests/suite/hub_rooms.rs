@@ -86,8 +86,14 @@ async fn a_room_is_kept_while_somebody_reads_or_watches_it() {
     }
     // Written to, read, closed, read again: the room goes on as it was.
     for _ in 0..2 {
-        let draft =
-            Draft { id: ClientId::random(), room: made[0], thread: None, quote: None, text: "hello".into() };
+        let draft = Draft {
+            id: ClientId::random(),
+            room: made[0],
+            thread: None,
+            quote: None,
+            text: "hello".into(),
+            named: Default::default(),
+        };
         rooms::post(&here.node, here.owner, draft).await.unwrap();
         client.until("event").await;
         client.send(json!({ "t": "unsubscribe", "room": made[0] })).await;
@@ -190,7 +196,14 @@ async fn all_rings_together_keep_a_budget_and_readers_lose_nothing() {
         for _ in 0..POSTS {
             let text = "x".repeat(4 * 1024);
             written += text.len();
-            let draft = Draft { id: ClientId::random(), room: *room, thread: None, quote: None, text };
+            let draft = Draft {
+                id: ClientId::random(),
+                room: *room,
+                thread: None,
+                quote: None,
+                text,
+                named: Default::default(),
+            };
             rooms::post(&here.node, here.owner, draft).await.unwrap();
             assert!(here.node.hub.counts().ring_bytes <= BUDGET);
         }

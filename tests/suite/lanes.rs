@@ -23,7 +23,8 @@ use tempfile::tempdir;
 pub async fn answer(here: &TestNode, by: AccountId, to: ClientId, also: bool, text: &str) -> ClientId {
     let id = ClientId::random();
     let thread = Some(Answer { to, also });
-    let draft = Draft { id, room: here.general, thread, quote: None, text: text.into() };
+    let draft =
+        Draft { id, room: here.general, thread, quote: None, text: text.into(), named: Default::default() };
     let stored = rooms::post(&here.node, by, draft).await.unwrap();
     assert!(matches!(stored, Outcome::Stored { .. }), "{stored:?}");
     id
@@ -46,7 +47,14 @@ async fn an_answer_in_the_room_too_is_one_message_one_unread_and_one_mention() {
     let stored = here.log().await.iter().filter(|entry| entry.header.client_id == also).count();
     assert_eq!(stored, 1);
     let (slot, value) = ("text".to_owned(), ActValue::Text("for all, edited".into()));
-    let act = ActDraft { id: ClientId::random(), room: here.general, target: also, slot, value };
+    let act = ActDraft {
+        id: ClientId::random(),
+        room: here.general,
+        target: also,
+        slot,
+        value,
+        named: Default::default(),
+    };
     rooms::act(&here.node, here.owner, act).await.unwrap();
     for lane in [0, thread.lane] {
         let page = rooms::page(&here.node, ann, (here.general, lane), PageAt::Newest, 9, None).unwrap();
@@ -73,7 +81,14 @@ async fn lanes_do_not_nest_and_a_deleted_root_keeps_its_thread() {
     let outcome = here.node.propose(nested).await.unwrap();
     assert_eq!(outcome, Outcome::Refused { why: Refusal::TargetGone });
     let (slot, value) = ("deleted".to_owned(), ActValue::On(true));
-    let act = ActDraft { id: ClientId::random(), room: here.general, target: root, slot, value };
+    let act = ActDraft {
+        id: ClientId::random(),
+        room: here.general,
+        target: root,
+        slot,
+        value,
+        named: Default::default(),
+    };
     rooms::act(&here.node, here.owner, act).await.unwrap();
     answer(&here, here.owner, root, false, "three").await;
     let threads = threads::threads(&here.node, here.owner, here.general).await.unwrap();
@@ -137,7 +152,14 @@ async fn an_old_log_takes_answers_in_the_room_from_its_format_on() {
     assert_eq!((page(0).head, page(root.seq).head), (before, 1));
     for n in 1..=2 {
         let thread = Some(Answer { to: root.id, also: true });
-        let draft = Draft { id: ClientId::random(), room, thread, quote: None, text: "after".into() };
+        let draft = Draft {
+            id: ClientId::random(),
+            room,
+            thread,
+            quote: None,
+            text: "after".into(),
+            named: Default::default(),
+        };
         rooms::post(&node, owner, draft).await.unwrap();
         assert_eq!((page(0).head, page(root.seq).head), (before + n, 1 + n));
     }

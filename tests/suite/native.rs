@@ -264,7 +264,14 @@ async fn an_own_message_that_is_deleted_here_is_gone_from_outbox_and_rows() {
     app.until_true(|| here.on_disk("regretted-marker")).await;
     let (id, room) = (ClientId::random(), here.place.general);
     let slot = Slot::Deleted.to_string();
-    app.intend(Input::Act(ActDraft { id, room, target, slot, value: ActValue::On(true) }));
+    app.intend(Input::Act(ActDraft {
+        id,
+        room,
+        target,
+        slot,
+        value: ActValue::On(true),
+        named: Default::default(),
+    }));
     app.until_true(|| !here.on_disk("regretted-marker")).await;
 }
 

@@ -22,6 +22,8 @@ pub fn row(ordinal: u64, text: &str) -> Arc<Row> {
         version: ordinal,
         text: Some(text.into()),
         quote: None,
+        added: None,
+        proof: None,
         edited: None,
         deleted: None,
         pinned: None,

@@ -161,15 +161,28 @@ async fn the_copy_of_a_server_follows_erasure_rewriting_and_its_own_loss() {
     let (owner, general) = beck::server::accounts::set_up(&node, "Test Place", new).await.unwrap();
     let post = async |node: &Arc<Node>, text: &str| {
         let id = ClientId::random();
-        let draft =
-            beck::protocol::frame::Draft { id, room: general, thread: None, quote: None, text: text.into() };
+        let draft = beck::protocol::frame::Draft {
+            id,
+            room: general,
+            thread: None,
+            quote: None,
+            text: text.into(),
+            named: Default::default(),
+        };
         let done = rooms::post(node, owner, draft).await.unwrap();
         assert!(matches!(done, Outcome::Stored { .. }), "{done:?}");
         id
     };
     let gone = post(&node, "waterfall-hemlock").await;
     let (own, slot) = (ClientId::random(), "deleted".to_owned());
-    let act = ActDraft { id: own, room: general, target: gone, slot, value: ActValue::On(true) };
+    let act = ActDraft {
+        id: own,
+        room: general,
+        target: gone,
+        slot,
+        value: ActValue::On(true),
+        named: Default::default(),
+    };
     rooms::act(&node, owner, act).await.unwrap();
     post(&node, "kept").await;
     assert!(crate::conformance::files_hold(folder.path(), "waterfall-hemlock"));

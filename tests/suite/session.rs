@@ -52,6 +52,8 @@ impl Here {
                 version: 1,
                 text: Some("row".into()),
                 quote: None,
+                added: None,
+                proof: None,
                 edited: None,
                 deleted: None,
                 pinned: None,
@@ -83,7 +85,14 @@ impl Here {
 
     fn write(&mut self, text: &str) -> (ClientId, Vec<Effect>) {
         let id = ClientId::random();
-        let draft = Draft { id, room: self.room, thread: None, quote: None, text: text.into() };
+        let draft = Draft {
+            id,
+            room: self.room,
+            thread: None,
+            quote: None,
+            text: text.into(),
+            named: Default::default(),
+        };
         (id, self.handle(Input::Write(draft)))
     }
 }

@@ -82,7 +82,14 @@ fn schedule(seed: u64, counts: &mut Counts) {
             7..=9 => {
                 let id = new_id();
                 let text = format!("own {step}");
-                let draft = Draft { id, room: log.room, thread: None, quote: None, text: text.clone() };
+                let draft = Draft {
+                    id,
+                    room: log.room,
+                    thread: None,
+                    quote: None,
+                    text: text.clone(),
+                    named: Default::default(),
+                };
                 timeline.echo(Echo { draft, at: 1, state: EchoState::Sending });
                 assert!(timeline.echoes().iter().any(|echo| echo.draft.id == id));
                 match dice.random_range(0..5) {
@@ -237,7 +244,8 @@ fn drafts_stand_in_the_order_of_writing_and_say_if_they_wait_behind_one_that_nee
     ];
     for (text, at, thread, state) in drafts {
         let id = ClientId::random();
-        let draft = Draft { id, room: log.room, thread, quote: None, text: text.into() };
+        let draft =
+            Draft { id, room: log.room, thread, quote: None, text: text.into(), named: Default::default() };
         timeline.echo(Echo { draft, at, state });
     }
     let shown = items(&timeline, &[], me, 0).into_iter().filter_map(|item| match item {

@@ -222,7 +222,14 @@ impl World {
     }
 
     async fn act(&mut self, (room, by, id): (RoomId, usize, ClientId), slot: &str, value: ActValue) -> bool {
-        let act = ActDraft { id: ClientId::random(), room, target: id, slot: slot.to_owned(), value };
+        let act = ActDraft {
+            id: ClientId::random(),
+            room,
+            target: id,
+            slot: slot.to_owned(),
+            value,
+            named: Default::default(),
+        };
         let acted = rooms::act(&self.here.node, self.people[by], act).await;
         matches!(acted, Ok(Outcome::Stored { .. }))
     }
@@ -250,7 +257,7 @@ impl World {
                 let by = self.below(3);
                 let (text, named) = self.text();
                 let id = ClientId::random();
-                let draft = Draft { id, room, thread: None, quote: None, text };
+                let draft = Draft { id, room, thread: None, quote: None, text, named: Default::default() };
                 let posted = rooms::post(&self.here.node, self.people[by], draft).await;
                 if let Ok(Outcome::Stored { .. }) = posted {
                     self.said.push((room, by, id, false));
@@ -476,7 +483,14 @@ async fn mentions_are_listed_newest_first_page_by_page_and_only_from_rooms_that_
     let world = world(set_up(folder.path()).await, 0).await;
     let (node, ann, bob) = (&world.here.node, world.people[0], world.people[1]);
     let post = |room, text: String| {
-        let draft = Draft { id: ClientId::random(), room, thread: None, quote: None, text };
+        let draft = Draft {
+            id: ClientId::random(),
+            room,
+            thread: None,
+            quote: None,
+            text,
+            named: Default::default(),
+        };
         async move { assert!(matches!(rooms::post(node, bob, draft).await, Ok(Outcome::Stored { .. }))) }
     };
     for n in 0..70 {

@@ -57,7 +57,8 @@ async fn an_unready_node_stores_nothing_says_so_and_goes_on_when_it_can() {
     let deaf = Arc::new(Deaf { log, down_after: AtomicU64::new(u64::MAX), asked: AtomicU64::new(0) });
     let node = Node::start(config(folder.path()), deaf.clone()).await.unwrap();
     let post = |id, text: &str| {
-        let draft = Draft { id, room, thread: None, quote: None, text: text.into() };
+        let draft =
+            Draft { id, room, thread: None, quote: None, text: text.into(), named: Default::default() };
         rooms::post(&node, owner, draft)
     };
     let head = async || deaf.log.head().await.unwrap().unwrap().g;

@@ -113,8 +113,14 @@ async fn a_fold_that_panics_makes_readyz_red_with_its_name_and_posts_are_refused
     let part = here.node.wait_part_ended().await;
     assert!(part.starts_with("fold"), "{part}");
     // Nothing is stored that would get no outcome, and nobody is told what may be out of date.
-    let draft =
-        Draft { id: ClientId::random(), room: here.general, thread: None, quote: None, text: "no".into() };
+    let draft = Draft {
+        id: ClientId::random(),
+        room: here.general,
+        thread: None,
+        quote: None,
+        text: "no".into(),
+        named: Default::default(),
+    };
     let refused = rooms::post(&here.node, here.owner, draft).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Unavailable, "{refused}");
     let length = here.log().await.len();

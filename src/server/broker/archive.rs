@@ -65,10 +65,10 @@ impl Contents {
         if self.workspace.is_none() {
             return Err("is not the beginning of a workspace".into());
         }
-        if let Err(NewerFormat(format)) = Format::try_from(self.format) {
+        if let Err(NewerFormat { number, newest }) = Format::try_from(self.format) {
             return Err(format!(
-                "has a log of format {format}; this version reads format {}: use a newer Beck",
-                Format::NEWEST.number()
+                "has a log of format {number}; this version reads format {}: use a newer Beck",
+                newest.number()
             ));
         }
         self.erased += u64::from(entry.body.is_none());

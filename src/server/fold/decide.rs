@@ -122,7 +122,7 @@ pub(super) fn decide(rules: &Rules, entry: &Entry, facts: Facts<'_>) -> Result<A
 
 /// The fold has stopped before at a format that this version cannot read.
 fn format(number: Option<u32>, facts: Facts<'_>) -> Accepted {
-    let format = number.and_then(|number| Format::try_from(number).ok());
+    let format = number.and_then(|number| Format::read(number, Format::Five).ok());
     let rises = format.filter(|format| *format > facts.format());
     rises.map_or(Effect::None, Effect::Format).outside_rooms()
 }

@@ -65,6 +65,8 @@ const FOUR: Rules = Rules {
     replies_in_room: true,
 };
 
+const FIVE: Rules = FOUR;
+
 impl Rules {
     pub const fn of(format: Format) -> &'static Rules {
         match format {
@@ -72,6 +74,7 @@ impl Rules {
             Format::Two => &TWO,
             Format::Three => &THREE,
             Format::Four => &FOUR,
+            Format::Five => &FIVE,
         }
     }
 }

@@ -192,7 +192,14 @@ pub async fn post(
     let Ok(id) = field(&fields, "client_id").parse::<ClientId>() else {
         return Ok(again(&path, &fields, "Not sent: the form lost its id. Send it once more.".into()));
     };
-    let draft = Draft { id, room, thread, quote: None, text: field(&fields, "text").to_owned() };
+    let draft = Draft {
+        id,
+        room,
+        thread,
+        quote: None,
+        text: field(&fields, "text").to_owned(),
+        named: Default::default(),
+    };
     Ok(match rooms::post(&node, me, draft).await {
         Ok(Outcome::Stored { .. }) => Redirect::to(&path).into_response(),
         Ok(Outcome::Refused { why }) => failed(&path, &fields, NOT_SENT, &why.into()),

@@ -22,7 +22,7 @@ impl Node {
     /// Proposes the newest format that this version reads, in the name of the workspace itself.
     pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
         let by = self.epoch().and_then(|workspace| workspace.as_str().parse().ok());
-        self.propose_format(by.ok_or(AppError::NotFound)?, Format::NEWEST).await
+        self.propose_format(by.ok_or(AppError::NotFound)?, self.config.newest_format).await
     }
 
     async fn propose_format(self: &Arc<Node>, by: AccountId, format: Format) -> Result<Outcome, AppError> {

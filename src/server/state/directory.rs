@@ -7,11 +7,11 @@ use crate::server::directory::{Account, Directory, Room, Workspace};
 use std::sync::Arc;
 
 impl Reader<'_> {
-    pub(in crate::server) fn directory(&self) -> Result<Directory, ReadError> {
+    pub(in crate::server) fn directory(&self, newest: Format) -> Result<Directory, ReadError> {
         let mut directory = Directory::default();
         if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
             let format = meta(self.db, "format")?.and_then(|format| format.parse().ok()).unwrap_or(1);
-            let format = Format::try_from(format)?;
+            let format = Format::read(format, newest)?;
             directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format });
         }
         let mut select = self.db.prepare("SELECT id, name, handle, role, status FROM accounts")?;

@@ -59,6 +59,11 @@ impl Reader<'_> {
                 },
                 header,
                 body,
+                added: None,
+                salt: None,
+                stored: None,
+                restores: None,
+                erased: Vec::new(),
             }));
         }
         Ok(events)

@@ -80,7 +80,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         let quote = acting.peek().reply.filter(|(at, _)| *at == lane).map(|(_, id)| id);
         let thread = thread.map(|to| Answer { to, also: also() });
         also.set(false);
-        let draft = Draft { id: ClientId::random(), room, thread, quote, text };
+        let draft = Draft { id: ClientId::random(), room, thread, quote, text, named: Default::default() };
         intents.send(Input::Write(draft));
         if quote.is_some() {
             acting.write().reply = None;

@@ -86,10 +86,17 @@ pub fn frame(kind: &str, scene: &Scene, room: RoomId, at: Position) -> ClientFra
         "hello" => ClientFrame::Hello { version: 1 },
         "subscribe" => ClientFrame::Subscribe { room, since: None },
         "unsubscribe" => ClientFrame::Unsubscribe { room },
-        "post" => ClientFrame::Post(Draft { id, room, thread: None, quote: None, text: "a text".into() }),
+        "post" => ClientFrame::Post(Draft {
+            id,
+            room,
+            thread: None,
+            quote: None,
+            text: "a text".into(),
+            named: Default::default(),
+        }),
         "act" => {
             let (slot, value) = ("pin".into(), ActValue::On(true));
-            ClientFrame::Act(ActDraft { id, room, target, slot, value })
+            ClientFrame::Act(ActDraft { id, room, target, slot, value, named: Default::default() })
         }
         "void" => ClientFrame::Void { id, target },
         "outcome" => ClientFrame::Outcome { id: target },

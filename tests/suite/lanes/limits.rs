@@ -15,13 +15,21 @@ use tempfile::tempdir;
 
 async fn post(here: &TestNode, by: AccountId, room: RoomId, to: ClientId) -> Result<Outcome, AppError> {
     let thread = Some(Answer { to, also: true });
-    let draft = Draft { id: ClientId::random(), room, thread, quote: None, text: "an answer".into() };
+    let draft = Draft {
+        id: ClientId::random(),
+        room,
+        thread,
+        quote: None,
+        text: "an answer".into(),
+        named: Default::default(),
+    };
     rooms::post(&here.node, by, draft).await
 }
 
 async fn act(here: &TestNode, target: ClientId, slot: &str, value: ActValue) -> (ClientId, u64) {
     let id = ClientId::random();
-    let act = ActDraft { id, room: here.general, target, slot: slot.into(), value };
+    let act =
+        ActDraft { id, room: here.general, target, slot: slot.into(), value, named: Default::default() };
     let acted = rooms::act(&here.node, here.owner, act).await.unwrap();
     let Outcome::Stored { seq: Some(seq), .. } = acted else { panic!("{acted:?}") };
     (id, seq)

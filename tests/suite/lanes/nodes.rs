@@ -50,7 +50,14 @@ fn step(engine: &Engine, place: &Place, n: usize, dice: &mut StdRng, done: &mut 
             done.count(if also { "answered in the room too" } else { "answered" });
             let thread = Some(Answer { to: row.id, also });
             let text = format!("answer {n}");
-            engine.intend(Input::Write(Draft { id, room, thread, quote: None, text }));
+            engine.intend(Input::Write(Draft {
+                id,
+                room,
+                thread,
+                quote: None,
+                text,
+                named: Default::default(),
+            }));
         }
         4 => {
             done.count("written");
@@ -62,7 +69,14 @@ fn step(engine: &Engine, place: &Place, n: usize, dice: &mut StdRng, done: &mut 
                 false => ("text", ActValue::Text(format!("edited {n}"))),
             };
             done.count(if slot == "text" { "edited" } else { "deleted" });
-            engine.intend(Input::Act(ActDraft { id, room, target: row.id, slot: slot.into(), value }));
+            engine.intend(Input::Act(ActDraft {
+                id,
+                room,
+                target: row.id,
+                slot: slot.into(),
+                value,
+                named: Default::default(),
+            }));
         }
         7 => {
             if let Some(row) = some_row(engine, false, false, dice) {
@@ -83,12 +97,26 @@ fn step(engine: &Engine, place: &Place, n: usize, dice: &mut StdRng, done: &mut 
             done.count("reacted");
             let slot = format!("react:{}:{me}", ["👍", "🌊"][dice.random_range(0..2)]);
             let value = ActValue::On(dice.random());
-            engine.intend(Input::Act(ActDraft { id, room, target: row.id, slot, value }));
+            engine.intend(Input::Act(ActDraft {
+                id,
+                room,
+                target: row.id,
+                slot,
+                value,
+                named: Default::default(),
+            }));
         }
         12 if row.deleted.is_none() => {
             done.count("pinned, or no longer");
             let value = ActValue::On(dice.random());
-            engine.intend(Input::Act(ActDraft { id, room, target: row.id, slot: "pin".into(), value }));
+            engine.intend(Input::Act(ActDraft {
+                id,
+                room,
+                target: row.id,
+                slot: "pin".into(),
+                value,
+                named: Default::default(),
+            }));
         }
         _ => {}
     }
@@ -154,6 +182,7 @@ async fn answers_and_acts_over_two_servers_and_cut_lines_are_the_same_for_all_an
             target: late,
             slot: slot.into(),
             value,
+            named: Default::default(),
         }));
     }
     let mut reader = TestClient::connect(&cluster.servers[0], &place.people[0].1).await;

@@ -105,7 +105,14 @@ impl World {
 
     async fn act(&mut self, by: AccountId, target: ClientId, slot: &str, value: ActValue) -> bool {
         let id = ClientId::random();
-        let act = ActDraft { id, room: self.here.general, target, slot: slot.into(), value };
+        let act = ActDraft {
+            id,
+            room: self.here.general,
+            target,
+            slot: slot.into(),
+            value,
+            named: Default::default(),
+        };
         matches!(rooms::act(&self.here.node, by, act).await, Ok(Outcome::Stored { .. }))
     }
 
@@ -130,7 +137,8 @@ impl World {
         let (id, text, also) = (ClientId::random(), self.words(), self.dice.random_bool(0.3));
         let answered = self.some_written().filter(|_| self.dice.random_bool(0.75));
         let thread = answered.map(|at| Answer { to: self.written[at].id, also });
-        let draft = Draft { id, room: self.here.general, thread, quote: None, text };
+        let draft =
+            Draft { id, room: self.here.general, thread, quote: None, text, named: Default::default() };
         let stored = rooms::post(&self.here.node, self.people[by], draft).await.unwrap();
         let Outcome::Stored { seq: Some(seq), .. } = stored else { panic!("{stored:?}") };
         match answered {

@@ -36,7 +36,14 @@ impl Engine {
     }
 
     pub fn write(&self, id: ClientId, room: RoomId, text: String) {
-        self.intend(Input::Write(Draft { id, room, thread: None, quote: None, text }));
+        self.intend(Input::Write(Draft {
+            id,
+            room,
+            thread: None,
+            quote: None,
+            text,
+            named: Default::default(),
+        }));
     }
 
     pub fn session(&self) -> MutexGuard<'_, Session> {

@@ -36,7 +36,14 @@ pub async fn furnish(folder: &Path, messages: usize) -> Furnished {
     }
     for id in &ids[700..705] {
         let (own, room, slot) = (ClientId::random(), here.general, "deleted".to_owned());
-        let act = ActDraft { id: own, room, target: *id, slot, value: ActValue::On(true) };
+        let act = ActDraft {
+            id: own,
+            room,
+            target: *id,
+            slot,
+            value: ActValue::On(true),
+            named: Default::default(),
+        };
         rooms::act(&here.node, here.owner, act).await.unwrap();
     }
     for id in &ids[700..704] {

@@ -70,7 +70,14 @@ impl TestNode {
     }
 
     pub async fn post(&self, by: AccountId, id: ClientId, text: &str) -> Outcome {
-        let draft = Draft { id, room: self.general, thread: None, quote: None, text: text.into() };
+        let draft = Draft {
+            id,
+            room: self.general,
+            thread: None,
+            quote: None,
+            text: text.into(),
+            named: Default::default(),
+        };
         rooms::post(&self.node, by, draft).await.unwrap()
     }
 
@@ -198,7 +205,16 @@ pub fn room_proposal(by: AccountId, name: &str) -> Proposal {
 
 /// The first frame of a server, by hand.
 pub fn welcome(workspace: WorkspaceId, me: Person, rooms: Vec<RoomInfo>) -> ServerFrame {
-    ServerFrame::Welcome { version: 1, workspace, name: "W".into(), me, rooms, g: 9, heartbeat_ms: 25_000 }
+    ServerFrame::Welcome {
+        version: 1,
+        workspace,
+        name: "W".into(),
+        me,
+        rooms,
+        g: 9,
+        heartbeat_ms: 25_000,
+        format: 4,
+    }
 }
 
 /// What a page of an open room gives a client to begin with; without rows the client asks for them.

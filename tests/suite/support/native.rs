@@ -41,7 +41,14 @@ impl App {
     /// Sends into the looked-at room.
     pub fn write(&self, text: &str) -> ClientId {
         let (id, room) = (ClientId::random(), self.session().looking_at.unwrap());
-        self.intend(Input::Write(Draft { id, room, thread: None, quote: None, text: text.into() }));
+        self.intend(Input::Write(Draft {
+            id,
+            room,
+            thread: None,
+            quote: None,
+            text: text.into(),
+            named: Default::default(),
+        }));
         id
     }
 

@@ -117,6 +117,8 @@ fn row_of(line: &naive::Line, events: &[Arc<Event>]) -> Row {
         version: line.last,
         text: line.text.clone(),
         quote: None,
+        added: None,
+        proof: None,
         edited: line.edited.then_some(1),
         deleted: line.deleted.then_some(beck::protocol::Tombstone { by, at: 1 }),
         pinned: line.pinned.then_some(by),
@@ -171,7 +173,20 @@ impl Log {
         let chain = before.chain.then(&header);
         let ordinal = (kind == Kind::Message).then_some(messages + 1);
         let seq = before.seq + 1;
-        self.events.push(Arc::new(Event { seq, chain, lane: 0, ordinal, also: None, header, body }));
+        self.events.push(Arc::new(Event {
+            seq,
+            chain,
+            lane: 0,
+            ordinal,
+            also: None,
+            header,
+            body,
+            added: None,
+            salt: None,
+            stored: None,
+            restores: None,
+            erased: Vec::new(),
+        }));
     }
 
     pub fn push_random(&mut self, dice: &mut StdRng, id: ClientId, text: &str) {
@@ -249,5 +264,18 @@ pub fn message(
     };
     let chain = before.chain.then(&header);
     let body = Some(EventBody::Message(MessageBody { text: text.into(), quote: None }));
-    Event { seq: before.seq + 1, chain, lane, ordinal: Some(ordinal), also: None, header, body }
+    Event {
+        seq: before.seq + 1,
+        chain,
+        lane,
+        ordinal: Some(ordinal),
+        also: None,
+        header,
+        body,
+        added: None,
+        salt: None,
+        stored: None,
+        restores: None,
+        erased: Vec::new(),
+    }
 }

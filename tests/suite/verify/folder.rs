@@ -62,7 +62,14 @@ async fn write_more(folder: &Path, furnished: &Furnished) {
     let node = Node::start(config(folder), log).await.unwrap();
     for n in 0..10 {
         let thread = Some(Answer { to, also: true });
-        let draft = Draft { id: ClientId::random(), room, thread, quote: None, text: format!("answer {n}") };
+        let draft = Draft {
+            id: ClientId::random(),
+            room,
+            thread,
+            quote: None,
+            text: format!("answer {n}"),
+            named: Default::default(),
+        };
         rooms::post(&node, message.header.author, draft).await.unwrap();
     }
     drop(node);

@@ -60,13 +60,27 @@ async fn furnish(store: &RedisServer, folder: &Path) -> (u64, String) {
     for n in 0..80 {
         let id = ClientId::random();
         let text = format!("message {n}");
-        let draft = beck::protocol::frame::Draft { id, room: general, thread: None, quote: None, text };
+        let draft = beck::protocol::frame::Draft {
+            id,
+            room: general,
+            thread: None,
+            quote: None,
+            text,
+            named: Default::default(),
+        };
         rooms::post(&node, owner, draft).await.unwrap();
         ids.push(id);
     }
     for target in &ids[30..32] {
         let (id, slot) = (ClientId::random(), "deleted".to_owned());
-        let act = ActDraft { id, room: general, target: *target, slot, value: ActValue::On(true) };
+        let act = ActDraft {
+            id,
+            room: general,
+            target: *target,
+            slot,
+            value: ActValue::On(true),
+            named: Default::default(),
+        };
         rooms::act(&node, owner, act).await.unwrap();
     }
     let first = node.state.read_anything(|state| state.entries_of_message(ids[30])).unwrap()[0];

@@ -27,6 +27,11 @@ impl Fold {
             also,
             header: header.clone(),
             body: json.and_then(|json| event_body(&header.kind, json)),
+            added: None,
+            salt: None,
+            stored: None,
+            restores: None,
+            erased: Vec::new(),
         });
         let sql =
             "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal)

@@ -37,7 +37,10 @@ impl World {
             Some(Answer { also: false, .. }) => "answered",
             Some(_) => "answered in the room too",
         });
-        self.give(device, Input::Write(Draft { id, room, thread, quote: None, text }));
+        self.give(
+            device,
+            Input::Write(Draft { id, room, thread, quote: None, text, named: Default::default() }),
+        );
     }
 
     fn change(&mut self, device: usize) {
@@ -66,7 +69,7 @@ impl World {
         };
         self.done.count(what);
         let (id, room, target, slot) = (ClientId::random(), self.here.general, row.id, slot.to_string());
-        self.give(device, Input::Act(ActDraft { id, room, target, slot, value }));
+        self.give(device, Input::Act(ActDraft { id, room, target, slot, value, named: Default::default() }));
     }
 
     fn open(&mut self, device: usize) {
