@@ -34,6 +34,8 @@ pub struct Room {
     pub id: RoomId,
     pub kind: RoomKind,
     pub name: String,
+    /// What names are compared by: no two open rooms that are not archived have the same one, from format 5 on.
+    pub key: String,
     pub topic: String,
     pub archived: bool,
     pub creator: AccountId,
@@ -61,6 +63,11 @@ impl Directory {
     /// The rules of the log's format.
     pub fn rules(&self) -> &'static Rules {
         Rules::of(self.format())
+    }
+
+    /// Whether this author is the operator: the workspace itself.
+    pub fn is_operator(&self, author: AccountId) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.id.as_str() == author.as_str())
     }
 
     pub fn person(&self, id: AccountId) -> Option<Person> {

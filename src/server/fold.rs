@@ -10,6 +10,7 @@ mod decide;
 mod erase;
 mod facts;
 mod lost_entry;
+mod lower_case;
 mod read;
 mod refold;
 mod rules;
@@ -17,6 +18,7 @@ mod rules;
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
 pub use decide::{IN_ROOM, repeated};
 pub use lost_entry::{LostBatch, LostEntry};
+pub use lower_case::lower_case;
 pub use rules::{Archiving, Rules};
 
 use super::broker::Entry;
@@ -164,9 +166,18 @@ impl Fold {
         let format = Format::read(body.format, self.newest)?;
         self.put_meta("workspace", body.id.as_str())?;
         self.put_meta("name", &body.name)?;
-        self.put_meta("format", &format.number().to_string())?;
+        self.put_format(0, format)?;
         let workspace = Workspace { id: body.id, name: body.name, format };
         Arc::make_mut(&mut self.directory).workspace = Some(workspace);
+        Ok(())
+    }
+
+    /// The format that decides the entries after this number.
+    fn put_format(&self, g: u64, format: Format) -> rusqlite::Result<()> {
+        self.put_meta("format", &format.number().to_string())?;
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO formats(g, format) VALUES(?1, ?2)")?
+            .execute([g as i64, i64::from(format.number())])?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod any_version;
 mod checks;
+mod deletions;
 mod directory;
 mod drafts;
 mod events;
@@ -20,6 +21,7 @@ mod unread;
 
 pub use any_version::{AnyVersion, StateFault};
 pub use checks::Checks;
+pub use deletions::Deletion;
 pub use drafts::KnownDraft;
 pub use events::Events;
 pub use member::Member;
@@ -43,23 +45,24 @@ pub const STATE_FILE: &str = "state.sqlite";
 /// Says that damage was found while the file was open: the next start sets it aside.
 const DAMAGE_MARK: &str = "state.sqlite.damage-found";
 /// Raised whenever the tables change or a format is added: a file of another version is made anew.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 7;
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
 const SCHEMA: &str = "
     CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE formats(g INTEGER PRIMARY KEY, format INTEGER NOT NULL);
     CREATE TABLE accounts(id TEXT PRIMARY KEY, name TEXT NOT NULL, handle TEXT NOT NULL, role TEXT NOT NULL,
         status TEXT) WITHOUT ROWID;
     CREATE TABLE rooms(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
-        topic TEXT NOT NULL, archived INTEGER NOT NULL, creator TEXT NOT NULL, seq INTEGER NOT NULL,
-        chain TEXT NOT NULL);
+        key TEXT NOT NULL, topic TEXT NOT NULL, archived INTEGER NOT NULL, creator TEXT NOT NULL,
+        seq INTEGER NOT NULL, chain TEXT NOT NULL);
     CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, joined INTEGER NOT NULL,
         since INTEGER NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
     CREATE TABLE lanes(room INTEGER NOT NULL, lane INTEGER NOT NULL, head INTEGER NOT NULL,
         newest INTEGER NOT NULL, PRIMARY KEY(room, lane)) WITHOUT ROWID;
     CREATE TABLE drafts(id BLOB PRIMARY KEY, author TEXT NOT NULL, g INTEGER NOT NULL, refused TEXT,
-        seq INTEGER, ordinal INTEGER, salt TEXT, same BLOB) WITHOUT ROWID;
+        seq INTEGER, ordinal INTEGER, salt TEXT, same BLOB, words BLOB) WITHOUT ROWID;
     CREATE TABLE doubles(id BLOB NOT NULL, g INTEGER NOT NULL, PRIMARY KEY(id, g)) WITHOUT ROWID;
     CREATE TABLE events(room INTEGER NOT NULL, seq INTEGER NOT NULL, g INTEGER NOT NULL, at INTEGER NOT NULL,
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
@@ -84,6 +87,9 @@ const SCHEMA: &str = "
         PRIMARY KEY(room, lane, ordinal, account)) WITHOUT ROWID;
     CREATE INDEX mentions_of ON mentions(account, g);
     CREATE INDEX mentions_in ON mentions(room, lane, account, ordinal);
+    CREATE TABLE deletions(id BLOB PRIMARY KEY, g INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
+        by_others INTEGER NOT NULL, by_operator INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE erased(id BLOB PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE to_erase(id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// The file and its readers.

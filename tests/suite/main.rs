@@ -54,6 +54,7 @@ mod layering;
 mod leave;
 mod log_gap;
 mod lost_events;
+mod lower_case;
 mod matching;
 mod memory;
 mod moving;

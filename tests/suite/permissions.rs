@@ -134,6 +134,7 @@ fn place(kind: RoomKind, archived: bool, maker_in: bool) -> Place {
         id: room,
         kind,
         name: "Room".into(),
+        key: "room".into(),
         topic: String::new(),
         archived,
         creator: maker,

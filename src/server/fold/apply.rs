@@ -1,6 +1,7 @@
 //! What an accepted entry changes in the Directory and the state file. Nothing is decided here.
 
 mod accounts;
+mod deletions;
 mod drafts;
 mod followers;
 mod rooms;
@@ -22,7 +23,9 @@ impl Fold {
         let header = &entry.header;
         match accepted.effect {
             Effect::None | Effect::Row => {}
-            Effect::Format(format) => self.raise_format(format)?,
+            Effect::Delete(id) => self.put_deletion(id, header)?,
+            Effect::Restore(id) => self.remove_deletion(id)?,
+            Effect::Format(format) => self.raise_format(header.g, format)?,
             Effect::NewAccount(id, body) => self.add_account(id, body)?,
             Effect::Name(id, name) => self.set_name(id, name)?,
             Effect::Status(id, status) => {
@@ -62,8 +65,8 @@ impl Fold {
         Ok(())
     }
 
-    fn raise_format(&mut self, format: Format) -> rusqlite::Result<()> {
-        self.put_meta("format", &format.number().to_string())?;
+    fn raise_format(&mut self, g: u64, format: Format) -> rusqlite::Result<()> {
+        self.put_format(g, format)?;
         if let Some(workspace) = &mut Arc::make_mut(&mut self.directory).workspace {
             workspace.format = format;
         }

@@ -7,7 +7,7 @@ mod messages;
 mod rooms;
 
 pub use drafts::repeated;
-pub(super) use drafts::sameness;
+pub(super) use drafts::{header_words, sameness};
 pub use messages::IN_ROOM;
 
 use super::bodies::{AccountBody, RoomBody};
@@ -62,6 +62,9 @@ pub(super) enum Effect {
     Leave(RoomId, AccountId),
     /// A row, or a slot of one.
     Row,
+    /// The slot `deleted` of a message.
+    Delete(ClientId),
+    Restore(ClientId),
 }
 
 #[derive(Debug)]

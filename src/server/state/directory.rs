@@ -26,7 +26,8 @@ impl Reader<'_> {
             directory.handles.insert(account.handle.clone(), account.id);
             directory.accounts.insert(account.id, Arc::new(account));
         }
-        let mut select = self.db.prepare("SELECT id, kind, name, topic, archived, creator FROM rooms")?;
+        let mut select =
+            self.db.prepare("SELECT id, kind, name, key, topic, archived, creator FROM rooms")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let kind: String = row.get(1)?;
@@ -35,9 +36,10 @@ impl Reader<'_> {
                 id: parsed(row, 0)?,
                 kind,
                 name: row.get(2)?,
-                topic: row.get(3)?,
-                archived: row.get(4)?,
-                creator: parsed(row, 5)?,
+                key: row.get(3)?,
+                topic: row.get(4)?,
+                archived: row.get(5)?,
+                creator: parsed(row, 6)?,
                 members: Default::default(),
             };
             directory.rooms.insert(room.id, Arc::new(room));

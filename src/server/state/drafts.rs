@@ -12,11 +12,13 @@ pub struct KnownDraft {
     pub outcome: Outcome,
     pub salt: Option<String>,
     pub same: Option<Vec<u8>>,
+    /// Of the header words that name what it is; none where a `void` took it back before it came.
+    pub words: Option<Vec<u8>>,
 }
 
 impl Reader<'_> {
     pub fn draft(&self, id: ClientId) -> Result<Option<KnownDraft>, ReadError> {
-        let sql = "SELECT author, g, refused, seq, ordinal, salt, same FROM drafts WHERE id = ?1";
+        let sql = "SELECT author, g, refused, seq, ordinal, salt, same, words FROM drafts WHERE id = ?1";
         let known = self.db.prepare_cached(sql)?.query_row([id.as_bytes()], |row| {
             let refused: Option<String> = row.get(2)?;
             let outcome = match refused {
@@ -27,7 +29,8 @@ impl Reader<'_> {
                     ordinal: row.get::<_, Option<i64>>(4)?.map(|ordinal| ordinal as u64),
                 },
             };
-            Ok(KnownDraft { author: parsed(row, 0)?, outcome, salt: row.get(5)?, same: row.get(6)? })
+            let author = parsed(row, 0)?;
+            Ok(KnownDraft { author, outcome, salt: row.get(5)?, same: row.get(6)?, words: row.get(7)? })
         });
         Ok(known.optional()?)
     }

@@ -3,7 +3,7 @@
 use crate::protocol::{AccountId, ClientId, Header, Outcome};
 use crate::server::broker::Entry;
 use crate::server::fold::Fold;
-use crate::server::fold::decide::sameness;
+use crate::server::fold::decide::{header_words, sameness};
 use rusqlite::params;
 
 impl Fold {
@@ -26,8 +26,8 @@ impl Fold {
         };
         let salt = entry.and_then(|entry| entry.body.as_deref()).and_then(|body| body.get(..16));
         let same = entry.zip(salt).map(|(entry, salt)| sameness(salt, entry));
-        let sql = "INSERT INTO drafts(id, author, g, refused, seq, ordinal, salt, same)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO drafts(id, author, g, refused, seq, ordinal, salt, same, words)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         self.db.prepare_cached(sql)?.execute(params![
             id.as_bytes(),
             author.as_str(),
@@ -36,7 +36,8 @@ impl Fold {
             seq.map(|seq| seq as i64),
             ordinal.map(|ordinal| ordinal as i64),
             salt,
-            same
+            same,
+            entry.map(|entry| header_words(&entry.header))
         ])?;
         Ok(())
     }

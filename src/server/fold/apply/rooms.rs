@@ -4,7 +4,7 @@ use crate::protocol::{AccountId, Hash, RoomId};
 use crate::server::directory::Room;
 use crate::server::fold::bodies::RoomBody;
 use crate::server::fold::decide::RoomSetting;
-use crate::server::fold::{Fold, FoldError};
+use crate::server::fold::{Fold, FoldError, lower_case};
 use crate::server::state::{ReadError, Reader};
 use rusqlite::params;
 use std::sync::Arc;
@@ -17,18 +17,20 @@ impl Fold {
         creator: AccountId,
     ) -> Result<(), FoldError> {
         let RoomBody { kind, name, topic } = body;
+        let key = lower_case(&name);
         let json = serde_json::to_string(&kind).map_err(ReadError::from)?;
-        let sql = "INSERT INTO rooms(id, kind, name, topic, archived, creator, seq, chain)
-                   VALUES(?1, ?2, ?3, ?4, 0, ?5, 0, ?6)";
+        let sql = "INSERT INTO rooms(id, kind, name, key, topic, archived, creator, seq, chain)
+                   VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, 0, ?7)";
         self.db.prepare_cached(sql)?.execute(params![
             id.as_str(),
             json,
             name,
+            key,
             topic,
             creator.as_str(),
             Hash::ZERO.to_string()
         ])?;
-        let room = Room { id, kind, name, topic, archived: false, creator, members: Default::default() };
+        let room = Room { id, kind, name, key, topic, archived: false, creator, members: Default::default() };
         Arc::make_mut(&mut self.directory).rooms.insert(id, Arc::new(room));
         Ok(())
     }
@@ -37,13 +39,13 @@ impl Fold {
         let Some(room) = Arc::make_mut(&mut self.directory).rooms.get_mut(&id) else { return Ok(()) };
         let room = Arc::make_mut(room);
         match setting {
-            RoomSetting::Name(name) => room.name = name,
+            RoomSetting::Name(name) => (room.key, room.name) = (lower_case(&name), name),
             RoomSetting::Topic(topic) => room.topic = topic,
             RoomSetting::Archived(archived) => room.archived = archived,
         }
         self.db
-            .prepare_cached("UPDATE rooms SET name = ?2, topic = ?3, archived = ?4 WHERE id = ?1")?
-            .execute(params![id.as_str(), room.name, room.topic, room.archived])?;
+            .prepare_cached("UPDATE rooms SET name = ?2, key = ?3, topic = ?4, archived = ?5 WHERE id = ?1")?
+            .execute(params![id.as_str(), room.name, room.key, room.topic, room.archived])?;
         Ok(())
     }
 

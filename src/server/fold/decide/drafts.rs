@@ -40,6 +40,21 @@ pub(in crate::server::fold) fn sameness(salt: &str, entry: &Entry) -> Vec<u8> {
     hash.finalize()[..16].to_vec()
 }
 
+/// What two entries of one draft have in common in their headers, in 16 bytes: kind, room, target and slot.
+pub(in crate::server::fold) fn header_words(header: &Header) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(header.kind.as_str());
+    for word in [
+        header.room.as_ref().map(RoomId::as_str),
+        header.target.as_ref().map(|target| target.as_str()),
+        header.slot.as_ref().map(|slot| slot.as_str()),
+    ] {
+        hash.update([0]);
+        hash.update(word.unwrap_or(""));
+    }
+    hash.finalize()[..16].to_vec()
+}
+
 pub(super) fn void(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
     let target = target_id(header).filter(|target| *target != header.client_id).ok_or(Refusal::Malformed)?;
     let known = facts.draft(target)?;

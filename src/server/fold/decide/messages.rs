@@ -45,9 +45,9 @@ pub(super) fn message(
 
 pub(super) fn act(header: &Header, form: ActForm, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {
     let (room, asked) = writable(header, facts)?;
-    let target = target_id(header).ok_or(Refusal::Malformed)?;
+    let id = target_id(header).ok_or(Refusal::Malformed)?;
     let slot = header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())).ok_or(Refusal::Malformed)?;
-    let target = target_message(room, target, facts)?;
+    let target = target_message(room, id, facts)?;
     let asked = asked.message(target.author, target.deleted);
     // An absent value is an erased text: no other value is erased.
     let (action, asked) = match (&slot, form) {
@@ -62,7 +62,12 @@ pub(super) fn act(header: &Header, form: ActForm, facts: Facts<'_>) -> Result<Ac
         _ => return Err(Refusal::Malformed.into()),
     };
     facts.permit(&asked, action)?;
-    Effect::Row.in_lane(room, target.lane, header, facts)
+    let effect = match action {
+        Action::Delete => Effect::Delete(id),
+        Action::Restore => Effect::Restore(id),
+        _ => Effect::Row,
+    };
+    effect.in_lane(room, target.lane, header, facts)
 }
 
 /// The room of a message or act, if its author may write there, and what the gate knows of both.
