@@ -33,6 +33,10 @@ pub enum Kind {
     Void,
     /// Logins of the account `target` have ended: what comes after it reaches none of them.
     Logins,
+    /// Changes one setting of the workspace, named by `slot`. From format 5 on.
+    WorkspaceSet,
+    /// Removes bodies of earlier entries. From format 5 on.
+    Erase,
     /// A kind of a later version.
     Other(Token),
 }
@@ -52,6 +56,8 @@ impl Kind {
             Kind::Act => "act",
             Kind::Void => "void",
             Kind::Logins => "logins",
+            Kind::WorkspaceSet => "workspace.set",
+            Kind::Erase => "erase",
             Kind::Other(token) => token.as_str(),
         }
     }
@@ -73,6 +79,8 @@ impl FromStr for Kind {
             "act" => Kind::Act,
             "void" => Kind::Void,
             "logins" => Kind::Logins,
+            "workspace.set" => Kind::WorkspaceSet,
+            "erase" => Kind::Erase,
             other => Kind::Other(other.parse()?),
         })
     }

@@ -101,6 +101,13 @@ letters_id!(
     AccountId
 );
 
+impl WorkspaceId {
+    /// The operator: the workspace itself as the author of an entry.
+    pub fn operator(self) -> AccountId {
+        AccountId(self.0)
+    }
+}
+
 /// The name that the proposer of an entry gives it before it is stored: a UUID v7, unique in the workspace.
 ///
 /// A retry carries the same one, so that it can never be stored twice.

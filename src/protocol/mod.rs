@@ -3,6 +3,7 @@
 //! Nothing here touches a clock, a socket or a store. `docs/protocol.md` says the same in words.
 
 pub mod bounds;
+pub mod change;
 pub mod entry;
 pub mod erasable;
 pub mod error;
@@ -16,8 +17,10 @@ pub mod number;
 pub mod position;
 pub mod presence;
 pub mod quiet;
+pub mod stored;
 pub mod unread;
 
+pub use change::Change;
 pub use entry::{Digest, Header, Kind, Slot, Token};
 pub use erasable::{Erasable, erasable};
 pub use error::{CloseCode, ErrorCode, Refusal};
@@ -32,6 +35,7 @@ pub use may::{May, RoomAct};
 pub use position::{Hash, Position};
 pub use presence::{OwnStatus, Presence, Seen};
 pub use quiet::Quiet;
+pub use stored::Stored;
 pub use unread::{Badge, Level, Mention, Mentions, Pointer, Raise, Thread, Wanted};
 
 /// The version that both sides name in the first frame; it rises when an old client could misread a new server.

@@ -68,7 +68,7 @@ fn the_texts_of_messages_can_be_erased_and_no_other_body() {
     for kind in KINDS {
         for slot in ["-", "text", "deleted", "pin", "react:x:bcdfghjklm", "room", "status", "name", "topic"] {
             let token = slot.parse().ok();
-            match erasable(&kind.parse().unwrap(), token.as_ref()) {
+            match erasable(Format::Four, &kind.parse().unwrap(), token.as_ref()) {
                 Erasable::Always => always.push(format!("{kind} {slot}")),
                 Erasable::IfRestore => assert_eq!((kind, slot), ("act", "deleted")),
                 Erasable::Never => assert_ne!((kind, slot), ("act", "deleted")),
@@ -77,5 +77,5 @@ fn the_texts_of_messages_can_be_erased_and_no_other_body() {
     }
     always.retain(|of| !of.starts_with("message "));
     assert_eq!(always, ["act text"]);
-    assert_eq!(erasable(&"message".parse().unwrap(), None), Erasable::Always);
+    assert_eq!(erasable(Format::Four, &"message".parse().unwrap(), None), Erasable::Always);
 }

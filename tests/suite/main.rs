@@ -14,6 +14,7 @@ mod archive;
 mod backup;
 mod behind;
 mod beside;
+mod changes;
 mod clean_stop;
 mod clock;
 mod cluster;

@@ -9,13 +9,17 @@ mod signal;
 mod waiting;
 
 pub use crate::protocol::Pointer;
+pub use crate::protocol::stored::digest;
 pub use signal::{Signal, Signals};
 
 use super::readiness::{Unready, UnreadyState};
 use super::watch::Watch;
-use crate::protocol::{AccountId, ClientId, Digest, Hash, Header, Kind, RoomId, Token};
+use crate::protocol::change::Words;
+use crate::protocol::entry::BadToken;
+use crate::protocol::stored::{self, Nothing, Stored, ValueDraft};
+use crate::protocol::{AccountId, Change, ClientId, Hash, Header, Kind, RoomId, Token};
 use futures::future::BoxFuture;
-use sha2::{Digest as _, Sha256};
+use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -28,12 +32,74 @@ pub struct Proposal {
     pub kind: Kind,
     pub target: Option<Token>,
     pub slot: Option<Token>,
-    /// The body as it is stored: 16 hex characters of salt, then JSON.
+    /// The body as it is stored: a salt, then JSON; in format 5 an erasable one has an added part behind it.
     pub body: String,
 }
 
+/// What stands in a body beside the change itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: the change is the whole body, which is never erased.
+    None,
+    /// An erasable body, as JSON in canonical bytes.
+    Erasable { draft: String, added: String },
+}
+
+impl Content {
+    pub fn erasable(draft: &impl Serialize, added: &impl Serialize) -> Content {
+        Content::Erasable { draft: json(draft), added: json(added) }
+    }
+
+    /// A setting to which a server adds nothing; `None` takes the value away.
+    pub fn value(value: Option<impl Serialize>) -> Content {
+        Content::erasable(&ValueDraft { value }, &Nothing {})
+    }
+}
+
+/// A change that cannot be written: its emoji cannot stand in a header, or the content does not belong to the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the change cannot be written")]
+pub struct Unwritable;
+
+impl From<BadToken> for Unwritable {
+    fn from(_: BadToken) -> Self {
+        Unwritable
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// 32 characters of hex from the system's random source.
+fn salt() -> String {
+    let (a, b) = (uuid::Uuid::new_v4().as_u64_pair(), uuid::Uuid::new_v4().as_u64_pair());
+    format!("{:016x}{:016x}", a.0 ^ b.1, a.1 ^ b.0)
+}
+
 impl Proposal {
-    /// A proposal with a fresh salt before its body.
+    /// A proposal of format 5.
+    pub fn of(
+        author: AccountId,
+        client_id: ClientId,
+        change: &Change,
+        content: Content,
+    ) -> Result<Self, Unwritable> {
+        let Words { kind, room, target, slot } = change.words()?;
+        let salt = salt();
+        let body = match (change.body(), content) {
+            (Some(draft), Content::None) => {
+                Stored { salt: &salt[..stored::SALT], draft: &draft, added: None }.join()
+            }
+            (None, Content::Erasable { draft, added }) => {
+                Stored { salt: &salt, draft: &draft, added: Some(&added) }.join()
+            }
+            _ => return Err(Unwritable),
+        };
+        Ok(Self { author, client_id, room, kind, target, slot, body })
+    }
+
+    /// A proposal of formats 1 to 4, with a fresh salt before its body.
     pub fn new(author: AccountId, client_id: ClientId, kind: Kind, body: &impl serde::Serialize) -> Self {
         let salt = uuid::Uuid::new_v4().as_u64_pair().0 ^ uuid::Uuid::new_v4().as_u64_pair().1;
         let json = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
@@ -70,14 +136,6 @@ impl Proposal {
             digest: digest(&self.body),
         }
     }
-}
-
-/// The first 16 bytes of the SHA-256 of a stored body.
-pub fn digest(body: &str) -> Digest {
-    let full = Sha256::digest(body.as_bytes());
-    let mut first = [0; 16];
-    first.copy_from_slice(&full[..16]);
-    Digest(first)
 }
 
 /// An entry as the log holds it.

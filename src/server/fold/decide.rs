@@ -119,7 +119,7 @@ pub(super) fn decide(rules: &Rules, entry: &Entry, facts: Facts<'_>) -> Result<A
         Kind::Leave => rooms::leave(header, facts),
         Kind::Message => messages::message(rules, header, read::message_is_formed(entry), facts),
         Kind::Act => messages::act(header, read::act(entry), facts),
-        Kind::Other(_) => Ok(Effect::None.outside_rooms()),
+        Kind::WorkspaceSet | Kind::Erase | Kind::Other(_) => Ok(Effect::None.outside_rooms()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{ReadError, Reader, client_id, event_body, number, parsed};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Erasable, EventBody, Header, Kind, Outcome, Refusal, erasable,
+    AccountId, ActBody, ActValue, ClientId, Erasable, EventBody, Format, Header, Kind, Outcome, Refusal,
+    erasable,
 };
 use rusqlite::OptionalExtension;
 
@@ -46,7 +47,7 @@ impl Reader<'_> {
             let rest: String = row.get(2)?;
             let Some(header) = Header::parse(number(row, 0)?, row.get(1)?, &rest) else { continue };
             let json: Option<String> = row.get(3)?;
-            let goes = match erasable(&header.kind, header.slot.as_ref()) {
+            let goes = match erasable(Format::Four, &header.kind, header.slot.as_ref()) {
                 Erasable::Always => true,
                 Erasable::IfRestore => json.is_some_and(|json| restores(&json)),
                 Erasable::Never => false,
