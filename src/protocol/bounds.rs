@@ -34,6 +34,8 @@ pub const OPEN_ROOMS: usize = 32;
 pub const HEARTBEAT_MS: u32 = 25_000;
 /// Read pointers that one frame raises at most.
 pub const RAISE_AT_ONCE: usize = 500;
+/// People that one text can mention.
+pub const MENTIONED: usize = 50;
 /// Mentions of one page of them.
 pub const MENTIONS: usize = 30;
 /// Mentions that are looked through for one page of them, newest first: those of rooms and threads that the account
@@ -89,6 +91,8 @@ pub enum Unfit {
     Handle,
     #[error("That handle names everybody in a room. Choose another one.")]
     Reserved,
+    #[error("A message can mention {MENTIONED} people. This one mentions {people}. Use @room for everybody.")]
+    Mentions { people: usize },
 }
 
 /// A limit with its unit.

@@ -1,6 +1,6 @@
 //! What a room's log holds (events), what people see of it (rows) and how rows travel (pages).
 
-use super::entry::{Header, Slot};
+use super::entry::{Header, Kind, Slot};
 use super::ids::{AccountId, ClientId, RoomId};
 use super::number::bounded;
 use super::position::{Hash, Position};
@@ -43,6 +43,9 @@ pub struct Event {
     /// Of an `erase`: the messages whose texts it removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erased: Vec<ClientId>,
+    /// Of an imported message: its author. The header names the workspace.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub imported_for: Option<AccountId>,
 }
 
 /// What a server made of a text when it was proposed.
@@ -108,6 +111,9 @@ pub struct MessageBody {
     /// The message that this one answers with a quote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<ClientId>,
+    /// When an imported message was written: milliseconds since 1970, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,8 +157,15 @@ pub struct Row {
     /// What a server made of the text; none of a text of formats 1 to 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added: Option<Added>,
+    /// How to check the text; none where it cannot be checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// The administrator imported it in the name of its author.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub imported: bool,
+    /// When an imported message was written: milliseconds since 1970, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<i64>,
     /// When the text was last edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<i64>,
@@ -186,9 +199,51 @@ pub const ANSWERERS: usize = 3;
 pub struct Tombstone {
     pub by: AccountId,
     pub at: i64,
+    /// Until when the reader may restore the message: milliseconds since 1970, UTC. None: not, or it is of an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
 }
 
 impl Event {
+    /// Whose message it is, or who acted.
+    pub fn author(&self) -> AccountId {
+        self.imported_for.unwrap_or(self.header.author)
+    }
+
+    /// The bytes that the header's digest is of; `None` where they are not known: of formats 1 to 4, erased, of a deleted
+    /// message, or of a restore with text.
+    pub fn stored_bytes(&self) -> Option<String> {
+        if let Some(stored) = &self.stored {
+            return Some(stored.clone());
+        }
+        let salt = self.salt.as_deref()?;
+        let draft = match &self.body {
+            // The text that stands again is no part of a restore.
+            _ if self.restores_message() => r#"{"value":false}"#.to_owned(),
+            Some(body) => serde_json::to_string(body).ok()?,
+            None => "null".to_owned(),
+        };
+        match &self.added {
+            Some(added) if !self.restores_message() => {
+                Some(format!("{salt}{draft}\n{}", serde_json::to_string(added).ok()?))
+            }
+            _ => Some(format!("{salt}{draft}")),
+        }
+    }
+
+    /// It takes a deletion back.
+    fn restores_message(&self) -> bool {
+        let deleted = self.header.slot.as_ref().is_some_and(|slot| slot.as_str() == "deleted");
+        let deletes = matches!(&self.body, Some(EventBody::Act(ActBody { value: ActValue::On(true) })));
+        self.header.kind == Kind::Act && deleted && !deletes
+    }
+
+    /// How the text that it wrote can be checked.
+    fn proof(&self, form: Option<ProofForm>) -> Option<Proof> {
+        let salt = self.salt.clone().filter(|_| self.stored.is_none() && self.body.is_some())?;
+        Some(Proof { seq: self.seq, salt, form })
+    }
+
     /// The place of a message in a thread; `None` if it answers nothing.
     pub fn answers(&self) -> Option<Place> {
         match (self.lane, self.ordinal) {
@@ -202,13 +257,13 @@ impl Row {
     /// The row that a message event makes; `None` for an event of another kind.
     pub fn of(event: &Event) -> Option<Row> {
         let ordinal = event.ordinal?;
-        let (text, quote) = match &event.body {
-            Some(EventBody::Message(body)) => (Some(body.text.clone()), body.quote),
-            _ => (None, None),
+        let (text, quote, said) = match &event.body {
+            Some(EventBody::Message(body)) => (Some(body.text.clone()), body.quote, body.said),
+            _ => (None, None, None),
         };
         Some(Row {
             id: event.header.client_id,
-            author: event.header.author,
+            author: event.author(),
             at: event.header.at,
             seq: event.seq,
             lane: event.lane,
@@ -218,7 +273,9 @@ impl Row {
             text,
             quote,
             added: event.added.clone(),
-            proof: None,
+            proof: event.proof(None),
+            imported: event.imported_for.is_some(),
+            said,
             edited: None,
             deleted: None,
             pinned: None,
@@ -251,8 +308,8 @@ impl Row {
         }
         self.version = answer.seq;
         let mut by = self.answers.take().map(|before| before.by).unwrap_or_default();
-        by.retain(|known| *known != answer.header.author);
-        by.insert(0, answer.header.author);
+        by.retain(|known| *known != answer.author());
+        by.insert(0, answer.author());
         by.truncate(ANSWERERS);
         self.answers = Some(Answers { count: place.ordinal, at: answer.header.at, by });
     }
@@ -272,7 +329,18 @@ impl Row {
             Some(EventBody::Act(body)) => Some(&body.value),
             _ => None,
         };
+        let writes_text = matches!(slot, Slot::Text) && self.deleted.is_none();
         self.set(slot, value, event.header.author, event.header.at);
+        if self.text.is_some() && (writes_text || event.restores_message()) {
+            self.added = event.added.clone();
+            // The salt of a text that stands again is not part of its restore.
+            self.proof = if writes_text { event.proof(Some(ProofForm::Text)) } else { None };
+        }
+    }
+
+    /// Another text, of which nothing else is known.
+    fn put_text(&mut self, text: Option<String>) {
+        (self.text, self.added, self.proof) = (text, None, None);
     }
 
     /// Gives a slot its value. One of a form that the slot does not have changes nothing.
@@ -281,22 +349,22 @@ impl Row {
             // The text of an act can be erased only with the whole message: it was deleted then.
             (Slot::Text, value) if self.deleted.is_none() => {
                 self.edited = Some(at);
-                self.text = match value {
+                self.put_text(match value {
                     Some(ActValue::Text(text)) => Some(text.clone()),
                     _ => None,
-                };
+                });
             }
             (Slot::Deleted, Some(ActValue::On(true))) => {
-                self.text = None;
-                self.deleted = Some(Tombstone { by, at });
+                self.put_text(None);
+                self.deleted = Some(Tombstone { by, at, until: None });
             }
             (Slot::Deleted, Some(ActValue::Restored { restored })) => {
-                self.text = Some(restored.clone());
+                self.put_text(Some(restored.clone()));
                 self.deleted = None;
             }
             // Erased: the restored text went with a later deletion.
             (Slot::Deleted, None) => {
-                self.text = None;
+                self.put_text(None);
                 self.deleted = None;
             }
             (Slot::Pin, Some(ActValue::On(on))) => {

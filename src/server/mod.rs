@@ -24,6 +24,7 @@ pub mod hashing;
 pub mod hub;
 pub mod known_browsers;
 pub mod logins;
+pub mod mentions;
 pub mod names;
 pub mod node;
 pub mod origin;

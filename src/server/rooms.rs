@@ -145,7 +145,7 @@ pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outco
 /// Proposes a message. It has its place in the order once this returns.
 pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, AppError> {
     permit_draft(node, by, draft.room, draft.id).await?;
-    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote };
+    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote, said: None };
     let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
     if let Some(Answer { to, also }) = draft.thread {
         let root = root_of(node, draft.room, to).await?;

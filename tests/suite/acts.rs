@@ -299,11 +299,12 @@ impl Log {
             stored: None,
             restores: None,
             erased: Vec::new(),
+            imported_for: None,
         })
     }
 
     fn message(&mut self, by: AccountId) -> Arc<Event> {
-        let body = MessageBody { text: "first".into(), quote: None };
+        let body = MessageBody { text: "first".into(), quote: None, said: None };
         self.event(by, ClientId::random(), Kind::Message, None, EventBody::Message(body))
     }
 

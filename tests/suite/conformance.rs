@@ -116,7 +116,7 @@ async fn a_retry_gets_the_first_outcome_and_another_text_is_refused(backend: &Ba
     // The same when both are in the log already, as two nodes would write them.
     let twice = ClientId::random();
     let proposal = |text: &str| {
-        let body = beck::protocol::MessageBody { text: text.into(), quote: None };
+        let body = beck::protocol::MessageBody { text: text.into(), quote: None, said: None };
         Proposal::new(here.owner, twice, Kind::Message, &body).room(here.general)
     };
     let batch = vec![proposal("two"), proposal("two"), proposal("three")];
@@ -274,7 +274,7 @@ async fn a_deleted_state_is_folded_again_to_the_same(backend: &Backend) {
     }
     rooms::leave(&here.node, guest, here.general).await.unwrap();
     // Not by a client, who is refused before: the fold decides it.
-    let body = MessageBody { text: "after leaving".into(), quote: None };
+    let body = MessageBody { text: "after leaving".into(), quote: None, said: None };
     let late = Proposal::new(guest, ClientId::random(), Kind::Message, &body).room(here.general);
     assert_eq!(here.node.propose(late).await.unwrap(), Outcome::Refused { why: Refusal::NotFound });
     assert_refold_is_equal(backend, here).await;

@@ -70,7 +70,7 @@ async fn after_a_failed_flush_the_outcome_is_unknown_and_a_retry_makes_one_messa
         let here = set_up_on(folder.path(), embedded.clone()).await;
         here.post(here.owner, ClientId::random(), "before").await;
         // The broker itself says unknown …
-        let body = beck::protocol::MessageBody { text: "direct".into(), quote: None };
+        let body = beck::protocol::MessageBody { text: "direct".into(), quote: None, said: None };
         let direct = Proposal::new(here.owner, ClientId::random(), Kind::Message, &body).room(here.general);
         embedded.plant(fault);
         let answer = embedded.append(vec![direct.clone()]).await;

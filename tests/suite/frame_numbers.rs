@@ -86,7 +86,7 @@ async fn a_number_that_is_too_large_negative_or_no_whole_one_is_refused_in_every
     let place = furnish(folder.path(), 1).await;
     let (account, cookie) = place.people[0].clone();
     let log = unlocked(folder.path()).await;
-    let body = MessageBody { text: "one of many".into(), quote: None };
+    let body = MessageBody { text: "one of many".into(), quote: None, said: None };
     let message = ClientId::random();
     let ids = std::iter::once(message).chain(std::iter::repeat_with(ClientId::random)).take(EVENTS);
     let proposals: Vec<_> =

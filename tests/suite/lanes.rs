@@ -75,7 +75,7 @@ async fn lanes_do_not_nest_and_a_deleted_root_keeps_its_thread() {
     here.post(here.owner, root, "a question").await;
     let first = answer(&here, here.owner, root, false, "one").await;
     answer(&here, here.owner, first, false, "two, to one").await;
-    let body = MessageBody { text: "below an answer".into(), quote: None };
+    let body = MessageBody { text: "below an answer".into(), quote: None, said: None };
     let nested = Proposal::new(here.owner, ClientId::random(), Kind::Message, &body).room(here.general);
     let nested = nested.target(first.to_string().parse().unwrap());
     let outcome = here.node.propose(nested).await.unwrap();
@@ -145,7 +145,7 @@ async fn an_old_log_takes_answers_in_the_room_from_its_format_on() {
     let room = directory.rooms_of(owner)[0].id;
     let page = |lane| rooms::page(&node, owner, (room, lane), PageAt::Newest, 50, None).unwrap();
     let (root, before) = (page(0).rows[0].clone(), page(0).head);
-    let body = MessageBody { text: "before".into(), quote: None };
+    let body = MessageBody { text: "before".into(), quote: None, said: None };
     let raw = Proposal::new(owner, ClientId::random(), Kind::Message, &body).room(room);
     let raw = raw.target(root.id.to_string().parse().unwrap()).slot("room".parse().unwrap());
     assert!(matches!(node.propose(raw).await.unwrap(), Outcome::Stored { ordinal: Some(1), .. }));

@@ -21,7 +21,7 @@ const LOST: usize = 3 * LostBatch::MOST + 7;
 async fn write(log: &dyn Broker, (by, room): (AccountId, RoomId), n: usize) -> Vec<String> {
     let ids: Vec<_> = (0..n).map(|_| ClientId::random()).collect();
     let message = |id: &ClientId| {
-        let body = MessageBody { text: format!("text of {id}"), quote: None };
+        let body = MessageBody { text: format!("text of {id}"), quote: None, said: None };
         Proposal::new(by, *id, Kind::Message, &body).room(room)
     };
     log.append(ids.iter().map(message).collect()).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_running_server_writes_all_lost_events_before_it_drops_them() {
 
     // The replica is written to meanwhile, and one draft that was lost is sent again.
     let again = lost[LOST / 2].parse::<ClientId>().unwrap();
-    let body = MessageBody { text: format!("text of {again}"), quote: None };
+    let body = MessageBody { text: format!("text of {again}"), quote: None, said: None };
     let again = Proposal::new(place.0, again, Kind::Message, &body).room(place.1);
     let g = stale.append(vec![again]).await.unwrap();
     until("the server has folded the replica", || {

@@ -58,6 +58,7 @@ mod lost_events;
 mod lower_case;
 mod matching;
 mod memory;
+mod mentioned;
 mod moving;
 mod native;
 mod notices;

@@ -27,7 +27,7 @@ async fn an_entry_takes_the_memory_that_the_readme_says() {
         for n in 0..ENTRIES / 200 {
             let message = |m: u64| {
                 let text = format!("{n} {m} {}", "a line of chat ".repeat((m % 8) as usize));
-                let body = MessageBody { text, quote: None };
+                let body = MessageBody { text, quote: None, said: None };
                 Proposal::new(by, ClientId::random(), Kind::Message, &body).room(room)
             };
             log.append((0..200).map(message).collect()).await.unwrap();

@@ -24,6 +24,8 @@ pub fn row(ordinal: u64, text: &str) -> Arc<Row> {
         quote: None,
         added: None,
         proof: None,
+        imported: false,
+        said: None,
         edited: None,
         deleted: None,
         pinned: None,

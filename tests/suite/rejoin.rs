@@ -34,7 +34,7 @@ async fn who_left_and_came_back_before_the_connection_ran_is_told_so_last_and_re
             let proposal = Proposal::new(account, ClientId::random(), kind, &()).room(general);
             proposal.target(guest.as_str().parse().unwrap())
         };
-        let body = MessageBody { text: "welcome back".into(), quote: None };
+        let body = MessageBody { text: "welcome back".into(), quote: None, said: None };
         let message = Proposal::new(here.owner, ClientId::random(), Kind::Message, &body).room(general);
         let batch = vec![about(Kind::Leave, guest), about(Kind::Join, guest), message];
         // No await from here on until everything is published.

@@ -60,7 +60,8 @@ async fn what_comes_after_a_removal_is_given_by_no_way_of_asking() {
         let (id, text) =
             (if n == 0 { marker } else { ClientId::random() }, "after the removal @guest".into());
         batch.push(
-            Proposal::new(here.owner, id, Kind::Message, &MessageBody { text, quote: None }).room(general),
+            Proposal::new(here.owner, id, Kind::Message, &MessageBody { text, quote: None, said: None })
+                .room(general),
         );
     }
     // It asks where the log ends once a second at most.

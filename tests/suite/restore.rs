@@ -37,7 +37,7 @@ async fn a_lost_store_is_restored_from_the_folder_of_any_server() {
     let owner = read_all(&log).await[0].header.author;
     for n in 0..10 {
         let message = |m: usize| {
-            let body = MessageBody { text: format!("bulk {n} {m}"), quote: None };
+            let body = MessageBody { text: format!("bulk {n} {m}"), quote: None, said: None };
             Proposal::new(owner, ClientId::random(), Kind::Message, &body).room(room.parse().unwrap())
         };
         log.append((0..300).map(message).collect()).await.unwrap();

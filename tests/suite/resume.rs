@@ -138,7 +138,9 @@ impl Doer {
     fn proposal(&self, deed: Deed) -> Proposal {
         let by = self.people[deed.by];
         match deed.what {
-            What::Say(text) => Proposal::new(by, deed.id, Kind::Message, &MessageBody { text, quote: None }),
+            What::Say(text) => {
+                Proposal::new(by, deed.id, Kind::Message, &MessageBody { text, quote: None, said: None })
+            }
             What::Act { target, slot, value } => Proposal::new(by, deed.id, Kind::Act, &ActBody { value })
                 .target(target.to_string().parse().unwrap())
                 .slot(slot.parse().unwrap()),
@@ -620,7 +622,7 @@ async fn a_page_of_long_texts_arrives() {
     let place = furnish(folder.path(), 1).await;
     let log = Embedded::open(folder.path()).unwrap();
     let (by, room) = (place.people[0].0, place.general);
-    let say = |n: u32| MessageBody { text: format!("{n} {}", "x".repeat(24_000)), quote: None };
+    let say = |n: u32| MessageBody { text: format!("{n} {}", "x".repeat(24_000)), quote: None, said: None };
     let batch = (0..100).map(|n| Proposal::new(by, ClientId::random(), Kind::Message, &say(n)).room(room));
     log.append(batch.collect()).await.unwrap();
     drop(log);

@@ -54,6 +54,8 @@ impl Here {
                 quote: None,
                 added: None,
                 proof: None,
+                imported: false,
+                said: None,
                 edited: None,
                 deleted: None,
                 pinned: None,

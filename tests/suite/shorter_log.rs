@@ -245,7 +245,7 @@ async fn what_a_folder_has_beyond_its_log_is_kept_and_offered() {
                 let missing = all - messages_of_file(folder.path()).len() + dice.random_range(0..3);
                 let message = |_| {
                     let id = ClientId::random();
-                    let body = MessageBody { text: format!("text of {id}"), quote: None };
+                    let body = MessageBody { text: format!("text of {id}"), quote: None, said: None };
                     Proposal::new(drill.by, id, Kind::Message, &body).room(drill.room)
                 };
                 log.append((0..missing).map(message).collect()).await.unwrap();
@@ -409,7 +409,7 @@ async fn a_draft_that_was_sent_again_is_not_lost_and_a_torn_line_is_written_anew
     let node = reopen(folder.path()).await;
     let ids = [ClientId::random(), ClientId::random(), ClientId::random()];
     let message = |id: ClientId, text: &str| {
-        let body = MessageBody { text: text.into(), quote: None };
+        let body = MessageBody { text: text.into(), quote: None, said: None };
         Proposal::new(owner, id, Kind::Message, &body).room(general)
     };
     for id in ids {

@@ -105,7 +105,7 @@ fn schedule(seed: u64, counts: &mut Counts) {
                         counts.count("voided");
                     }
                     how => {
-                        let body = MessageBody { text, quote: None };
+                        let body = MessageBody { text, quote: None, said: None };
                         log.push(me, Kind::Message, id, None, Some(EventBody::Message(body)));
                         let seq = log.events.len();
                         if dice.random_bool(0.5) {
@@ -177,7 +177,7 @@ fn a_gap_between_pages_is_a_hole_until_it_is_filled() {
     let people = [AccountId::random(), AccountId::random(), AccountId::random()];
     let mut log = Log::new(people);
     for n in 0..60 {
-        let body = MessageBody { text: format!("{n}"), quote: None };
+        let body = MessageBody { text: format!("{n}"), quote: None, said: None };
         let body = Some(EventBody::Message(body));
         log.push(people[0], Kind::Message, ClientId::from_number(n + 1), None, body);
     }
@@ -190,7 +190,7 @@ fn a_gap_between_pages_is_a_hole_until_it_is_filled() {
     assert_eq!(timeline.window(), Some((21, 30)));
     assert!(!timeline.at_newest());
     // A live row does not join a window that ends before it.
-    let body = Some(EventBody::Message(MessageBody { text: "live".into(), quote: None }));
+    let body = Some(EventBody::Message(MessageBody { text: "live".into(), quote: None, said: None }));
     log.push(people[1], Kind::Message, ClientId::from_number(99), None, body);
     assert_eq!(timeline.apply(&log.events[60]), Applied::Advanced);
     assert_eq!((timeline.window(), timeline.head()), (Some((21, 30)), 61));
@@ -202,7 +202,7 @@ fn the_line_above_what_is_new_bears_the_time_of_the_first_new_row_of_others() {
     let people = [me, lena, AccountId::random()];
     let mut log = Log::new(people);
     for (n, by) in (1..).zip([lena, lena, me, lena, lena]) {
-        let body = Some(EventBody::Message(MessageBody { text: format!("{n}"), quote: None }));
+        let body = Some(EventBody::Message(MessageBody { text: format!("{n}"), quote: None, said: None }));
         log.push(by, Kind::Message, ClientId::from_number(n), None, body);
     }
     let timeline = Timeline::from_page(&log.page(5, 1, 5));
@@ -230,7 +230,7 @@ fn drafts_stand_in_the_order_of_writing_and_say_if_they_wait_behind_one_that_nee
     let me = AccountId::random();
     let mut log = Log::new([me, AccountId::random(), AccountId::random()]);
     let root = ClientId::from_number(1);
-    let body = Some(EventBody::Message(MessageBody { text: "a root".into(), quote: None }));
+    let body = Some(EventBody::Message(MessageBody { text: "a root".into(), quote: None, said: None }));
     log.push(me, Kind::Message, root, None, body);
     let mut timeline = Timeline::from_page(&log.page(1, 1, 1));
     let failed = EchoState::Failed { why: "too long".into() };

@@ -176,14 +176,15 @@ pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64,
             let quote = if dice.next(25) == 0 { last } else { None };
             let id = ClientId::random();
             last = Some(id);
-            let message = MessageBody { text: text.clone(), quote };
+            let message = MessageBody { text: text.clone(), quote, said: None };
             log.push((at, Proposal::new(author, id, Kind::Message, &message).room(room)));
             if name == "Deploys" {
                 continue;
             }
             for k in 0..[0, 0, 3, 0, 0, 1, 0][n % 7] * usize::from(n % 11 == 4) {
                 let by = people[talk.next(people.len())];
-                let said = MessageBody { text: LINES[talk.next(LINES.len())].to_owned(), quote: None };
+                let said =
+                    MessageBody { text: LINES[talk.next(LINES.len())].to_owned(), quote: None, said: None };
                 let soon = at + 20_000 + 40_000 * k as i64;
                 let answer = Proposal::new(by, ClientId::random(), Kind::Message, &said).room(room);
                 let answer = answer.target(target(&id.to_string())?);

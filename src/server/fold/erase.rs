@@ -57,6 +57,6 @@ impl Fold {
         self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([id.as_bytes()])?;
         self.forget_named(n, &row)?;
         let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
-        self.put_row(&head, &Row { text: None, quote: None, ..row })
+        self.put_row(&head, &Row { text: None, quote: None, said: None, ..row })
     }
 }

@@ -1,8 +1,9 @@
 //! Where rooms stand, and their events.
 
 use super::{ReadError, Reader, integer, number, parsed};
-use crate::protocol::{Event, EventBody, Hash, Header, Kind, Place, RoomId, bounds};
+use crate::protocol::{ClientId, Event, EventBody, Hash, Header, Kind, MessageBody, Place, RoomId, bounds};
 use rusqlite::{OptionalExtension, params};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// Where a room stands, with its number in this file.
@@ -64,6 +65,7 @@ impl Reader<'_> {
                 stored: None,
                 restores: None,
                 erased: Vec::new(),
+                imported_for: None,
             }));
         }
         Ok(events)
@@ -79,10 +81,21 @@ impl Reader<'_> {
     }
 }
 
-/// The body of an event from its JSON; `None` if it is not of its kind's form.
+/// A message as formats 1 to 4 read it. They know no other field.
+#[derive(Deserialize)]
+struct Formed {
+    text: String,
+    #[serde(default)]
+    quote: Option<ClientId>,
+}
+
+/// The body of an event of formats 1 to 4 from its JSON; `None` if it is not of its kind's form.
 pub(in crate::server) fn event_body(kind: &Kind, json: &str) -> Option<EventBody> {
     match kind {
-        Kind::Message => serde_json::from_str(json).ok().map(EventBody::Message),
+        Kind::Message => {
+            let Formed { text, quote } = serde_json::from_str(json).ok()?;
+            Some(EventBody::Message(MessageBody { text, quote, said: None }))
+        }
         Kind::Act => serde_json::from_str(json).ok().map(EventBody::Act),
         _ => serde_json::from_str(json).ok().map(EventBody::Other),
     }

@@ -83,7 +83,7 @@ impl Place {
         batch.push(about(leave, removed));
         let all = format!("{SECRET} @{name}member @{name}removed @{name}never");
         let message = |id, text: &str, quote| {
-            let body = MessageBody { text: text.to_owned(), quote };
+            let body = MessageBody { text: text.to_owned(), quote, said: None };
             Proposal::new(author, id, Kind::Message, &body).room(room)
         };
         let root = ClientId::random();

@@ -20,7 +20,7 @@ const SLOW: u64 = 200_000;
 async fn fill(log: &Redis, by: AccountId, room: RoomId, messages: usize) {
     for first in (0..messages).step_by(250) {
         let message = |n: usize| {
-            let body = MessageBody { text: format!("line {n} at the wharf"), quote: None };
+            let body = MessageBody { text: format!("line {n} at the wharf"), quote: None, said: None };
             Proposal::new(by, ClientId::random(), Kind::Message, &body).room(room)
         };
         log.append((first..first + 250).map(message).collect()).await.unwrap();

@@ -82,7 +82,7 @@ async fn a_lost_tail_resets_who_stayed_and_its_drafts_are_offered_to_their_autho
     let log = Redis::open(&cluster.store.settings()).await.unwrap();
     let by = place.people[4].0;
     let message = |n: usize| {
-        let body = MessageBody { text: format!("new {n}"), quote: None };
+        let body = MessageBody { text: format!("new {n}"), quote: None, said: None };
         Proposal::new(by, ClientId::random(), Kind::Message, &body).room(room)
     };
     log.append((1..=3).map(message).collect()).await.unwrap();

@@ -16,7 +16,7 @@ async fn what_may_be_stored_is_never_called_not_stored() {
     let mut store = RedisServer::start(Store::Redis);
     let folder = tempdir().unwrap();
     let here = set_up_on(folder.path(), Arc::new(Redis::open(&store.settings()).await.unwrap())).await;
-    let body = MessageBody { text: "is it there?".into(), quote: None };
+    let body = MessageBody { text: "is it there?".into(), quote: None, said: None };
     let proposal = Proposal::new(here.owner, ClientId::random(), Kind::Message, &body).room(here.general);
 
     let has_append = || store.command(&["CLIENT", "LIST"]).contains("cmd=evalsha");

@@ -102,7 +102,7 @@ async fn an_account_is_made_once_whatever_its_handle() {
 async fn an_owner_deletes_messages_of_others_and_restores_none() {
     let mut place = Place::new().await;
     let (owner, anna, ben, id) = (place.owner, place.anna, place.ben, ClientId::random());
-    let body = MessageBody { text: "first".into(), quote: None };
+    let body = MessageBody { text: "first".into(), quote: None, said: None };
     let message = Proposal::new(anna, id, Kind::Message, &body).room(place.room);
     assert_eq!(place.put(message).await, None);
     let restored = || ActValue::Restored { restored: "first".into() };
@@ -122,7 +122,7 @@ async fn an_owner_deletes_messages_of_others_and_restores_none() {
 async fn nobody_reacts_in_the_name_of_another() {
     let mut place = Place::new().await;
     let (owner, anna, ben, id) = (place.owner, place.anna, place.ben, ClientId::random());
-    let body = MessageBody { text: "first".into(), quote: None };
+    let body = MessageBody { text: "first".into(), quote: None, said: None };
     let message = Proposal::new(anna, id, Kind::Message, &body).room(place.room);
     assert_eq!(place.put(message).await, None);
     let of_anna = format!("react:👍:{anna}");

@@ -115,7 +115,7 @@ async fn ten_thousand_followed_threads_are_listed_and_counted_to_their_bounds() 
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
     let ann = here.member("ann").await;
-    let body = |text: &str| MessageBody { text: text.into(), quote: None };
+    let body = |text: &str| MessageBody { text: text.into(), quote: None, said: None };
     let roots: Vec<_> = (0..THREADS).map(|_| ClientId::random()).collect();
     let mut last = 0;
     for roots in roots.chunks(500) {

@@ -195,7 +195,7 @@ fn bodies_are_these_bytes_behind_a_salt_of_sixteen_hex_characters() {
         let json = format!(r#"{{"kind":"{word}","name":"General","topic":""}}"#);
         assert_eq!(written(&RoomBody { kind, name: "General".into(), topic: String::new() }), json);
     }
-    let message = |text: &str, quote| written(&MessageBody { text: text.into(), quote });
+    let message = |text: &str, quote| written(&MessageBody { text: text.into(), quote, said: None });
     assert_eq!(message("Grüße /\u{1}\n\"\\", None), r#"{"text":"Grüße /\u0001\n\"\\"}"#);
     assert_eq!(
         message("x", Some(client_id(4))),

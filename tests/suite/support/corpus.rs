@@ -269,7 +269,7 @@ impl Maker {
         let target = if answers { self.any_message() } else { None };
         let room = target.filter(|_| self.dice.percent(92)).map_or(room, |target| target.1);
         let by = self.writer(room);
-        let body = MessageBody { text: self.words(), quote };
+        let body = MessageBody { text: self.words(), quote, said: None };
         let mut proposal = self.proposal(by, Kind::Message, &serde_json::to_value(&body).unwrap());
         proposal.room = Some(room);
         proposal.target = target.map(|target| token(target.0));
@@ -332,7 +332,7 @@ impl Maker {
         }
         let room = self.any_room();
         let by = self.writer(room);
-        let body = MessageBody { text: self.words(), quote: None };
+        let body = MessageBody { text: self.words(), quote: None, said: None };
         let mut late = self.proposal(by, Kind::Message, &serde_json::to_value(&body).unwrap());
         late.room = Some(room);
         (void.author, void.target) = (by, Some(token(late.client_id)));
@@ -352,7 +352,7 @@ impl Maker {
             0 => {}
             1 | 2 => again.body = format!("{salt}{json}"),
             3 => {
-                let body = MessageBody { text: self.words(), quote: None };
+                let body = MessageBody { text: self.words(), quote: None, said: None };
                 again.body = format!("{salt}{}", serde_json::to_string(&body).unwrap());
             }
             _ => again.author = self.any_account(),

@@ -27,6 +27,7 @@ pub async fn furnish(folder: &Path, messages: usize) -> Furnished {
             let body = MessageBody {
                 text: format!("message {n} {m} \u{1f30a} {}", "x".repeat(m % 90)),
                 quote: None,
+                said: None,
             };
             let by = if m % 2 == 0 { here.owner } else { guest };
             Proposal::new(by, *id, Kind::Message, &body).room(here.general)

@@ -119,8 +119,10 @@ fn row_of(line: &naive::Line, events: &[Arc<Event>]) -> Row {
         quote: None,
         added: None,
         proof: None,
+        imported: false,
+        said: None,
         edited: line.edited.then_some(1),
-        deleted: line.deleted.then_some(beck::protocol::Tombstone { by, at: 1 }),
+        deleted: line.deleted.then_some(beck::protocol::Tombstone { by, at: 1, until: None }),
         pinned: line.pinned.then_some(by),
         reactions,
         answers: None,
@@ -186,6 +188,7 @@ impl Log {
             stored: None,
             restores: None,
             erased: Vec::new(),
+            imported_for: None,
         }));
     }
 
@@ -193,7 +196,7 @@ impl Log {
         let by = self.people[dice.random_range(0..3)];
         let lines = naive::lines(&self.events);
         if lines.is_empty() || dice.random_bool(0.5) {
-            let body = MessageBody { text: text.into(), quote: None };
+            let body = MessageBody { text: text.into(), quote: None, said: None };
             return self.push(by, Kind::Message, id, None, Some(EventBody::Message(body)));
         }
         if dice.random_bool(0.05) {
@@ -263,7 +266,7 @@ pub fn message(
         digest: Digest([7; 16]),
     };
     let chain = before.chain.then(&header);
-    let body = Some(EventBody::Message(MessageBody { text: text.into(), quote: None }));
+    let body = Some(EventBody::Message(MessageBody { text: text.into(), quote: None, said: None }));
     Event {
         seq: before.seq + 1,
         chain,
@@ -277,5 +280,6 @@ pub fn message(
         stored: None,
         restores: None,
         erased: Vec::new(),
+        imported_for: None,
     }
 }

@@ -56,7 +56,7 @@ async fn write_more(folder: &Path, furnished: &Furnished) {
     let message = furnished.entries.iter().find(|entry| entry.header.kind == Kind::Message).unwrap();
     let (to, room) = (message.header.client_id, message.header.room.unwrap());
     let log = Arc::new(unlocked(folder).await);
-    let body = MessageBody { text: "twice".into(), quote: None };
+    let body = MessageBody { text: "twice".into(), quote: None, said: None };
     let twice = Proposal::new(message.header.author, ClientId::random(), Kind::Message, &body).room(room);
     log.append(vec![twice.clone(), twice]).await.unwrap();
     let node = Node::start(config(folder), log).await.unwrap();

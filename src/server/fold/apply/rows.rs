@@ -32,6 +32,7 @@ impl Fold {
             stored: None,
             restores: None,
             erased: Vec::new(),
+            imported_for: None,
         });
         let sql =
             "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal)
