@@ -5,6 +5,7 @@
 
 mod bodies;
 mod bytes;
+mod five;
 mod histories;
 mod interpreter;
 mod lists;

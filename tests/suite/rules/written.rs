@@ -29,9 +29,15 @@ pub const BEGIN: i64 = 1_767_225_600_000;
 
 /// Appends an entry.
 pub fn write(log: &mut Vec<Entry>, words: &Words) {
+    let at = BEGIN + 1_000 * log.len() as i64;
+    write_at(log, words, at);
+}
+
+/// Appends an entry with a time of its own.
+pub fn write_at(log: &mut Vec<Entry>, words: &Words, at: i64) {
     let g = log.len() as u64 + 1;
     let header: Header = serde_json::from_value(json!({
-        "g": g, "at": BEGIN + 1_000 * (g as i64 - 1), "by": words.author, "id": words.id, "room": words.room,
+        "g": g, "at": at, "by": words.author, "id": words.id, "room": words.room,
         "kind": words.kind, "target": words.target, "slot": words.slot, "digest": digest_of(&words.body),
     }))
     .unwrap();
