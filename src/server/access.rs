@@ -1,8 +1,11 @@
 //! Who may do what: one pure function, [`can`]. The fold decides by it, use cases ask it before they propose, and pages
 //! offer what it allows. docs/permissions.md prints its table.
 
+mod strict;
+
 use super::directory::Directory;
 use super::fold::{self, Archiving};
+use super::state::Deletion;
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, Format, Refusal, RoomId, Row};
 use std::fmt;
@@ -22,6 +25,12 @@ pub enum Action {
     SetUp,
     /// Make somebody an owner.
     SetRole,
+    /// Rename the workspace.
+    NameWorkspace,
+    /// Raise the format of the log.
+    RaiseFormat,
+    /// Remove texts from the log for ever.
+    Erase,
     /// Change a name or a status.
     EditProfile,
     /// Sign out on all devices.
@@ -42,6 +51,8 @@ pub enum Action {
     Post,
     /// Answer in a thread.
     Reply,
+    /// Write a message, or an answer, in somebody's name, as an import does.
+    PostFor,
     React,
     Pin,
     Edit,
@@ -96,6 +107,12 @@ pub struct Facts {
     /// Of a message: whether it is deleted, and whether the actor did that.
     pub deleted: bool,
     pub deleted_by_actor: bool,
+    /// Somebody else has deleted it too, or the operator has.
+    pub deleted_by_others: bool,
+    /// The deletion cannot be taken back any more, whoever made it.
+    pub restore_is_over: bool,
+    /// There is no such message in the room.
+    pub message_is_unknown: bool,
 }
 
 /// A room, as an actor stands to it.
@@ -130,6 +147,9 @@ impl Facts {
             own: false,
             deleted: false,
             deleted_by_actor: false,
+            deleted_by_others: false,
+            restore_is_over: false,
+            message_is_unknown: false,
         }
     }
 
@@ -171,6 +191,22 @@ impl Facts {
     /// About a message.
     pub fn message(self, author: AccountId, deleted: bool) -> Facts {
         Facts { own: self.is(author), deleted, ..self }
+    }
+
+    /// About a message that is deleted, or was.
+    pub fn deletion(self, deletion: Option<Deletion>, restore_is_over: bool) -> Facts {
+        Facts {
+            deleted: deletion.is_some(),
+            deleted_by_actor: deletion.is_some_and(|deletion| self.is(deletion.by)),
+            deleted_by_others: deletion.is_some_and(|deletion| deletion.by_others || deletion.by_operator),
+            restore_is_over,
+            ..self
+        }
+    }
+
+    /// About a message that is not there.
+    pub fn unknown_message(self) -> Facts {
+        Facts { message_is_unknown: true, ..self }
     }
 
     /// About something of an account.
@@ -217,13 +253,18 @@ impl Denied {
 /// The one place that decides who may do what. "Not there" and "not theirs to see" are one answer, `NotFound`. The order
 /// of the reasons is part of the formats: it never changes.
 pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
+    if rules.format.strict.is_some() {
+        return strict::can(rules, facts, action);
+    }
     let Facts { actor, known, owner, own, deleted, target, .. } = *facts;
     let require = |fact: bool, code| if fact { Ok(()) } else { Err(Denied::new(action, code)) };
     let permitted = |fact| require(fact, Refusal::NotAllowed);
     // What needs no room.
     match action {
         Action::SetUp => return permitted(actor == Actor::Visitor && !facts.has_owner),
-        Action::SetRole => return permitted(actor == Actor::Operator),
+        Action::SetRole | Action::RaiseFormat => return permitted(actor == Actor::Operator),
+        // Formats 1 to 4 have none of these.
+        Action::NameWorkspace | Action::Erase | Action::PostFor => return permitted(false),
         Action::MakeRoom => return permitted(known),
         Action::EditProfile | Action::EndLogins | Action::TakeBack => return permitted(known && own),
         _ => {}

@@ -16,16 +16,19 @@ mod refold;
 mod rules;
 
 pub use bodies::{AccountBody, RoomBody, SettingBody, WorkspaceBody};
-pub use decide::{IN_ROOM, repeated};
+pub use decide::{IN_ROOM, known_outcome};
 pub use lost_entry::{LostBatch, LostEntry};
 pub use lower_case::lower_case;
-pub use rules::{Archiving, Rules};
+pub use rules::{Archiving, Rules, Strict};
 
 use super::broker::Entry;
 use super::directory::{Directory, Workspace};
 use super::state::{self, Events, ReadError, Reader, RoomHead, State};
-use crate::protocol::{AccountId, Event, Format, Hash, Kind, NewerFormat, Outcome, Refusal, RoomId};
-use decide::{NotAccepted, decide};
+use crate::protocol::{
+    AccountId, Change, Erasable, Event, Format, Hash, Kind, NewerFormat, Outcome, Refusal, RoomId,
+    WorkspaceId, erasable,
+};
+use decide::{Effect, NotAccepted, decide, repeated};
 use facts::{Facts, Heads};
 use rusqlite::Connection;
 use std::path::Path;
@@ -56,6 +59,14 @@ pub enum FoldError {
     Format(#[from] NewerFormat),
     #[error("the log's first entry makes no workspace")]
     NoWorkspace,
+    #[error(
+        "entry {g} has no body, and the body of an entry of its kind is never erased: the log is damaged"
+    )]
+    NoBody { g: u64 },
+    #[error(
+        "entry {g} raises the log to a format in which the workspace's id is the operator's, and an account has this id"
+    )]
+    OperatorIsAccount { g: u64 },
     #[error("the state file cannot be written: {0}")]
     State(#[from] ReadError),
 }
@@ -166,10 +177,22 @@ impl Fold {
         let format = Format::read(body.format, self.newest)?;
         self.put_meta("workspace", body.id.as_str())?;
         self.put_meta("name", &body.name)?;
+        if Rules::of(format).strict.is_some() {
+            self.check_begin(entry, body.id)?;
+        }
+        self.put_meta("first_name", &body.name)?;
         self.put_format(0, format)?;
         let workspace = Workspace { id: body.id, name: body.name, format };
         Arc::make_mut(&mut self.directory).workspace = Some(workspace);
         Ok(())
+    }
+
+    /// A log that begins in a strict format begins with exactly this entry.
+    fn check_begin(&self, entry: &Entry, id: WorkspaceId) -> Result<(), FoldError> {
+        match Change::read(&entry.header, entry.body.as_deref()) {
+            Ok(Change::Workspace { .. }) if entry.header.author == id.operator() => Ok(()),
+            _ => Err(FoldError::NoWorkspace),
+        }
     }
 
     /// The format that decides the entries after this number.
@@ -199,24 +222,37 @@ impl Fold {
             ended_logins: None,
             changed_account: None,
         };
-        if let Kind::Format = header.kind {
+        let rules = self.directory.rules();
+        if rules.strict.is_some() {
+            let erasable = erasable(self.directory.format(), &header.kind, header.slot.as_ref());
+            if entry.body.is_none() && erasable == Erasable::Never {
+                return Err(FoldError::NoBody { g: header.g });
+            }
+        } else if let Kind::Format = header.kind {
             read::format(entry).map(|number| Format::read(number, self.newest)).transpose()?;
         }
-        let facts = Facts::new(&self.directory, &self.db, &self.heads);
+        let facts = Facts::new(&self.directory, &self.db, &self.heads, self.newest);
         if let Some(first) = facts.draft(header.client_id)? {
-            folded.outcome = repeated(&first, entry);
+            folded.outcome = repeated(rules, &first, entry);
             self.keep_repeated(header)?;
             return Ok(folded);
         }
-        match decide(self.directory.rules(), entry, facts) {
+        match decide(rules, entry, facts) {
             Ok(accepted) => {
+                if let Effect::Format(format) = accepted.effect
+                    && Rules::of(format).strict.is_some()
+                    && facts.operator_id().is_some_and(|operator| facts.has_account(operator))
+                {
+                    return Err(FoldError::OperatorIsAccount { g: header.g });
+                }
                 folded.outcome = accepted.outcome(header.g);
                 self.apply(entry, accepted, &mut folded)?;
             }
             Err(NotAccepted::Refused(why)) => folded.outcome = Outcome::Refused { why },
+            Err(NotAccepted::Newer(newer)) => return Err(newer.into()),
             Err(NotAccepted::Fault(fault)) => return Err(fault.into()),
         }
-        self.keep_draft(header.client_id, header.author, header.g, folded.outcome, Some(entry))?;
+        self.keep_draft(rules, header.client_id, header.author, header.g, folded.outcome, Some(entry))?;
         Ok(folded)
     }
 

@@ -3,7 +3,7 @@
 
 use crate::corpus::KINDS;
 use beck::protocol::{Erasable, Format, NewerFormat, erasable};
-use beck::server::fold::{Archiving, Fold, Rules};
+use beck::server::fold::{Archiving, Fold, Rules, Strict};
 
 #[test]
 fn the_rules_of_every_released_format_are_these() {
@@ -14,6 +14,7 @@ fn the_rules_of_every_released_format_are_these() {
         unarchiving_needs_the_name: false,
         archived_rooms_can_be_joined: false,
         replies_in_room: false,
+        strict: None,
     };
     let two = Rules {
         status: true,
@@ -25,7 +26,9 @@ fn the_rules_of_every_released_format_are_these() {
     let three = Rules { replies_in_room: true, ..two };
     let four = Rules { role: true, ..three };
     let released = [(Format::One, one), (Format::Two, two), (Format::Three, three), (Format::Four, four)];
-    for (format, rules) in released {
+    let strict = Strict { restore_ms: 86_400_000, reactions: 20, reactions_each: 10 };
+    let five = Rules { strict: Some(strict), ..four };
+    for (format, rules) in released.into_iter().chain([(Format::Five, five)]) {
         assert_eq!(*Rules::of(format), rules, "{format:?}");
     }
 }

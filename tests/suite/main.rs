@@ -97,6 +97,7 @@ mod socket_places;
 mod statements;
 mod store;
 mod store_clock;
+mod strict;
 mod support;
 mod swallowed;
 mod text;

@@ -6,6 +6,7 @@ mod drafts;
 mod followers;
 mod rooms;
 mod rows;
+mod settings;
 
 use super::decide::{Accepted, Effect};
 use super::{Fold, FoldError, Folded};
@@ -32,6 +33,11 @@ impl Fold {
                 self.set_status(id, status)?;
                 folded.changed_account = Some(id);
             }
+            Effect::Profile(id, setting) => {
+                self.set_profile(id, setting, entry)?;
+                folded.changed_account = Some(id);
+            }
+            Effect::WorkspaceName => self.set_workspace_name(entry)?,
             Effect::Role(id, role) => {
                 self.set_role(id, role)?;
                 folded.changed_account = Some(id);
@@ -39,15 +45,22 @@ impl Fold {
             Effect::Logins(id) => folded.ended_logins = Some(id),
             Effect::TakeBack(id) => {
                 let outcome = Outcome::Refused { why: Refusal::Void };
-                self.keep_draft(id, header.author, header.g, outcome, None)?;
+                self.keep_draft(self.directory.rules(), id, header.author, header.g, outcome, None)?;
             }
-            Effect::NewRoom(id, body) => {
-                self.add_room(id, body, header.author)?;
-                self.add_member(id, header.author)?;
+            Effect::NewRoom(id, room) => {
+                self.add_room(id, room, header.author)?;
+                // The operator is in no room.
+                if self.directory.accounts.contains_key(&header.author) {
+                    self.add_member(id, header.author)?;
+                }
                 folded.changed_room = Some(id);
             }
             Effect::Room(id, setting) => {
                 self.set_room(id, setting)?;
+                folded.changed_room = Some(id);
+            }
+            Effect::Topic(id) => {
+                self.set_topic(id, entry)?;
                 folded.changed_room = Some(id);
             }
             Effect::Join(id, account) => {

@@ -4,10 +4,10 @@ use crate::protocol::frame::RoomKind;
 use crate::protocol::{AccountId, ClientId, Format, Header, Refusal, RoomId};
 use crate::server::access::{self, Action, Actor};
 use crate::server::directory::Directory;
-use crate::server::state::{KnownDraft, ReadError, Reader, RoomHead};
+use crate::server::state::{Deletion, KnownDraft, ReadError, Reader, RoomHead};
 use rusqlite::Connection;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Look-ups in what the fold has made of the entries before the one that is decided. All of it comes from earlier
 /// decisions, none from a body that can be erased.
@@ -16,12 +16,14 @@ pub(super) struct Facts<'a> {
     directory: &'a Directory,
     db: &'a Connection,
     heads: &'a Heads,
+    newest: Format,
 }
 
 /// A room, as far as decisions read it.
 pub(super) struct RoomFacts<'a> {
     pub(super) kind: RoomKind,
     pub(super) name: &'a str,
+    pub(super) key: &'a str,
     pub(super) archived: bool,
 }
 
@@ -33,16 +35,33 @@ pub(super) struct MessageFacts {
     /// The lane of the thread in which a message of the room's own lane stands too.
     pub(super) also: Option<u64>,
     pub(super) deleted: bool,
+    /// Who reacted, by emoji.
+    pub(super) reactions: BTreeMap<String, BTreeSet<AccountId>>,
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(directory: &'a Directory, db: &'a Connection, heads: &'a Heads) -> Facts<'a> {
-        Facts { directory, db, heads }
+    /// `newest`: the newest format that this fold reads.
+    pub(super) fn new(
+        directory: &'a Directory,
+        db: &'a Connection,
+        heads: &'a Heads,
+        newest: Format,
+    ) -> Facts<'a> {
+        Facts { directory, db, heads, newest }
+    }
+
+    pub(super) fn newest(&self) -> Format {
+        self.newest
     }
 
     /// The format in force.
     pub(super) fn format(&self) -> Format {
         self.directory.format()
+    }
+
+    /// The operator as an author.
+    pub(super) fn operator_id(&self) -> Option<AccountId> {
+        self.directory.workspace.as_ref().map(|workspace| workspace.id.operator())
     }
 
     pub(super) fn has_account(&self, id: AccountId) -> bool {
@@ -70,7 +89,9 @@ impl<'a> Facts<'a> {
 
     /// What the gate needs to know of the author of an entry.
     pub(super) fn author(&self, header: &Header) -> access::Facts {
-        access::Facts::of(self.directory, Actor::Account(header.author))
+        let operator = self.directory.rules().strict.is_some() && self.directory.is_operator(header.author);
+        let actor = if operator { Actor::Operator } else { Actor::Account(header.author) };
+        access::Facts::of(self.directory, actor)
     }
 
     pub(super) fn author_in(&self, header: &Header, room: RoomId) -> access::Facts {
@@ -83,7 +104,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn room(&self, id: RoomId) -> Option<RoomFacts<'a>> {
         let room = self.directory.rooms.get(&id)?;
-        Some(RoomFacts { kind: room.kind, name: &room.name, archived: room.archived })
+        Some(RoomFacts { kind: room.kind, name: &room.name, key: &room.key, archived: room.archived })
     }
 
     /// Whether another open room that is not archived has this name, in any case.
@@ -95,6 +116,14 @@ impl<'a> Facts<'a> {
                 && !room.archived
                 && room.name.to_lowercase() == name
         })
+    }
+
+    /// Whether another open room that is not archived has exactly this key.
+    pub(super) fn room_key_is_taken(&self, key: &str, except: RoomId) -> bool {
+        self.directory
+            .rooms
+            .values()
+            .any(|room| room.id != except && room.kind == RoomKind::Open && !room.archived && room.key == key)
     }
 
     /// The first entry with this `client_id`, or the `void` that took it back before it came.
@@ -112,7 +141,16 @@ impl<'a> Facts<'a> {
             lane: row.lane,
             also: row.also.map(|also| also.lane),
             deleted: row.deleted.is_some(),
+            reactions: row.reactions,
         }))
+    }
+
+    /// The deletion of a message that stands, and whether it is too late to take it back at a time: an earlier format
+    /// decided it, the time is over, or the message is erased.
+    pub(super) fn deletion(&self, id: ClientId, at: i64) -> Result<(Option<Deletion>, bool), ReadError> {
+        let Some(deletion) = self.state().deletion(id)? else { return Ok((None, false)) };
+        let until = self.state().restorable_until(id, &deletion)?;
+        Ok((Some(deletion), until.is_none_or(|until| at >= until)))
     }
 
     /// Where a room stands; none before it is made.

@@ -19,6 +19,20 @@ pub struct Rules {
     pub archived_rooms_can_be_joined: bool,
     /// A reply with the slot `room` stands in the thread and in the room. Without it the slot means nothing.
     pub replies_in_room: bool,
+    /// Decisions read header words and bodies that are never erased, in exactly the bytes that are written for them. The
+    /// workspace is the operator, who acts as an author. None of formats 1 to 4, where all that is otherwise.
+    pub strict: Option<Strict>,
+}
+
+/// What only the strict formats have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strict {
+    /// A deletion that is older is not taken back, in milliseconds.
+    pub restore_ms: i64,
+    /// Different emoji that a message has.
+    pub reactions: usize,
+    /// Reactions that one account has on a message.
+    pub reactions_each: usize,
 }
 
 /// Who archives a room and brings it back.
@@ -36,6 +50,7 @@ const ONE: Rules = Rules {
     unarchiving_needs_the_name: false,
     archived_rooms_can_be_joined: false,
     replies_in_room: false,
+    strict: None,
 };
 
 const TWO: Rules = Rules {
@@ -45,6 +60,7 @@ const TWO: Rules = Rules {
     unarchiving_needs_the_name: true,
     archived_rooms_can_be_joined: true,
     replies_in_room: false,
+    strict: None,
 };
 
 const THREE: Rules = Rules {
@@ -54,6 +70,7 @@ const THREE: Rules = Rules {
     unarchiving_needs_the_name: true,
     archived_rooms_can_be_joined: true,
     replies_in_room: true,
+    strict: None,
 };
 
 const FOUR: Rules = Rules {
@@ -63,9 +80,18 @@ const FOUR: Rules = Rules {
     unarchiving_needs_the_name: true,
     archived_rooms_can_be_joined: true,
     replies_in_room: true,
+    strict: None,
 };
 
-const FIVE: Rules = FOUR;
+const FIVE: Rules = Rules {
+    status: true,
+    role: true,
+    archiving: Archiving::CreatorAndOwners,
+    unarchiving_needs_the_name: true,
+    archived_rooms_can_be_joined: true,
+    replies_in_room: true,
+    strict: Some(Strict { restore_ms: 86_400_000, reactions: 20, reactions_each: 10 }),
+};
 
 impl Rules {
     pub const fn of(format: Format) -> &'static Rules {

@@ -194,9 +194,11 @@ impl Follower {
         let folded = self.fold.fold(entries).map_err(|fault| {
             self.note_fault(&fault);
             match fault {
-                FoldError::State(_) => Stopped::Pausing(fault.into()),
+                FoldError::State(_) | FoldError::NoBody { .. } => Stopped::Pausing(fault.into()),
                 FoldError::Rewritten { .. } => Stopped::Rewritten(fault.to_string()),
-                FoldError::Format(_) | FoldError::NoWorkspace => Stopped::Ended(fault.into()),
+                FoldError::Format(_) | FoldError::NoWorkspace | FoldError::OperatorIsAccount { .. } => {
+                    Stopped::Ended(fault.into())
+                }
             }
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };

@@ -5,7 +5,7 @@ use crate::protocol::{ClientId, Hash, Outcome};
 use crate::server::broker::{BrokerError, Entry, Proposal};
 use crate::server::directory::Directory;
 use crate::server::error::AppError;
-use crate::server::fold::{Folded, repeated};
+use crate::server::fold::{Folded, known_outcome};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl Node {
         let Some(known) = known else { return Ok(None) };
         let entry =
             Entry { header: proposal.header(0, 0), body: Some(proposal.body.clone()), link: Hash::ZERO };
-        Ok(Some(repeated(&known, &entry)))
+        Ok(Some(known_outcome(self.directory().rules(), &known, &entry)))
     }
 
     /// Nothing that is waited for can come any more: its number is another entry's now.

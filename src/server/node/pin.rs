@@ -92,7 +92,9 @@ impl From<&FoldError> for Unready {
             FoldError::State(_) => Unready::new(UnreadyState::StateUnwritable, fault),
             FoldError::Rewritten { .. } => Unready::new(UnreadyState::LogRewritten, fault),
             FoldError::Format(_) => Unready::new(UnreadyState::NewerFormat, fault),
-            FoldError::NoWorkspace => Unready::new(UnreadyState::LogUnreadable, fault),
+            FoldError::NoWorkspace | FoldError::NoBody { .. } | FoldError::OperatorIsAccount { .. } => {
+                Unready::new(UnreadyState::LogUnreadable, fault)
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads that decide whether to propose something.
 
-use super::{KnownDraft, ReadError, Reader, RoomHead, State};
+use super::{Deletion, KnownDraft, ReadError, Reader, RoomHead, State};
 use crate::protocol::{ClientId, RoomId, Row};
 
 /// Reads outcomes of drafts, and the message that a proposal is about, without checking who asks. The caller sends an
@@ -45,6 +45,13 @@ impl Checks<'_> {
     /// See [`Reader::deleted_at`].
     pub fn deleted_at(&self, id: ClientId) -> Result<Option<i64>, ReadError> {
         self.state.deleted_at(id)
+    }
+
+    /// The deletion of a message that stands, and the time from which it cannot be taken back; see
+    /// [`Reader::restorable_until`].
+    pub fn deletion(&self, id: ClientId) -> Result<Option<(Deletion, Option<i64>)>, ReadError> {
+        let Some(deletion) = self.state.deletion(id)? else { return Ok(None) };
+        Ok(Some((deletion, self.state.restorable_until(id, &deletion)?)))
     }
 
     /// See [`Reader::last_text`].

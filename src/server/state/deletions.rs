@@ -2,6 +2,7 @@
 
 use super::{ReadError, Reader, number, parsed};
 use crate::protocol::{AccountId, ClientId, Format};
+use crate::server::fold::Rules;
 use rusqlite::OptionalExtension;
 
 /// The deletion of a message that stands. The first one that was accepted since the message was written or last restored
@@ -34,6 +35,14 @@ impl Reader<'_> {
             })
         });
         Ok(deletion.optional()?)
+    }
+
+    /// The time from which a deletion cannot be taken back; none if it never can: an earlier format decided it, or the
+    /// message is erased. It says nothing of who may take it back.
+    pub fn restorable_until(&self, id: ClientId, deletion: &Deletion) -> Result<Option<i64>, ReadError> {
+        let Some(strict) = Rules::of(self.format_of(deletion.g)?).strict else { return Ok(None) };
+        let until = deletion.at.saturating_add(strict.restore_ms);
+        Ok(if self.is_erased(id)? { None } else { Some(until) })
     }
 
     /// Whether an `erase` entry has removed the texts of this message.

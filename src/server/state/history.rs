@@ -1,8 +1,9 @@
 //! The texts that a message had.
 
-use super::{Member, ReadError, Reader, event_body, integer};
+use super::{Member, ReadError, Reader, event_body, integer, number};
 use crate::protocol::frame::Version;
 use crate::protocol::{ActValue, ClientId, EventBody, Header, Slot, bounds};
+use crate::server::fold::Rules;
 use rusqlite::{OptionalExtension, params};
 
 impl Member<'_> {
@@ -43,6 +44,38 @@ impl Member<'_> {
 }
 
 impl Reader<'_> {
+    /// The seq of the event that wrote the text which stands, or stood before the deletion, and the text unless it is
+    /// erased. A restore wrote none, but for those of formats 1 to 4.
+    pub fn standing_text(&self, id: ClientId) -> Result<(u64, Option<String>), ReadError> {
+        let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };
+        let acts = "SELECT e.g, e.at, e.rest, e.json, e.seq
+                    FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
+                    WHERE a.target = ?1 ORDER BY a.seq DESC";
+        let mut select = self.db.prepare_cached(acts)?;
+        let mut rows = select.query([id.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            let (g, seq) = (number(row, 0)?, number(row, 4)?);
+            let rest: String = row.get(2)?;
+            let Some(header) = Header::parse(g, row.get(1)?, &rest) else { continue };
+            let writes = match header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) {
+                Some(Slot::Text) => true,
+                Some(Slot::Deleted) if Rules::of(self.format_of(g)?).strict.is_none() => {
+                    let json: Option<String> = row.get(3)?;
+                    // A deletion is never erased.
+                    json.is_none() || version(row)?.is_some()
+                }
+                _ => false,
+            };
+            if writes {
+                return Ok((seq, version(row)?.map(|version| version.text)));
+            }
+        }
+        let first = "SELECT g, at, rest, json FROM events WHERE room = ?1 AND seq = ?2";
+        let mut select = self.db.prepare_cached(first)?;
+        let version = select.query_row(params![n, integer(row.seq)], version).optional()?.flatten();
+        Ok((row.seq, version.map(|version| version.text)))
+    }
+
     /// The text that a message had when it was deleted, or has; none once it is erased.
     pub fn last_text(&self, id: ClientId) -> Result<Option<String>, ReadError> {
         let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };

@@ -2,14 +2,15 @@
 
 use crate::protocol::{AccountId, ClientId, Header, Outcome};
 use crate::server::broker::Entry;
-use crate::server::fold::Fold;
 use crate::server::fold::decide::{header_words, sameness};
+use crate::server::fold::{Fold, Rules};
 use rusqlite::params;
 
 impl Fold {
     /// Keeps the outcome of the first entry with this `client_id`, or that it is taken back where `entry` is none.
     pub(in crate::server::fold) fn keep_draft(
         &self,
+        rules: &Rules,
         id: ClientId,
         author: AccountId,
         g: u64,
@@ -25,7 +26,8 @@ impl Fold {
             }
         };
         let salt = entry.and_then(|entry| entry.body.as_deref()).and_then(|body| body.get(..16));
-        let same = entry.zip(salt).map(|(entry, salt)| sameness(salt, entry));
+        let same = entry.zip(salt).and_then(|(entry, salt)| sameness(rules, salt, entry));
+        let salt = salt.filter(|_| same.is_some());
         let sql = "INSERT INTO drafts(id, author, g, refused, seq, ordinal, salt, same, words)
                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         self.db.prepare_cached(sql)?.execute(params![

@@ -2,9 +2,8 @@
 
 use crate::protocol::{AccountId, Hash, RoomId};
 use crate::server::directory::Room;
-use crate::server::fold::bodies::RoomBody;
-use crate::server::fold::decide::RoomSetting;
-use crate::server::fold::{Fold, FoldError, lower_case};
+use crate::server::fold::decide::{NewRoom, RoomSetting};
+use crate::server::fold::{Fold, FoldError};
 use crate::server::state::{ReadError, Reader};
 use rusqlite::params;
 use std::sync::Arc;
@@ -13,11 +12,10 @@ impl Fold {
     pub(super) fn add_room(
         &mut self,
         id: RoomId,
-        body: RoomBody,
+        room: NewRoom,
         creator: AccountId,
     ) -> Result<(), FoldError> {
-        let RoomBody { kind, name, topic } = body;
-        let key = lower_case(&name);
+        let NewRoom { kind, name, key, topic } = room;
         let json = serde_json::to_string(&kind).map_err(ReadError::from)?;
         let sql = "INSERT INTO rooms(id, kind, name, key, topic, archived, creator, seq, chain)
                    VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, 0, ?7)";
@@ -39,7 +37,7 @@ impl Fold {
         let Some(room) = Arc::make_mut(&mut self.directory).rooms.get_mut(&id) else { return Ok(()) };
         let room = Arc::make_mut(room);
         match setting {
-            RoomSetting::Name(name) => (room.key, room.name) = (lower_case(&name), name),
+            RoomSetting::Name { name, key } => (room.name, room.key) = (name, key),
             RoomSetting::Topic(topic) => room.topic = topic,
             RoomSetting::Archived(archived) => room.archived = archived,
         }

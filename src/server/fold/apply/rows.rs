@@ -1,7 +1,9 @@
 //! Events of a room, and the rows and slots that they write.
 
 use crate::protocol::bounds::ROOM_HANDLE;
-use crate::protocol::{Event, Kind, Place, RoomId, Row, Slot};
+use crate::protocol::{
+    ActBody, ActValue, ClientId, Erasable, Event, EventBody, Kind, Place, RoomId, Row, Slot, Stored, erasable,
+};
 use crate::server::broker::Entry;
 use crate::server::fold::decide::NewEvent;
 use crate::server::fold::{Fold, FoldError};
@@ -14,11 +16,15 @@ impl Fold {
     /// Writes an event of a room and what it changes there.
     pub(super) fn add_event(&mut self, entry: &Entry, new: NewEvent) -> Result<Arc<Event>, FoldError> {
         let header = &entry.header;
-        let NewEvent { room, seq, chain, lane, ordinal, also } = new;
+        let NewEvent { room, seq, chain, lane, ordinal, also, written_for, restores } = new;
         let head = RoomHead { seq, chain, ..self.head(room)? };
         let own = ordinal.map(|ordinal| Place { lane, ordinal });
         own.into_iter().chain(also).try_for_each(|place| self.put_lane(&head, place))?;
-        let json = entry.json();
+        let json = self.draft(entry);
+        let (restores, body) = match restores {
+            Some(id) => self.restored(id)?,
+            None => (None, json.and_then(|json| event_body(&header.kind, json))),
+        };
         let event = Arc::new(Event {
             seq,
             chain,
@@ -26,13 +32,13 @@ impl Fold {
             ordinal,
             also,
             header: header.clone(),
-            body: json.and_then(|json| event_body(&header.kind, json)),
+            body,
             added: None,
             salt: None,
             stored: None,
-            restores: None,
+            restores,
             erased: Vec::new(),
-            imported_for: None,
+            imported_for: written_for,
         });
         let sql =
             "INSERT INTO events(room, seq, g, at, rest, chain, lane, ordinal, json, also_lane, also_ordinal)
@@ -64,6 +70,27 @@ impl Fold {
         ])?;
         self.heads.set(room, head);
         Ok(event)
+    }
+
+    /// The JSON of a body without its salt and what a server added.
+    fn draft<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
+        let header = &entry.header;
+        if self.directory.rules().strict.is_none() {
+            return entry.json();
+        }
+        let body = entry.body.as_deref()?;
+        let stored = match erasable(self.directory.format(), &header.kind, header.slot.as_ref()) {
+            Erasable::Always => Stored::erasable(body)?,
+            Erasable::IfRestore | Erasable::Never => Stored::never_erased(body)?,
+        };
+        Some(stored.draft)
+    }
+
+    /// What a restore without text shows: the text that stood before the deletion, and the seq of what wrote it.
+    fn restored(&self, id: ClientId) -> Result<(Option<u64>, Option<EventBody>), ReadError> {
+        let (seq, text) = Reader { db: &self.db }.standing_text(id)?;
+        let body = |restored| EventBody::Act(ActBody { value: ActValue::Restored { restored } });
+        Ok((Some(seq), text.map(body)))
     }
 
     fn put_lane(&self, head: &RoomHead, Place { lane, ordinal }: Place) -> rusqlite::Result<()> {

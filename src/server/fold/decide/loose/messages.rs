@@ -1,7 +1,7 @@
 //! Decisions about messages and acts on them.
 
 use super::{Accepted, Effect, NotAccepted, target_id};
-use crate::protocol::{ClientId, Header, Place, Refusal, RoomId, Slot};
+use crate::protocol::{ClientId, Header, Refusal, RoomId, Slot};
 use crate::server::access::{self, Action};
 use crate::server::fold::facts::{Facts, MessageFacts};
 use crate::server::fold::read::ActForm;
@@ -32,15 +32,7 @@ pub(super) fn message(
         }
     };
     let in_room = rules.replies_in_room && header.slot.as_ref().is_some_and(|slot| slot.as_str() == IN_ROOM);
-    let lane = if in_room { 0 } else { thread };
-    let mut accepted = Effect::Row.in_lane(room, lane, header, facts)?;
-    if let Some(event) = &mut accepted.event {
-        event.ordinal = Some(facts.lane_head(room, lane)? + 1);
-        if in_room && thread != 0 {
-            event.also = Some(Place { lane: thread, ordinal: facts.lane_head(room, thread)? + 1 });
-        }
-    }
-    Ok(accepted)
+    Effect::Row.in_lanes(room, thread, in_room, header, facts)
 }
 
 pub(super) fn act(header: &Header, form: ActForm, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {

@@ -1,16 +1,16 @@
 //! Decisions about drafts that came before, and drafts that are taken back.
 
+use super::super::hash_of;
 use super::{Accepted, Effect, NotAccepted, target_id};
-use crate::protocol::{Header, Outcome, Refusal, RoomId};
+use crate::protocol::{Header, Outcome, Refusal};
 use crate::server::access::Action;
 use crate::server::broker::Entry;
 use crate::server::fold::facts::Facts;
 use crate::server::state::KnownDraft;
-use sha2::{Digest as _, Sha256};
 
 /// The outcome of an entry whose `client_id` an earlier one has: that one's, if it is the same draft by the same author.
 /// Where a text was erased nothing can be compared, and it counts as the same.
-pub fn repeated(first: &KnownDraft, entry: &Entry) -> Outcome {
+pub(in crate::server::fold) fn repeated(first: &KnownDraft, entry: &Entry) -> Outcome {
     let same = match (&first.salt, &first.same, &entry.body) {
         (Some(salt), Some(same), Some(_)) => sameness(salt, entry) == *same,
         _ => true,
@@ -24,35 +24,7 @@ pub fn repeated(first: &KnownDraft, entry: &Entry) -> Outcome {
 
 /// What two proposals of one draft have in common whatever their salt: 16 bytes that do not tell the text.
 pub(in crate::server::fold) fn sameness(salt: &str, entry: &Entry) -> Vec<u8> {
-    let header = &entry.header;
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(header.kind.as_str());
-    for word in [
-        header.room.as_ref().map(RoomId::as_str),
-        header.target.as_ref().map(|target| target.as_str()),
-        header.slot.as_ref().map(|slot| slot.as_str()),
-        entry.json(),
-    ] {
-        hash.update([0]);
-        hash.update(word.unwrap_or(""));
-    }
-    hash.finalize()[..16].to_vec()
-}
-
-/// What two entries of one draft have in common in their headers, in 16 bytes: kind, room, target and slot.
-pub(in crate::server::fold) fn header_words(header: &Header) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(header.kind.as_str());
-    for word in [
-        header.room.as_ref().map(RoomId::as_str),
-        header.target.as_ref().map(|target| target.as_str()),
-        header.slot.as_ref().map(|slot| slot.as_str()),
-    ] {
-        hash.update([0]);
-        hash.update(word.unwrap_or(""));
-    }
-    hash.finalize()[..16].to_vec()
+    hash_of(salt, &entry.header, entry.json())
 }
 
 pub(super) fn void(header: &Header, facts: Facts<'_>) -> Result<Accepted, NotAccepted> {

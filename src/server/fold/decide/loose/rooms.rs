@@ -1,11 +1,12 @@
 //! Decisions about rooms and their members.
 
-use super::{Accepted, Effect, NotAccepted, RoomSetting, target_account};
+use super::{Accepted, Effect, NewRoom, NotAccepted, RoomSetting, target_account};
 use crate::protocol::frame::RoomKind;
 use crate::protocol::{Header, Refusal};
 use crate::server::access::Action;
 use crate::server::fold::bodies::RoomBody;
 use crate::server::fold::facts::Facts;
+use crate::server::fold::lower_case;
 use crate::server::fold::read::Setting;
 use crate::server::fold::rules::Rules;
 use serde_json::Value;
@@ -20,7 +21,9 @@ pub(super) fn room(
     if facts.room(id).is_some() || name_is_taken(body.kind, &body.name, header, facts) {
         return Err(Refusal::Taken.into());
     }
-    Effect::NewRoom(id, body).in_room(id, header, facts)
+    let RoomBody { kind, name, topic } = body;
+    let room = NewRoom { kind, key: lower_case(&name), name, topic };
+    Effect::NewRoom(id, room).in_room(id, header, facts)
 }
 
 /// Names of open rooms are unique, so that people can tell rooms apart. The room of the header does not count.
@@ -49,7 +52,7 @@ pub(super) fn room_set(
             if name_is_taken(room.kind, &name, header, facts) {
                 return Err(Refusal::Taken.into());
             }
-            RoomSetting::Name(name)
+            RoomSetting::Name { key: lower_case(&name), name }
         }
         (Some("topic"), Value::String(topic)) => RoomSetting::Topic(topic),
         (Some("archived"), Value::Bool(archived)) => {

@@ -1,0 +1,11 @@
+//! What the fold decides in format 5, line by line of docs/format-5.md, with expected answers written by hand.
+
+mod accounts;
+mod acts;
+mod deletions;
+mod drafts;
+mod log;
+mod messages;
+mod rise;
+mod rooms;
+mod scene;
