@@ -8,6 +8,7 @@ mod apply;
 mod bodies;
 mod decide;
 mod erase;
+mod erasing;
 mod facts;
 mod lost_entry;
 mod lower_case;
@@ -29,6 +30,7 @@ use crate::protocol::{
     WorkspaceId, erasable,
 };
 use decide::{Effect, NotAccepted, decide, repeated};
+use erasing::Fate;
 use facts::{Facts, Heads};
 use rusqlite::Connection;
 use std::path::Path;
@@ -48,6 +50,8 @@ pub struct Folded {
     pub ended_logins: Option<AccountId>,
     /// The account that says something else of itself.
     pub changed_account: Option<AccountId>,
+    /// The entries whose bodies it removes. They are gone from the state file; whoever has them elsewhere removes them.
+    pub erased: Vec<u64>,
 }
 
 /// Why the fold cannot go on. Nothing of the batch is kept.
@@ -86,6 +90,8 @@ pub struct Fold {
     heads: Heads,
     g: u64,
     link: Hash,
+    /// The journal of the state file may hold bodies that were erased.
+    journal_has_erased: bool,
 }
 
 impl Fold {
@@ -116,7 +122,9 @@ impl Fold {
     fn load(db: Connection, newest: Format) -> Result<Fold, ReadError> {
         let (g, link) = state::folded(&db)?;
         let directory = Arc::new(Reader { db: &db }.directory(newest)?);
-        Ok(Fold { newest, db, directory, heads: Heads::default(), g, link })
+        let heads = Heads::default();
+        // A server that was killed may have left them there.
+        Ok(Fold { newest, db, directory, heads, g, link, journal_has_erased: true })
     }
 
     pub fn directory(&self) -> Arc<Directory> {
@@ -141,6 +149,8 @@ impl Fold {
             let _ = self.db.execute_batch("ROLLBACK TO batch; RELEASE batch");
             (self.directory, self.g, self.link) = before;
             self.heads = Heads::default();
+        } else if self.journal_has_erased && self.db.is_autocommit() {
+            self.try_empty_journal();
         }
         result
     }
@@ -164,6 +174,7 @@ impl Fold {
         self.put_meta("g", &self.g.to_string())?;
         self.put_meta("link", &self.link.to_string())?;
         self.db.execute_batch("RELEASE batch")?;
+        self.journal_has_erased |= folded.iter().any(|folded| !folded.erased.is_empty());
         Ok(folded)
     }
 
@@ -221,10 +232,12 @@ impl Fold {
             changed_room: None,
             ended_logins: None,
             changed_account: None,
+            erased: Vec::new(),
         };
-        let rules = self.directory.rules();
+        // Those that decide it: it may raise the format itself.
+        let (rules, format) = (self.directory.rules(), self.directory.format());
         if rules.strict.is_some() {
-            let erasable = erasable(self.directory.format(), &header.kind, header.slot.as_ref());
+            let erasable = erasable(format, &header.kind, header.slot.as_ref());
             if entry.body.is_none() && erasable == Erasable::Never {
                 return Err(FoldError::NoBody { g: header.g });
             }
@@ -235,6 +248,7 @@ impl Fold {
         if let Some(first) = facts.draft(header.client_id)? {
             folded.outcome = repeated(rules, &first, entry);
             self.keep_repeated(header)?;
+            self.keep_erasable(entry, rules, format, Fate::of_known(&first, header))?;
             return Ok(folded);
         }
         match decide(rules, entry, facts) {
@@ -253,6 +267,7 @@ impl Fold {
             Err(NotAccepted::Fault(fault)) => return Err(fault.into()),
         }
         self.keep_draft(rules, header.client_id, header.author, header.g, folded.outcome, Some(entry))?;
+        self.keep_erasable(entry, rules, format, Fate::of_new(folded.outcome))?;
         Ok(folded)
     }
 

@@ -9,6 +9,7 @@ mod checks;
 mod deletions;
 mod directory;
 mod drafts;
+mod erasable;
 mod events;
 mod history;
 mod member;
@@ -90,6 +91,13 @@ const SCHEMA: &str = "
     CREATE TABLE deletions(id BLOB PRIMARY KEY, g INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
         by_others INTEGER NOT NULL, by_operator INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE erased(id BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE erasable(g INTEGER PRIMARY KEY, text INTEGER NOT NULL, part_of BLOB, since INTEGER,
+        erased INTEGER);
+    CREATE INDEX erasable_parts ON erasable(part_of, since) WHERE part_of IS NOT NULL;
+    CREATE INDEX erasable_since ON erasable(since) WHERE erased IS NULL AND (NOT text OR part_of IS NULL);
+    CREATE INDEX erasable_gone ON erasable(g) WHERE erased IS NOT NULL;
+    CREATE TABLE erasures(g INTEGER NOT NULL, n INTEGER NOT NULL, id BLOB NOT NULL,
+        PRIMARY KEY(g, n)) WITHOUT ROWID;
     CREATE TABLE to_erase(id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// The file and its readers.

@@ -26,7 +26,7 @@ fn the_rules_of_every_released_format_are_these() {
     let three = Rules { replies_in_room: true, ..two };
     let four = Rules { role: true, ..three };
     let released = [(Format::One, one), (Format::Two, two), (Format::Three, three), (Format::Four, four)];
-    let strict = Strict { restore_ms: 86_400_000, reactions: 20, reactions_each: 10 };
+    let strict = Strict { restore_ms: 86_400_000, erase_ms: 86_400_000, reactions: 20, reactions_each: 10 };
     let five = Rules { strict: Some(strict), ..four };
     for (format, rules) in released.into_iter().chain([(Format::Five, five)]) {
         assert_eq!(*Rules::of(format), rules, "{format:?}");

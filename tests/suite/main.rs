@@ -38,6 +38,7 @@ mod doctor;
 mod drain;
 mod embedded;
 mod erase_and_refold;
+mod erase_entries;
 mod erasing;
 mod expired_secrets;
 mod export;

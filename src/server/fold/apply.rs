@@ -3,6 +3,7 @@
 mod accounts;
 mod deletions;
 mod drafts;
+mod erase;
 mod followers;
 mod rooms;
 mod rows;
@@ -22,6 +23,7 @@ impl Fold {
         folded: &mut Folded,
     ) -> Result<(), FoldError> {
         let header = &entry.header;
+        let mut erased = Vec::new();
         match accepted.effect {
             Effect::None | Effect::Row => {}
             Effect::Delete(id) => self.put_deletion(id, header)?,
@@ -71,9 +73,18 @@ impl Fold {
                 self.remove_member(id, account)?;
                 folded.changed_room = Some(id);
             }
+            Effect::Erase(erasure) => {
+                self.erase_bodies(header.g, &erasure)?;
+                erased = erasure.of_messages().copied().collect();
+                folded.erased = erasure.entries;
+            }
         }
-        if let Some(event) = accepted.event {
-            folded.event = Some((event.room, self.add_event(entry, event)?));
+        if let Some(new) = accepted.event {
+            let mut event = self.add_event(entry, new)?;
+            if !erased.is_empty() {
+                Arc::make_mut(&mut event).erased = erased;
+            }
+            folded.event = Some((new.room, event));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod loose;
 mod strict;
 
 pub use loose::IN_ROOM;
+pub(super) use strict::Erasure;
 
 use super::bodies::AccountBody;
 use super::facts::Facts;
@@ -73,6 +74,8 @@ pub(super) enum Effect {
     /// The slot `deleted` of a message.
     Delete(ClientId),
     Restore(ClientId),
+    /// Bodies go.
+    Erase(Erasure),
 }
 
 #[derive(Debug)]

@@ -35,9 +35,7 @@ impl Fold {
         match messages.iter().try_for_each(|(id, entries)| self.erase_message(*id, entries)) {
             Ok(()) => {
                 self.db.execute_batch("COMMIT")?;
-                let ignore = |_: &rusqlite::Row<'_>| Ok(());
-                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
-                Ok(())
+                Ok(self.empty_journal()?)
             }
             Err(fault) => {
                 let _ = self.db.execute_batch("ROLLBACK");
@@ -47,13 +45,37 @@ impl Fold {
     }
 
     fn erase_message(&self, id: ClientId, entries: &[u64]) -> Result<(), FoldError> {
-        let Some((n, row)) = (Reader { db: &self.db }).row(id)? else { return Ok(()) };
-        for g in entries {
-            self.db.prepare_cached("UPDATE events SET json = NULL WHERE g = ?1")?.execute([*g as i64])?;
-            self.db
-                .prepare_cached("UPDATE drafts SET salt = NULL, same = NULL WHERE g = ?1")?
-                .execute([*g as i64])?;
+        entries.iter().try_for_each(|g| self.forget_body(*g))?;
+        self.forget_texts(id)
+    }
+
+    /// Empties the file's journal, where bodies stay that were removed from the file. A reader may keep it from that.
+    pub(super) fn empty_journal(&mut self) -> rusqlite::Result<()> {
+        self.journal_has_erased = true;
+        let statement = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.journal_has_erased = self.db.query_row(statement, [], |row| row.get(0))?;
+        Ok(())
+    }
+
+    /// As [`Fold::empty_journal`]. What is folded stays folded if it fails: it is tried again after the next entries.
+    pub(super) fn try_empty_journal(&mut self) {
+        if let Err(fault) = self.empty_journal() {
+            tracing::warn!(%fault, "bodies that were erased are still in the journal of the state file");
         }
+    }
+
+    /// Removes the body of an entry.
+    pub(super) fn forget_body(&self, g: u64) -> rusqlite::Result<()> {
+        self.db.prepare_cached("UPDATE events SET json = NULL WHERE g = ?1")?.execute([g as i64])?;
+        self.db
+            .prepare_cached("UPDATE drafts SET salt = NULL, same = NULL WHERE g = ?1")?
+            .execute([g as i64])?;
+        Ok(())
+    }
+
+    /// Removes what the texts of a deleted message wrote beside their own events.
+    pub(super) fn forget_texts(&self, id: ClientId) -> Result<(), FoldError> {
+        let Some((n, row)) = (Reader { db: &self.db }).row(id)? else { return Ok(()) };
         self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([id.as_bytes()])?;
         self.forget_named(n, &row)?;
         let head = RoomHead { n, seq: 0, chain: Hash::ZERO };

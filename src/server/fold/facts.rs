@@ -153,6 +153,29 @@ impl<'a> Facts<'a> {
         Ok((Some(deletion), until.is_none_or(|until| at >= until)))
     }
 
+    /// The deletion of a message of this room that stands.
+    pub(super) fn deletion_in(&self, room: RoomId, id: ClientId) -> Result<Option<Deletion>, ReadError> {
+        match self.message(room, id)? {
+            Some(_) => self.state().deletion(id),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an `erase` took all texts of a message.
+    pub(super) fn is_erased(&self, id: ClientId) -> Result<bool, ReadError> {
+        self.state().is_erased(id)
+    }
+
+    /// See [`Reader::texts_of`].
+    pub(super) fn texts_of(&self, id: ClientId, replaced: Option<i64>) -> Result<Vec<u64>, ReadError> {
+        self.state().texts_of(id, replaced)
+    }
+
+    /// See [`Reader::can_be_erased`].
+    pub(super) fn can_be_erased(&self, g: u64, since: i64) -> Result<bool, ReadError> {
+        self.state().can_be_erased(g, since)
+    }
+
     /// Where a room stands; none before it is made.
     pub(super) fn head(&self, room: RoomId) -> Result<Option<RoomHead>, ReadError> {
         self.heads.of(room, self.db)

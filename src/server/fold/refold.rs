@@ -17,6 +17,7 @@ impl Fold {
         let done = self.refold_all(&mut read);
         if let Ok(Ok(())) = done {
             self.db.execute_batch("COMMIT")?;
+            self.try_empty_journal();
         } else {
             let _ = self.db.execute_batch("ROLLBACK");
             (self.directory, self.g, self.link, self.heads) = before;

@@ -29,6 +29,8 @@ pub struct Rules {
 pub struct Strict {
     /// A deletion that is older is not taken back, in milliseconds.
     pub restore_ms: i64,
+    /// What was deleted, replaced or refused so long ago can be erased, in milliseconds.
+    pub erase_ms: i64,
     /// Different emoji that a message has.
     pub reactions: usize,
     /// Reactions that one account has on a message.
@@ -90,7 +92,7 @@ const FIVE: Rules = Rules {
     unarchiving_needs_the_name: true,
     archived_rooms_can_be_joined: true,
     replies_in_room: true,
-    strict: Some(Strict { restore_ms: 86_400_000, reactions: 20, reactions_each: 10 }),
+    strict: Some(Strict { restore_ms: 86_400_000, erase_ms: 86_400_000, reactions: 20, reactions_each: 10 }),
 };
 
 impl Rules {

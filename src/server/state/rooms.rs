@@ -49,6 +49,10 @@ impl Reader<'_> {
             let header = Header::parse(number(row, 1)?, row.get(2)?, &rest).ok_or(ReadError::NotFound)?;
             let json: Option<String> = row.get(7)?;
             let body = json.as_deref().and_then(|json| event_body(&header.kind, json));
+            let erased = match header.kind {
+                Kind::Erase => self.messages_erased_by(header.g)?,
+                _ => Vec::new(),
+            };
             events.push(Arc::new(Event {
                 seq: number(row, 0)?,
                 chain: parsed(row, 4)?,
@@ -64,7 +68,7 @@ impl Reader<'_> {
                 salt: None,
                 stored: None,
                 restores: None,
-                erased: Vec::new(),
+                erased,
                 imported_for: None,
             }));
         }

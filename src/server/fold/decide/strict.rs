@@ -4,10 +4,12 @@
 
 mod accounts;
 mod drafts;
+mod erase;
 mod messages;
 mod rooms;
 
 pub(super) use drafts::{repeated, sameness};
+pub(in crate::server::fold) use erase::Erasure;
 
 use super::{Accepted, Effect, NotAccepted};
 use crate::protocol::{Change, Format, Header, Kind, Refusal};
@@ -50,13 +52,7 @@ pub(super) fn decide(rules: &Strict, entry: &Entry, facts: Facts<'_>) -> Result<
             messages::post(header, messages::Post { room, answers, in_room, written_for }, facts)
         }
         Change::Act { room, message, act } => messages::act(rules, header, room, message, act, facts),
-        Change::Erase { room, .. } => {
-            if room.is_some_and(|room| facts.room(room).is_none()) {
-                return Err(Refusal::NotFound.into());
-            }
-            facts.permit(&facts.author(header), Action::Erase)?;
-            Err(Refusal::TargetGone.into())
-        }
+        Change::Erase { room, bodies, .. } => erase::erase(rules, header, room, &bodies, facts),
         Change::Unknown => Ok(Effect::None.outside_rooms()),
     }
 }

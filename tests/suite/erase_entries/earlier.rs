@@ -1,0 +1,172 @@
+//! The list `earlier`: the texts of messages that an edit replaced.
+
+use super::log::{ANN, BOB, DAY, Log, OTHER_ROOM, ROOM, id};
+
+fn edit(log: &mut Log, id: &str, text: &str) -> u64 {
+    let edit = log.act(ANN, id, "text", &format!(r#""{text}""#));
+    log.accept(edit)
+}
+
+#[test]
+fn texts_that_an_edit_replaced_a_day_ago_go_and_the_one_that_stands_stays() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let first = message.id.clone();
+    let one = log.accept(message);
+    let at = log.now;
+    let two = edit(&mut log, &first, "two");
+    log.now = at + DAY / 2;
+    let three = edit(&mut log, &first, "three");
+    let four = edit(&mut log, &first, "four");
+    assert_eq!(log.history(&first), ["one", "two", "three", "four"]);
+    log.now = at + DAY - 1;
+    let early = log.erase_earlier(&[&first]);
+    log.refuse(early, "target_gone");
+    assert_eq!(log.now, at + DAY);
+    let erase = log.erase_earlier(&[&first]);
+    let g = log.takes(erase, &[one]);
+    let event = log.of(g).event.clone().unwrap().1;
+    assert_eq!((event.erased.len(), event.lane, event.ordinal), (1, 0, None));
+    assert_eq!(event.erased[0].to_string(), first);
+    assert_eq!(log.history(&first), ["two", "three", "four"]);
+    let again = log.erase_earlier(&[&first]);
+    log.refuse(again, "target_gone");
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[two, three]);
+    assert_eq!(log.history(&first), ["four"]);
+    assert_eq!(log.row(&first).text.as_deref(), Some("four"));
+    // The message is not erased: another edit, a deletion and a restore go on.
+    let five = edit(&mut log, &first, "five");
+    for value in ["true", "false", "true"] {
+        let act = log.act(ANN, &first, "deleted", value);
+        log.accept(act);
+    }
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[four]);
+    let erase = log.erase_messages(&[&first]);
+    log.takes(erase, &[five]);
+    let erase = log.erase_earlier(&[&first]);
+    log.refuse(erase, "target_gone");
+    log.check();
+}
+
+#[test]
+fn duplicates_go_with_their_text_also_those_that_came_after_the_edit() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let (first, again, by_another) = (message.id.clone(), message.clone(), message.clone().by(BOB));
+    let other_kind = log.raw(ANN, "join", "null").room(ROOM).target(ANN).id(&first);
+    let one = log.accept(message);
+    let edit = log.act(ANN, &first, "text", r#""two""#);
+    let edit_again = edit.clone();
+    log.accept(edit);
+    log.accept(edit_again);
+    let (again, by_another) = (log.accept(again), log.refuse(by_another, "other_draft"));
+    log.refuse(other_kind, "other_draft");
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[one, again, by_another]);
+    log.check();
+}
+
+/// A body that went by its number is no text any more, and one that comes later is.
+#[test]
+fn what_is_left_is_counted_by_bodies() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let (first, again, late) = (message.id.clone(), message.clone(), message.clone());
+    let one = log.accept(message);
+    let again = log.accept(again);
+    edit(&mut log, &first, "two");
+    log.now += DAY;
+    let by_number = log.erase_entries(&[again]);
+    log.takes(by_number, &[again]);
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[one]);
+    let late = log.accept(late);
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[late]);
+    let erase = log.erase_earlier(&[&first]);
+    log.refuse(erase, "target_gone");
+    log.check();
+}
+
+#[test]
+fn only_an_edit_replaces_a_text() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let first = message.id.clone();
+    let one = log.accept(message);
+    for value in ["true", r#"{"restored":"one"}"#] {
+        let act = log.act(ANN, &first, "deleted", value);
+        log.accept(act);
+    }
+    let restored = log.entries.len() as u64;
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.refuse(erase, "target_gone");
+    edit(&mut log, &first, "two");
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[one, restored]);
+    log.check();
+}
+
+#[test]
+fn an_edit_that_was_refused_replaces_nothing_and_other_rooms_do_not_qualify() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let first = message.id.clone();
+    log.accept(message);
+    let refused = log.act(BOB, &first, "text", r#""mine""#);
+    log.refuse(refused, "not_allowed");
+    let message = log.message(ANN, "elsewhere").room(OTHER_ROOM);
+    let other = message.id.clone();
+    log.accept(message);
+    let edited = log.act(ANN, &other, "text", r#""moved""#).room(OTHER_ROOM);
+    log.accept(edited);
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first, &other, &id(7)]);
+    log.refuse(erase, "target_gone");
+    log.check();
+}
+
+#[test]
+fn a_deleted_message_loses_its_earlier_texts_too_and_is_restored_with_the_one_that_stood() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let first = message.id.clone();
+    let one = log.accept(message);
+    edit(&mut log, &first, "two");
+    log.now += DAY;
+    let delete = log.act(ANN, &first, "deleted", "true");
+    log.accept(delete);
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[one]);
+    let restore = log.act(ANN, &first, "deleted", "false");
+    log.accept(restore);
+    assert_eq!(log.row(&first).text.as_deref(), Some("two"));
+    log.check();
+}
+
+#[test]
+fn a_quote_goes_with_the_text_that_it_stood_in() {
+    let mut log = Log::new();
+    let quoted = log.message(ANN, "quoted");
+    let quoted_id = quoted.id.clone();
+    log.accept(quoted);
+    let draft = format!(r#"{{"text":"one","quote":"{quoted_id}"}}"#);
+    let message = log.raw(ANN, "message", &draft).room(ROOM);
+    let first = message.id.clone();
+    let one = log.accept(message);
+    edit(&mut log, &first, "two");
+    assert_eq!(log.row(&first).quote.unwrap().to_string(), quoted_id);
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&first]);
+    log.takes(erase, &[one]);
+    assert_eq!(log.row(&first).quote, None);
+    assert_eq!(log.row(&first).text.as_deref(), Some("two"));
+    log.check();
+}
