@@ -173,7 +173,8 @@ pub fn message_text(typed: &str) -> Result<String, Unfit> {
     Ok(text.to_owned())
 }
 
-fn line(typed: &str, at_least: usize, at_most: usize) -> Result<String, Unfit> {
+/// One line: runs of white space become one space, and what is not seen is refused. It may be empty.
+pub fn one_line(typed: &str) -> Result<String, Unfit> {
     let text = typed.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut before = None;
     let mut rest = text.chars().peekable();
@@ -183,6 +184,11 @@ fn line(typed: &str, at_least: usize, at_most: usize) -> Result<String, Unfit> {
         }
         before = Some(c);
     }
+    Ok(text)
+}
+
+fn line(typed: &str, at_least: usize, at_most: usize) -> Result<String, Unfit> {
+    let text = one_line(typed)?;
     match text.chars().count() {
         0 if at_least > 0 => Err(Unfit::Empty),
         n if n < at_least => Err(Unfit::Short { at_least }),

@@ -110,7 +110,8 @@ async fn make_owner(node: &Arc<Node>, handle: &str) -> Answer {
     node.require_format(account.id, Format::Four).await.map_err(words)?;
     let word = |text: &str| text.parse().map_err(|_| "try again".to_owned());
     let body = SettingBody { value: "owner".into() };
-    let proposal = Proposal::new(account.id, ClientId::random(), Kind::AccountSet, &body);
+    let by = node.acting_operator(account.id);
+    let proposal = Proposal::new(by, ClientId::random(), Kind::AccountSet, &body);
     let proposal = proposal.target(word(account.id.as_str())?).slot(word("role")?);
     match node.propose(proposal).await.map_err(words)? {
         Outcome::Stored { .. } => Ok(vec![format!("{} ({}) is an owner now.", account.name, account.handle)]),

@@ -2,7 +2,7 @@
 
 use super::access::Denied;
 use super::auth::TooMany;
-use super::broker::BrokerError;
+use super::broker::{BrokerError, Unwritable};
 use super::counted::counted;
 use super::readiness::Unready;
 use super::state::ReadError;
@@ -27,6 +27,8 @@ pub enum AppError {
     UnknownHandle(String),
     #[error("Another room has its name now. Archive that one first.")]
     NameTaken,
+    #[error("The room “{0}” has this name, or one that looks the same. Choose another one.")]
+    RoomNameTaken(String),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]
@@ -117,6 +119,7 @@ impl AppError {
             | AppError::WrongPassword
             | AppError::UnknownHandle(_)
             | AppError::NameTaken
+            | AppError::RoomNameTaken(_)
             | AppError::Restore(_)
             | AppError::Reaction(_)
             | AppError::TooManyRooms
@@ -186,6 +189,13 @@ impl From<ReadError> for AppError {
             ReadError::NotFound => AppError::NotFound,
             fault => AppError::State(fault),
         }
+    }
+}
+
+/// A change that no entry can hold.
+impl From<Unwritable> for AppError {
+    fn from(_: Unwritable) -> Self {
+        AppError::Refused(Refusal::Malformed)
     }
 }
 

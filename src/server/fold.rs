@@ -244,6 +244,9 @@ impl Fold {
         } else if let Kind::Format = header.kind {
             read::format(entry).map(|number| Format::read(number, self.newest)).transpose()?;
         }
+        if header.kind == Kind::Join {
+            self.join_has_come(header.client_id)?;
+        }
         let facts = Facts::new(&self.directory, &self.db, &self.heads, self.newest);
         if let Some(first) = facts.draft(header.client_id)? {
             folded.outcome = repeated(rules, &first, entry);

@@ -150,7 +150,7 @@ impl Node {
     /// Ends every login of an account and every link that signs in as it; all its sockets close.
     pub async fn sign_out_everywhere(self: &Arc<Node>, account: AccountId) -> Result<(), BrokerError> {
         self.raise_generation(account).await?;
-        self.end_logins(account).await
+        self.end_logins(account, account).await
     }
 
     /// The connections of an account look up their logins, soon.
@@ -158,10 +158,15 @@ impl Node {
         self.broker.signals().send(Signal::Logins { account });
     }
 
-    /// The connections of an account look up their logins, on every server before anything that comes later.
-    pub(super) async fn end_logins(self: &Arc<Node>, account: AccountId) -> Result<(), BrokerError> {
+    /// The connections of an account look up their logins, on every server before anything that comes later. `by` is the
+    /// account or the operator.
+    pub(super) async fn end_logins(
+        self: &Arc<Node>,
+        by: AccountId,
+        account: AccountId,
+    ) -> Result<(), BrokerError> {
         self.tell_logins(account);
-        let proposal = Proposal::new(account, ClientId::random(), Kind::Logins, &());
+        let proposal = Proposal::new(by, ClientId::random(), Kind::Logins, &());
         let target = account.as_str().parse().map_err(|_| BrokerError::Refused("Try again.".into()))?;
         let done = async {
             self.require_format(account, Format::Two).await?;

@@ -10,6 +10,7 @@ mod lost_entries;
 mod outcomes;
 mod pin;
 mod rewritten;
+mod sign_ups;
 mod state_log;
 mod store_restart;
 mod writes;
@@ -213,6 +214,7 @@ impl Node {
         if head.is_some() && node.readiness() == Readiness::Ready {
             let _ = tokio::time::timeout(PROBE_WAIT, node.probe_writes()).await;
         }
+        node.watch.task("sign-ups", sign_ups::finish_hourly(here()));
         node.watch.task("write-probe", writes::probe_while_writing_fails(here()));
         node.watch.task("state-log", state_log::log_states(here()));
         Ok(node)

@@ -168,7 +168,7 @@ impl Node {
         }
     }
 
-    /// Gives an account a password and ends all its logins, in one write; their sockets close.
+    /// Gives an account a password and ends all its logins, in one write; their sockets close. The operator does it.
     pub async fn reset_password(
         self: &Arc<Node>,
         account: AccountId,
@@ -179,7 +179,7 @@ impl Node {
             let (Password { generation, .. }, version) = self.password(account).await?;
             let password = Password { hash: hash.clone(), generation: next_generation(generation) };
             if self.put_password(account, &password, version).await? {
-                return self.end_logins(account).await;
+                return self.end_logins(self.acting_operator(account), account).await;
             }
         }
     }
@@ -236,7 +236,7 @@ impl Node {
             put_back?;
             return Ok(Changed::Overtaken);
         }
-        self.end_logins(account).await?;
+        self.end_logins(account, account).await?;
         Ok(Changed::Done)
     }
 }

@@ -2,17 +2,18 @@
 
 use super::access::{Action, Actor, Facts};
 use super::act_checks::Checked;
-use super::broker::Proposal;
+use super::broker::{Content, Proposal};
 use super::directory::{Account, Directory};
 use super::error::AppError;
 use super::fold::{IN_ROOM, RoomBody, SettingBody};
 use super::node::Node;
+use super::room_names::RoomName;
 use super::state::ReadError;
 use super::unread;
 use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Format, Kind, MessageBody, Outcome, Page, PageAt, Position,
-    Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
+    AccountId, ActBody, ActValue, Change, ClientId, Format, Kind, MessageBody, Outcome, Page, PageAt,
+    Position, Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -62,12 +63,47 @@ async fn permit_draft(node: &Node, by: AccountId, room: RoomId, id: ClientId) ->
     node.sure(Result::is_err, ask).await?
 }
 
+/// Whether a room of this log may have this name, as far as the name says.
+pub fn name_fits(node: &Node, typed: &str) -> bool {
+    match node.directory().rules().strict {
+        Some(_) => RoomName::typed(typed).is_ok(),
+        None => bounds::name(typed).is_ok(),
+    }
+}
+
 /// Makes an open room; its maker is in it.
 pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) -> Result<RoomId, AppError> {
+    if node.directory().rules().strict.is_some() {
+        return create_with_key(node, by, RoomName::typed(name)?, &bounds::topic(topic)?).await;
+    }
     let body = RoomBody { kind: RoomKind::Open, name: bounds::name(name)?, topic: bounds::topic(topic)? };
     let room = RoomId::random();
     permit(node, Action::MakeRoom, |directory| Facts::of(directory, Actor::Account(by))).await?;
     accepted(node, Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)).await?;
+    Ok(room)
+}
+
+async fn create_with_key(
+    node: &Arc<Node>,
+    by: AccountId,
+    name: RoomName,
+    topic: &str,
+) -> Result<RoomId, AppError> {
+    let room = RoomId::random();
+    permit(node, Action::MakeRoom, |directory| Facts::of(directory, Actor::Account(by))).await?;
+    // The room that has the name may have been archived on another server a moment ago.
+    let taken = || name.taken_for(&node.directory(), room).map(|other| other.name.clone());
+    if let Some(other) = node.sure(Option::is_some, taken).await? {
+        return Err(AppError::RoomNameTaken(other));
+    }
+    let RoomName { name, key } = name;
+    let change = Change::MakeRoom { room, name, key: Some(key), topic: None };
+    accepted(node, Proposal::of(by, ClientId::random(), &change, Content::None)?).await?;
+    // The room is there, also if it gets no topic: any member can write one.
+    if !topic.is_empty() {
+        let topic = Content::value(Some(topic));
+        let _ = node.propose(Proposal::of(by, ClientId::random(), &Change::SetTopic { room }, topic)?).await;
+    }
     Ok(room)
 }
 
@@ -117,7 +153,13 @@ pub async fn invite(
 /// Changes what a room is about; any member may.
 pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), AppError> {
     permit(node, Action::SetTopic, in_room(by, room)).await?;
-    let body = SettingBody { value: bounds::topic(topic)?.into() };
+    let topic = bounds::topic(topic)?;
+    if node.directory().rules().strict.is_some() {
+        let topic = Content::value(Some(topic).filter(|topic| !topic.is_empty()));
+        return accepted(node, Proposal::of(by, ClientId::random(), &Change::SetTopic { room }, topic)?)
+            .await;
+    }
+    let body = SettingBody { value: topic.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     accepted(node, proposal.slot(token("topic")?)).await
 }

@@ -16,6 +16,7 @@ mod member;
 mod pages;
 mod rooms;
 mod scope;
+mod sign_ups;
 mod subscription;
 mod threads;
 mod unread;
@@ -29,6 +30,7 @@ pub use member::Member;
 pub use rooms::RoomHead;
 pub(super) use rooms::event_body;
 pub use scope::Scope;
+pub use sign_ups::JoinToCome;
 pub use subscription::Subscription;
 pub use threads::{Above, Following};
 pub use unread::{Membership, Named};
@@ -98,6 +100,8 @@ const SCHEMA: &str = "
     CREATE INDEX erasable_gone ON erasable(g) WHERE erased IS NOT NULL;
     CREATE TABLE erasures(g INTEGER NOT NULL, n INTEGER NOT NULL, id BLOB NOT NULL,
         PRIMARY KEY(g, n)) WITHOUT ROWID;
+    CREATE TABLE joins_to_come(id BLOB PRIMARY KEY, g INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL,
+        author TEXT NOT NULL, account TEXT NOT NULL, room TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE to_erase(id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// The file and its readers.

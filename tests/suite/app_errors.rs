@@ -36,6 +36,7 @@ fn place(fault: &AppError) -> usize {
         AppError::Erasing => 16,
         AppError::State(_) => 17,
         AppError::Log(_) => 18,
+        AppError::RoomNameTaken(_) => 19,
     }
 }
 
@@ -53,6 +54,7 @@ fn table() -> Vec<(AppError, u16, &'static str, &'static str)> {
         (AppError::WrongPassword, 422, "unfit", "That handle and password do not belong together."),
         (AppError::UnknownHandle("bo".into()), 422, "unfit", "Nobody has the handle @bo."),
         (AppError::NameTaken, 422, "unfit", "Another room has its name now."),
+        (AppError::RoomNameTaken("Ops".into()), 422, "unfit", "The room “Ops” has this name"),
         (RestoreError::TooLate.into(), 422, "unfit", "more than 24 hours ago"),
         (RestoreError::OtherText.into(), 422, "unfit", "the text it had"),
         (ReactionError::Full.into(), 422, "unfit", "20 different reactions"),
@@ -82,7 +84,7 @@ fn table() -> Vec<(AppError, u16, &'static str, &'static str)> {
 
 #[test]
 fn every_error_has_a_status_a_code_and_a_sentence_that_agree() {
-    let mut seen = [false; 19];
+    let mut seen = [false; 20];
     for (fault, status, code, words) in table() {
         assert_eq!(fault.status(), status, "{fault:?}");
         assert_eq!(serde_json::to_value(fault.code()).unwrap(), code, "{fault:?}");

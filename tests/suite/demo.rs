@@ -2,10 +2,11 @@
 
 use crate::support::server::TestServer;
 use crate::support::{assert_linked, read_all};
-use beck::protocol::{AccountId, Kind, RoomId};
+use beck::protocol::{AccountId, Format, Hash, Kind, Outcome, RoomId};
 use beck::server::broker::Entry;
 use beck::server::broker::embedded::Embedded;
 use beck::server::commands::demo;
+use beck::server::fold::Fold;
 use beck::server::now_ms;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -85,7 +86,7 @@ fn whenever_it_is_made_the_newest_three_of_incidents_are_by_others_than_those_wh
     let people = [(); 6].map(|()| AccountId::random());
     let now = now_ms();
     for hours in 0..40 {
-        let log = demo::compose(&people, now + hours * 60 * MINUTE).unwrap();
+        let log = demo::compose(&people, now + hours * 60 * MINUTE, Format::NEWEST).unwrap();
         let of_kind = |kind: Kind| log.iter().map(|(_, entry)| entry).filter(move |entry| entry.kind == kind);
         let mut rooms = of_kind(Kind::Room);
         let incidents = rooms.find(|entry| entry.body.contains("\"Incidents\"")).unwrap().room;
@@ -99,6 +100,33 @@ fn whenever_it_is_made_the_newest_three_of_incidents_are_by_others_than_those_wh
             newest.iter().all(|author| people[2..].contains(author)),
             "{hours} hours from now: {newest:?}"
         );
+    }
+}
+
+#[test]
+fn each_entry_is_accepted_in_every_format_that_a_server_begins_a_log_in() {
+    let people = [(); 6].map(|()| AccountId::random());
+    for format in [Format::Four, Format::Five] {
+        let mut link = Hash::ZERO;
+        let log = demo::compose(&people, now_ms(), format).unwrap();
+        let entries: Vec<_> = (1..)
+            .zip(log)
+            .map(|(g, (at, proposal))| {
+                let header = proposal.header(g, at);
+                link = link.then(&header);
+                Entry { header, body: Some(proposal.body), link }
+            })
+            .collect();
+        let folder = tempdir().unwrap();
+        let (_, mut fold) = Fold::open_up_to(folder.path(), |_, _| true, format).unwrap();
+        for (entry, folded) in entries.iter().zip(fold.fold(&entries).unwrap()) {
+            assert!(matches!(folded.outcome, Outcome::Stored { .. }), "{format:?} {entry:?} {folded:?}");
+        }
+        let directory = fold.directory();
+        assert_eq!(directory.format(), format);
+        let named = |handle: &str| directory.by_handle(handle).unwrap().name.clone();
+        assert_eq!((named("lena"), named("misaki")), ("Lena Krüger".into(), "佐藤 美咲".into()));
+        assert!(directory.rooms.values().any(|room| room.topic == "Lunch, coffee, the fridge"));
     }
 }
 

@@ -1,17 +1,17 @@
 //! `beck demo`: fills an empty folder with a workspace that looks lived in.
 
+mod forms;
 mod times;
 
 use super::Ended;
-use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Format, Kind, MessageBody, Pointer, Raise, RoomId, WorkspaceId,
-};
-use crate::server::broker::{Broker, BrokerError, Proposal, embedded::Embedded};
+use crate::protocol::change::Act;
+use crate::protocol::stored::{MessageDraft, Nothing};
+use crate::protocol::{AccountId, Change, ClientId, Format, Pointer, Raise, RoomId};
+use crate::server::broker::{Broker, BrokerError, Content, Proposal, Unwritable, embedded::Embedded};
 use crate::server::config::Config;
-use crate::server::fold::{AccountBody, RoomBody, WorkspaceBody};
 use crate::server::node::Node;
 use crate::server::now_ms;
+use forms::Forms;
 use futures::FutureExt;
 use std::sync::Arc;
 
@@ -82,8 +82,10 @@ pub fn run(config: Config) -> Ended {
             ));
         }
         let people = PEOPLE.map(|_| AccountId::random());
-        let (times, entries): (Vec<_>, Vec<_>) =
-            compose(&people, now_ms()).map_err(|fault| fault.to_string())?.into_iter().unzip();
+        let (times, entries): (Vec<_>, Vec<_>) = compose(&people, now_ms(), config.newest_format)
+            .map_err(|fault| fault.to_string())?
+            .into_iter()
+            .unzip();
         // What is written once the demo is filled, if anything, has the time of the day again.
         let mut times = times.into_iter();
         let clock = move || times.next().unwrap_or_else(now_ms);
@@ -131,31 +133,27 @@ impl Dice {
 }
 
 /// The whole log of the demo for six people, in order, each entry with its time.
-pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64, Proposal)>, BrokerError> {
-    let target = |text: &str| text.parse().map_err(|_| BrokerError::Refused("not a header word".into()));
+pub fn compose(
+    people: &[AccountId; PEOPLE.len()],
+    now: i64,
+    format: Format,
+) -> Result<Vec<(i64, Proposal)>, Unwritable> {
+    let forms = Forms::new(format);
     let founded = now - times::MONTH - times::DAY;
-    let workspace = WorkspaceBody {
-        id: WorkspaceId::random(),
-        name: "Northfield Coop".into(),
-        format: Format::NEWEST.number(),
-    };
-    let workspace = Proposal::new(people[0], ClientId::random(), Kind::Workspace, &workspace);
-    let mut log = vec![(founded, workspace)];
-    for (n, (account, (name, handle))) in (1..).zip(people.iter().zip(PEOPLE)) {
-        let role = if *account == people[0] { Role::Owner } else { Role::Member };
-        let body = AccountBody { name: name.into(), handle: handle.into(), role };
-        let proposal = Proposal::new(*account, ClientId::random(), Kind::Account, &body);
-        log.push((founded + n * times::MINUTE, proposal.target(target(account.as_str())?)));
+    let mut log = vec![(founded, forms.workspace(people[0], "Northfield Coop")?)];
+    for (n, (account, called)) in (1..).zip(people.iter().zip(PEOPLE)) {
+        let entries = forms.account(*account, *account == people[0], called)?;
+        log.extend(entries.into_iter().map(|entry| (founded + n * times::MINUTE, entry)));
     }
     let (mut dice, mut talk) = (Dice(7), Dice(11));
     for (n, (name, topic, messages)) in (0..).zip(ROOMS) {
         let room = RoomId::random();
         let opened = founded + (10 + n) * times::MINUTE;
-        let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: topic.into() };
-        log.push((opened, Proposal::new(people[0], ClientId::random(), Kind::Room, &body).room(room)));
+        let entries = forms.room(people[0], room, (name, topic))?;
+        log.extend(entries.into_iter().map(|entry| (opened, entry)));
         for account in &people[1..] {
-            let join = Proposal::new(*account, ClientId::random(), Kind::Join, &()).room(room);
-            log.push((opened, join.target(target(account.as_str())?)));
+            let join = Change::Join { room, account: *account };
+            log.push((opened, forms.change(*account, ClientId::random(), &join, Content::None)?));
         }
         let mut author = people[0];
         let mut last = None;
@@ -176,38 +174,41 @@ pub fn compose(people: &[AccountId; PEOPLE.len()], now: i64) -> Result<Vec<(i64,
             let quote = if dice.next(25) == 0 { last } else { None };
             let id = ClientId::random();
             last = Some(id);
-            let message = MessageBody { text: text.clone(), quote, said: None };
-            log.push((at, Proposal::new(author, id, Kind::Message, &message).room(room)));
+            let message =
+                |by: AccountId, id: ClientId, answers: Option<ClientId>, draft: MessageDraft<'_>| {
+                    let post = Change::Post { room, answers, in_room: false, written_for: None };
+                    forms.change(by, id, &post, Content::erasable(&draft, &Nothing {}))
+                };
+            log.push((at, message(author, id, None, MessageDraft { text: &text, quote, said: None })?));
             if name == "Deploys" {
                 continue;
             }
             for k in 0..[0, 0, 3, 0, 0, 1, 0][n % 7] * usize::from(n % 11 == 4) {
                 let by = people[talk.next(people.len())];
-                let said =
-                    MessageBody { text: LINES[talk.next(LINES.len())].to_owned(), quote: None, said: None };
+                let draft = MessageDraft { text: LINES[talk.next(LINES.len())], quote: None, said: None };
                 let soon = at + 20_000 + 40_000 * k as i64;
-                let answer = Proposal::new(by, ClientId::random(), Kind::Message, &said).room(room);
-                let answer = answer.target(target(&id.to_string())?);
-                log.push((soon, answer));
+                log.push((soon, message(by, ClientId::random(), Some(id), draft)?));
             }
             // Never in the future: the newest message is three minutes old.
-            let mut act = |by: AccountId, slot: &str, value: ActValue| {
+            let mut act = |by: AccountId, act: Act, content: Content| {
                 let soon = at + 10_000 + dice.next(150_000) as i64;
-                let act = Proposal::new(by, ClientId::random(), Kind::Act, &ActBody { value }).room(room);
-                log.push((soon, act.target(target(&id.to_string())?).slot(target(slot)?)));
-                Ok::<_, BrokerError>(())
+                let act = Change::Act { room, message: id, act };
+                log.push((soon, forms.change(by, ClientId::random(), &act, content)?));
+                Ok::<_, Unwritable>(())
             };
             if n % 12 == 5 {
                 let emoji = REACTIONS[n % REACTIONS.len()];
                 for account in people.iter().take(1 + n % 4) {
-                    act(*account, &format!("react:{emoji}:{account}"), ActValue::On(true))?;
+                    let react = Act::React { emoji: emoji.to_owned(), account: *account, on: true };
+                    act(*account, react, Content::None)?;
                 }
             }
             if n % 37 == 7 {
-                act(author, "text", ActValue::Text(format!("{text}\nLater: this holds for both nodes.")))?;
+                let text = format!("{text}\nLater: this holds for both nodes.");
+                act(author, Act::Edit, Content::value(Some(text)))?;
             }
             if n % 173 == 29 {
-                act(people[n % people.len()], "pin", ActValue::On(true))?;
+                act(people[n % people.len()], Act::Pin(true), Content::None)?;
             }
         }
     }

@@ -8,6 +8,7 @@ mod followers;
 mod rooms;
 mod rows;
 mod settings;
+mod sign_ups;
 
 use super::decide::{Accepted, Effect};
 use super::{Fold, FoldError, Folded};
@@ -29,7 +30,10 @@ impl Fold {
             Effect::Delete(id) => self.put_deletion(id, header)?,
             Effect::Restore(id) => self.remove_deletion(id)?,
             Effect::Format(format) => self.raise_format(header.g, format)?,
-            Effect::NewAccount(id, body) => self.add_account(id, body)?,
+            Effect::NewAccount(id, body) => {
+                self.add_account(id, body)?;
+                self.expect_joins(entry)?;
+            }
             Effect::Name(id, name) => self.set_name(id, name)?,
             Effect::Status(id, status) => {
                 self.set_status(id, status)?;
@@ -67,10 +71,12 @@ impl Fold {
             }
             Effect::Join(id, account) => {
                 self.add_member(id, account)?;
+                self.expect_no_join(id, account)?;
                 folded.changed_room = Some(id);
             }
             Effect::Leave(id, account) => {
                 self.remove_member(id, account)?;
+                self.expect_no_join(id, account)?;
                 folded.changed_room = Some(id);
             }
             Effect::Erase(erasure) => {

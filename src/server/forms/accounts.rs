@@ -143,7 +143,7 @@ pub async fn sign_in(
 
 /// The account and token of a new login.
 async fn check_in(
-    node: &Node,
+    node: &Arc<Node>,
     headers: &HeaderMap,
     address: IpAddr,
     handle: &str,

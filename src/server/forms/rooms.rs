@@ -35,8 +35,10 @@ pub async fn create_room(
         Err(fault) => {
             // The label of the field that is at fault, where one is.
             let before = match &fault {
-                AppError::Unfit(_) if bounds::name(name).is_ok() => "Topic: ",
-                AppError::Unfit(_) | AppError::Refused(Refusal::Taken) => "Name: ",
+                AppError::Unfit(_) if rooms::name_fits(&node, name) => "Topic: ",
+                AppError::Unfit(_) | AppError::RoomNameTaken(_) | AppError::Refused(Refusal::Taken) => {
+                    "Name: "
+                }
                 _ => "",
             };
             failed("/rooms", &fields, before, &fault)

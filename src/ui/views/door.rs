@@ -102,7 +102,7 @@ pub fn SetUp() -> Element {
                 fieldset { class: "step",
                     legend { "You" }
                     div { class: "pair",
-                        Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
+                        Field { name: "name", label: "Your name", autocomplete: "name", minlength: 1, maxlength: 256 }
                         Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
                     }
                 }
@@ -154,7 +154,7 @@ pub fn Join(token: String) -> Element {
             form { class: "form", method: "post", action: "/join/{token}",
                 NoticeLine {}
                 Next {}
-                Field { name: "name", label: "Your name", autocomplete: "name", minlength: 2, maxlength: 32 }
+                Field { name: "name", label: "Your name", autocomplete: "name", minlength: 1, maxlength: 256 }
                 Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Join" }

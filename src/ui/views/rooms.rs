@@ -78,7 +78,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                 form { class: "form", method: "post", action: "/rooms",
                     div { class: "field-group",
                         label { r#for: "name", "Name" }
-                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "2", maxlength: "32", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}" }
+                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", maxlength: "256", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}" }
                     }
                     div { class: "field-group",
                         label { r#for: "topic", "Topic" }
