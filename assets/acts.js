@@ -144,6 +144,7 @@
       el.closest(".row")?.scrollIntoView({ block: "nearest" });
     },
     edit_text() { return editBox()?.value ?? ""; },
+    edit_named() { return beck.named(editBox()?.form); },
     copy_link(path) { beck.copy(new URL(path, location.href).href); },
     used(list, what) { try { localStorage.setItem("beck:" + list, [what, ...used(list).split(" ").filter(one => one && one !== what)].slice(0, 16).join(" ")); } catch { /* nothing is kept here */ } },
     recent: used,

@@ -59,6 +59,8 @@
     live() { root.dataset.live = "1"; attend(); },
     signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
+    // Handles that were completed in the box that is sent, with their accounts; asked for once.
+    named(el) { const field = (el ?? sent ?? box()?.form)?.querySelector("input[name=named]"), value = field?.value ?? ""; if (field) field.value = ""; return value; },
     composer_set(text, force, el = box()) {
       if (!el || el.value === text || (!force && el.value && el.value !== put.get(el))) return; // the person typed
       if (composing && el === doc.activeElement) { if (force) el.addEventListener("compositionend", () => setTimeout(() => beck.composer_set(text, true, el)), { once: true }); return; }

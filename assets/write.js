@@ -37,7 +37,7 @@
   const begins = (texts, word) => texts.some(text => text.toLowerCase().split(/[\s_.-]+/).some(part => part.startsWith(word)) || text.toLowerCase().startsWith(word));
   const FOUND = {
     "@": word => [...people.values()].filter(one => begins([one.handle, one.name], word)).sort((a, b) => b.here - a.here || b.handle.startsWith(word) - a.handle.startsWith(word) || a.name.localeCompare(b.name))
-      .map(one => ({ key: one.handle, text: `@${one.handle} `, label: one.name, note: one.handle === "room" ? one.note : `@${one.handle}${one.here ? "" : ", not in this room"}` })),
+      .map(one => ({ key: one.handle, text: `@${one.handle} `, id: one.id, label: one.name, note: one.handle === "room" ? one.note : `@${one.handle}${one.here ? "" : ", not in this room"}` })),
     "#": word => [...rooms.values()].filter(one => begins([one.slug, one.name], word)).sort((a, b) => b.slug.startsWith(word) - a.slug.startsWith(word) || a.name.localeCompare(b.name))
       .map(one => ({ key: one.slug, text: `#${one.slug} `, label: `#${one.slug}`, note: one.topic })),
     ":": word => {
@@ -45,7 +45,8 @@
       for (const one of emoji ?? []) if (one.name.startsWith(word)) named.push(one); else if (begins([one.name, ...one.words], word)) others.push(one);
       return [...named, ...others].map(one => ({ text: `${one.sign} `, label: `${one.sign} ${one.name}`, note: "" }));
     },
-    "/": word => COMMANDS.filter(([name]) => name.startsWith(`/${word}`)).map(([name, note]) => ({ key: name.slice(1), text: `${name} `, label: name, note })),
+    "/": (word, el) => COMMANDS.filter(([name]) => name.startsWith(`/${word}`)).map(([name, note]) => ({ key: name.slice(1), text: `${name} `, label: name,
+      note: name === "/topic" && el.form.dataset.topics ? `${note}. ${el.form.dataset.topics}` : note })),
   };
 
   // ---- The list -----------------------------------------------------------------------------------------------------
@@ -84,7 +85,12 @@
     el.setAttribute("aria-controls", "complete"); el.setAttribute("aria-autocomplete", "list");
     place(); select(same);
   };
-  const pick = () => { const { el, from, to, items, at } = open; close(); insert(el, from, to, items[at].text); };
+  // Whose handle was picked goes along with what is sent from the form: the handle may be another's by then.
+  const note = (form, { key, id }) => {
+    const field = id && form?.querySelector("input[name=named]");
+    if (field) field.value = [`${key}:${id}`, ...field.value.split(" ").filter(one => one && !one.startsWith(`${key}:`))].slice(0, 50).join(" ");
+  };
+  const pick = () => { const { el, from, to, items, at } = open; close(); note(el.form, items[at]); insert(el, from, to, items[at].text); };
   /** What stands before the caret and may be completed: a sign and a letter at least, two for emoji; a command from its sign on. */
   const tokenOf = el => {
     if (el.selectionStart !== el.selectionEnd) return null;
@@ -98,7 +104,7 @@
     const token = tokenOf(el);
     if (left && (!token || left.el !== el || left.from !== token.from)) left = null;
     if (!token || left) { close(); return; }
-    const found = () => FOUND[token.sign](token.word).slice(0, 8);
+    const found = () => FOUND[token.sign](token.word, el).slice(0, 8);
     draw(el, token, found());
     const wait = token.sign === ":" ? !emoji && load() : token.sign === "/" ? null : ask(roomOf(el), token.sign, token.word);
     if (!wait) return;

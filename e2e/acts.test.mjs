@@ -1,7 +1,7 @@
 // What people do with messages: edit, react, reply, pin, delete; by mouse, by keys, by finger; without a connection too.
 
 import assert from "node:assert/strict";
-import { LONG, NO_SERVER, box, offline, online, row, say, settled, storedOnce, texts, two } from "./room.mjs";
+import { LONG, NO_SERVER, box, offline, online, rewire, row, say, settled, storedOnce, texts, two } from "./room.mjs";
 import { SIZES, assertAccessible, live, test, until } from "./support.mjs";
 
 const TIMEOUT = { timeout: 120_000 };
@@ -179,6 +179,27 @@ test("an own message goes and comes back; the owner is asked before another's go
   await row(bo, "deleted").waitFor({ timeout: LONG });
   assert.deepEqual(await texts(bo), ["deleted"]);
   assert.equal(await row(ada, "deleted").getByRole("button").count(), 0, "it cannot be brought back");
+}, TIMEOUT);
+
+test("in a log of format 5 an own message comes back without its text being sent", async t => {
+  const server = await t.server();
+  const login = await server.setUp();
+  const page = await t.page(server, "/", { login });
+  // A server that says format 5, and takes both forms.
+  let restored = null;
+  const text = "Said too early";
+  await rewire(page, {
+    welcome: frame => ({ ...frame, format: 5 }),
+    said: { act: frame => (frame.value === false ? ((restored = frame), { ...frame, value: { restored: text } }) : frame) },
+  });
+  await page.reload();
+  await settled(page);
+  await say(page, text);
+  await storedOnce(page, text);
+  await choose(page, text, /^Delete/);
+  await row(page, "deleted").getByRole("button", { name: "Undo" }).click();
+  await row(page, text).waitFor({ timeout: LONG });
+  assert.equal(restored.value, false);
 }, TIMEOUT);
 
 test("pins: put there from the menu, listed in the header, gone with the message", async t => {

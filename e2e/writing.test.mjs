@@ -1,7 +1,7 @@
 // Writing: completion, formatting, paste, preview, commands; by keyboard and by touch, on both sizes, with an input method.
 
 import assert from "node:assert/strict";
-import { box, post, roomOf, settled, storedOnce, two } from "./room.mjs";
+import { box, post, rewire, roomOf, settled, storedOnce, two } from "./room.mjs";
 import { SIZES, assertAccessible, test, until } from "./support.mjs";
 
 const TIMEOUT = { timeout: 120_000 };
@@ -21,6 +21,40 @@ const writing = async (t, options = {}) => {
   await box(page).focus();
   return { server, login, bo, page };
 };
+
+test("the accounts of completed handles go along with a message and an edit, as far as the text names them", async t => {
+  const { server, login, page } = await writing(t, SIZES.desktop);
+  const sent = [];
+  await rewire(page, { said: { post: frame => (sent.push(frame), frame), act: frame => (sent.push(frame), frame) } });
+  await page.reload();
+  await settled(page);
+  const { people } = JSON.parse((await server.request(`/api/v1/names?room=${roomOf(page)}&at=adam`, { cookie: login })).text);
+  const complete = async (field, word) => {
+    await field.pressSequentially(word);
+    await options(page).first().waitFor();
+    await field.press("Tab"); // Enter sends what is typed in full
+  };
+  await complete(box(page), "@ada");
+  await box(page).press("ControlOrMeta+a");
+  await box(page).press("Delete");
+  await complete(box(page), "@adam");
+  await box(page).pressSequentially("and @bo, typed in full");
+  await box(page).press("Enter");
+  await until(() => sent.length === 1, "it is sent");
+  assert.deepEqual(sent[0].named, { adam: people[0].id });
+  // The next one begins anew.
+  await box(page).pressSequentially("to @adam again");
+  await box(page).press("Enter");
+  await until(() => sent.length === 2, "it is sent");
+  assert.equal(sent[1].named, undefined);
+  await page.evaluate(() => globalThis.beck.emit("edit-last", "0"));
+  const edit = page.locator(".edit-box textarea");
+  await edit.press("End");
+  await complete(edit, " and @adam");
+  await page.getByRole("button", { name: "Save" }).click();
+  await until(() => sent.length === 3, "it is sent");
+  assert.deepEqual([sent[2].slot, sent[2].named], ["text", { adam: people[0].id }]);
+}, TIMEOUT);
 
 for (const [size, how] of Object.entries({ desktop: SIZES.desktop, phone: SIZES.phone })) {
   const touch = size === "phone";

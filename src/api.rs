@@ -32,6 +32,9 @@ pub struct Boot {
     pub zone: i32,
     /// `system`, `light` or `dark`.
     pub theme: String,
+    /// The format of the log, by its number; before the first run that in which it begins.
+    #[serde(default)]
+    pub format: u32,
     /// The id of the next message sent by the plain form.
     pub client_id: ClientId,
     /// The link by which others join, where it is to be shown.

@@ -1,5 +1,6 @@
 //! What a room's log holds (events), what people see of it (rows) and how rows travel (pages).
 
+use super::bounds;
 use super::entry::{Header, Kind, Slot};
 use super::ids::{AccountId, ClientId, RoomId};
 use super::number::bounded;
@@ -57,6 +58,18 @@ pub struct Added {
     /// It names everybody, and its author may.
     #[serde(default, skip_serializing_if = "is_false")]
     pub all: bool,
+}
+
+impl Added {
+    /// Handles and accounts that count: the first [`MENTIONED`](bounds::MENTIONED) of what is stored.
+    pub fn people(&self) -> impl Iterator<Item = (&String, &AccountId)> {
+        self.mentions.iter().take(bounds::MENTIONED)
+    }
+
+    /// The account of a handle that the text names.
+    pub fn account(&self, handle: &str) -> Option<AccountId> {
+        self.people().find(|(named, _)| *named == handle).map(|(_, account)| *account)
+    }
 }
 
 fn is_false(on: &bool) -> bool {

@@ -1,6 +1,6 @@
 //! How far an account has read, and what it has not.
 
-use super::event::Row;
+use super::event::{Row, is_zero};
 use super::ids::RoomId;
 use super::number::bounded;
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,10 @@ pub struct Badge {
     /// The seq of the newest answer in those of these threads where something is not read; 0 where nothing is.
     #[serde(default)]
     pub newest_answer: u64,
+    /// The seq of the newest edit that named the account where the message had not named it before; 0 where none has.
+    /// None of formats 1 to 4.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub named_by_edit: u64,
 }
 
 impl Badge {

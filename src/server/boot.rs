@@ -115,6 +115,11 @@ async fn boot(
         status: OwnStatus::default(),
         zone: zone.unwrap_or(0),
         theme: theme.to_owned(),
+        format: match directory.workspace {
+            Some(_) => directory.format(),
+            None => node.config.newest_format,
+        }
+        .number(),
         client_id: ClientId::random(),
         join_link: None,
         asks_code: accounts::needs_setup(node) && node.asks_code(peer),
@@ -225,6 +230,10 @@ fn people<'a>(
         ids.insert(row.author);
         ids.extend(row.reactions.values().flatten().chain(&row.pinned));
         ids.extend(row.answers.iter().flat_map(|answers| &answers.by));
+        if let Some(added) = &row.added {
+            ids.extend(added.people().map(|(_, account)| *account));
+            continue;
+        }
         let named = mentions(row.text.as_deref().unwrap_or(""));
         ids.extend(named.iter().filter_map(|handle| directory.handles.get(handle)));
     }

@@ -36,6 +36,9 @@ pub struct Names {
 
 #[derive(Debug, PartialEq, Serialize)]
 struct PersonName {
+    /// None of `@room`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<AccountId>,
     handle: String,
     name: String,
     /// In the room that was asked for.
@@ -94,6 +97,7 @@ fn found(directory: &Directory, me: AccountId, asked: &Asked) -> Names {
     let mut people: Vec<_> = accounts
         .into_iter()
         .map(|account| PersonName {
+            id: Some(account.id),
             handle: account.handle.clone(),
             name: account.name.clone(),
             here: is_here(&account.id),
@@ -103,6 +107,7 @@ fn found(directory: &Directory, me: AccountId, asked: &Asked) -> Names {
     if let Some(room) = room.filter(|_| ROOM_HANDLE.starts_with(&word)) {
         let count = room.members.len();
         people.push(PersonName {
+            id: None,
             handle: ROOM_HANDLE.to_owned(),
             name: format!("Everybody in {}", room.name),
             here: true,

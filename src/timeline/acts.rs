@@ -1,8 +1,9 @@
 //! Acts on the screen before their events are there: written over the rows, never into them.
 
 use super::Timeline;
+use crate::protocol::bounds::RESTORE_MS;
 use crate::protocol::frame::ActDraft;
-use crate::protocol::{AccountId, ClientId, Row, Slot};
+use crate::protocol::{AccountId, ActValue, ClientId, Row, Slot};
 use std::sync::Arc;
 
 /// An act that was made here and is not yet part of the timeline.
@@ -48,7 +49,13 @@ impl Timeline {
                 && !failed
                 && let Some(slot) = Slot::parse(&echo.act.slot)
             {
-                Arc::make_mut(&mut shown).set(slot, Some(&echo.act.value), echo.by, echo.at);
+                let deletion = (slot == Slot::Deleted).then(|| ActValue::On(true) == echo.act.value);
+                let shown = Arc::make_mut(&mut shown);
+                shown.set(slot, Some(&echo.act.value), echo.by, echo.at);
+                // What is being deleted can be restored, what is being restored is.
+                if let (Some(on), Some(deleted)) = (deletion, &mut shown.deleted) {
+                    deleted.until = on.then_some(echo.at + RESTORE_MS);
+                }
             }
         }
         shown

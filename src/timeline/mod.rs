@@ -12,7 +12,8 @@ pub use acts::{ActEcho, ActState};
 pub use echo::{Echo, EchoState};
 pub use items::{Item, Mark, MarkKind, items};
 
-use crate::protocol::{ClientId, Event, Hash, Kind, Outcome, Page, Position, Quote, Row};
+use crate::protocol::bounds::RESTORE_MS;
+use crate::protocol::{ClientId, Event, EventBody, Hash, Kind, Outcome, Page, Position, Quote, Row};
 use crate::text::first_line;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -206,6 +207,7 @@ impl Timeline {
         if event.header.kind == Kind::Act {
             self.drop_act(event.header.client_id);
         }
+        self.erase(erased_texts(event));
         self.recent.push_back((event.seq, chain));
         if self.recent.len() > RECENT_CHAINS {
             self.recent.pop_front();
@@ -224,11 +226,23 @@ impl Timeline {
             && event.header.kind == Kind::Act
             && event.seq > row.version
         {
-            Arc::make_mut(row).write(event);
+            write(row, event);
             let row = row.clone();
             self.refresh_quote(&row);
         }
         true
+    }
+
+    /// Takes away the texts of these messages, and how they are quoted.
+    fn erase(&mut self, ids: &[ClientId]) {
+        for id in ids {
+            if let Some(row) = self.ordinals.get(id).and_then(|ordinal| self.rows.get_mut(ordinal)) {
+                erase(row);
+            }
+            if let Some(quote) = self.quotes.get_mut(id) {
+                quote.text = None;
+            }
+        }
     }
 
     fn by_seq(&mut self, seq: u64) -> Option<&mut Arc<Row>> {
@@ -308,6 +322,35 @@ impl Timeline {
             !passed && !ordinals.contains_key(&echo.draft.id)
         });
     }
+}
+
+/// The messages whose texts an `erase` removed; one of earlier texts leaves the text that stands.
+pub fn erased_texts(event: &Event) -> &[ClientId] {
+    match &event.body {
+        Some(EventBody::Other(body)) if body.get("earlier").is_some() => &[],
+        _ => &event.erased,
+    }
+}
+
+/// Writes the slot that an act names. The first deletion says until when it can be taken back: only by who made it, and
+/// if nobody else has deleted the message since.
+pub fn write(row: &mut Arc<Row>, event: &Event) {
+    let row = Arc::make_mut(row);
+    let before = row.deleted.clone();
+    row.write(event);
+    if let Some(deleted) = &mut row.deleted {
+        deleted.until = match before {
+            None => Some(event.header.at + RESTORE_MS),
+            Some(before) if before.by == deleted.by => before.until,
+            Some(_) => None,
+        };
+    }
+}
+
+/// Takes the text of a message away, with what belongs to it.
+pub fn erase(row: &mut Arc<Row>) {
+    let row = Arc::make_mut(row);
+    (row.text, row.added, row.proof) = (None, None, None);
 }
 
 /// A row as others quote it: its first line without markup, 140 characters at most.

@@ -1,7 +1,8 @@
 //! The rows that are loaded: pages that join them, jumps, and what is let go.
 
 use super::{Paged, Timeline};
-use crate::protocol::{ClientId, Page, RoomId};
+use crate::protocol::{ClientId, Page, RoomId, Row};
+use std::sync::Arc;
 
 impl Timeline {
     /// Takes rows that were asked for. They join the window; a gap between them and it is a hole.
@@ -57,8 +58,15 @@ impl Timeline {
             self.quotes.insert(*id, quote.clone());
         }
         for row in &page.rows {
-            // A page ahead of the cursor holds newer rows; a row that an event wrote since stays.
-            if self.rows.get(&row.ordinal).is_none_or(|mine| mine.version < row.version) {
+            // A page ahead of the cursor holds newer rows; a row that an event wrote since stays. Of one version the
+            // server knows more: until when it can be restored, and what its text can be checked with.
+            let until = |row: &Row| row.deleted.as_ref().and_then(|deleted| deleted.until);
+            let says_more =
+                |mine: &Row| mine.proof.is_none() && row.proof.is_some() || until(mine) != until(row);
+            let newer = |mine: &Arc<Row>| {
+                mine.version < row.version || mine.version == row.version && says_more(mine)
+            };
+            if self.rows.get(&row.ordinal).is_none_or(newer) {
                 self.insert(row.clone());
                 self.refresh_quote(row);
             }

@@ -2,8 +2,8 @@
 
 use crate::client::engine::Intents;
 use crate::client::{Input, Lane, Session};
-use crate::protocol::{ActDraft, ActValue, ClientId, RoomAct, RoomId, Row, Slot};
-use std::collections::HashMap;
+use crate::protocol::{AccountId, ActDraft, ActValue, ClientId, RoomAct, RoomId, Row, Slot};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where a row is on the page: its lane, 0 for that of the room, and its ordinal there, 0 for the root of a thread.
@@ -66,8 +66,6 @@ pub struct Acting {
     pub reply: Option<(Lane, ClientId)>,
     /// The thread that is to be opened.
     pub thread: Option<Lane>,
-    /// Own messages that were deleted on this page, with their texts: they can be brought back.
-    pub deleted: HashMap<ClientId, String>,
 }
 
 /// Where a row is in the list of a lane: a row of the room in that of a thread is the thread's root.
@@ -85,6 +83,12 @@ pub fn act(room: RoomId, target: ClientId, slot: Slot, value: ActValue) -> Input
         value,
         named: Default::default(),
     })
+}
+
+/// An edit: the new text, and the accounts of handles that were completed in it.
+pub fn write(room: RoomId, target: ClientId, text: String, named: BTreeMap<String, AccountId>) -> Input {
+    let (id, slot) = (ClientId::random(), Slot::Text.to_string());
+    Input::Act(ActDraft { id, room, target, slot, value: ActValue::Text(text), named })
 }
 
 /// Puts the own reaction on a message, or takes it off.
@@ -196,9 +200,6 @@ impl Acting {
             return;
         }
         self.open = None;
-        if let Some(text) = row.text.clone().filter(|_| own) {
-            self.deleted.insert(row.id, text);
-        }
         intents.send(act(at.room, row.id, Slot::Deleted, ActValue::On(true)));
     }
 }

@@ -17,6 +17,11 @@ async fn names(server: &TestServer, cookie: &str, room: &str, at: &str) -> Value
     serde_json::from_str(&text).unwrap()
 }
 
+/// The account of each handle that is given; none of `@room`.
+fn accounts(names: &Value) -> Vec<Option<&str>> {
+    names["people"].as_array().unwrap().iter().map(|one| one["id"].as_str()).collect()
+}
+
 fn handles(names: &Value) -> Vec<&str> {
     names["people"].as_array().unwrap().iter().map(|one| one["handle"].as_str().unwrap()).collect()
 }
@@ -88,6 +93,8 @@ async fn names_are_of_those_whom_one_may_see_people_of_the_room_first() {
     assert_eq!(found["rooms"][0]["topic"], "Lunch");
     let found = names(&server, &bo, id, "ro").await;
     assert_eq!(handles(&found), ["robin", "room"]);
+    let [Some(robin), None] = accounts(&found)[..] else { panic!("{found}") };
+    assert!(robin.parse::<beck::protocol::AccountId>().is_ok());
     assert_eq!(found["people"][0]["here"], false);
     assert_eq!(found["people"][1]["note"], "1 person");
     // Of a room that one is not in nothing is told.

@@ -1,5 +1,6 @@
 //! The socket's life: opening, closing, coming back, signs of life.
 
+use super::rooms::said_of;
 use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
 use crate::protocol::frame::RoomInfo;
@@ -101,6 +102,7 @@ impl Session {
     pub(super) fn tick(&mut self, out: &mut Vec<Effect>) {
         self.purge(out);
         self.forget_old_mark();
+        self.forget_undo();
         self.look_whether_away(out);
         self.tell(out);
         if self.awaits_since.take_if(|since| self.now - *since >= ANSWER_MS).is_some() {
@@ -135,8 +137,9 @@ impl Session {
 
     pub(super) fn frame(&mut self, frame: ServerFrame, out: &mut Vec<Effect>) {
         match frame {
-            ServerFrame::Welcome { name, me, rooms, .. } => {
+            ServerFrame::Welcome { name, me, rooms, format, .. } => {
                 self.status = Status::Live;
+                self.format = format;
                 self.tries = 0;
                 self.offline_since = None;
                 self.probe = None;
@@ -164,7 +167,9 @@ impl Session {
             ServerFrame::Reset { room, why, .. } => self.load_all_again(room, why, out),
             ServerFrame::Event { room, event } => self.event(room, &event, out),
             ServerFrame::Events { req, room, events } => {
-                self.asks.remove(&req);
+                if let Some((_, Ask::Bodies)) = self.asks.remove(&req) {
+                    return self.bodies_came(&events, out);
+                }
                 for event in events {
                     self.event(room, &event, out);
                 }
@@ -192,7 +197,7 @@ impl Session {
             ServerFrame::Pins { req, room, rows } => {
                 self.asks.remove(&req);
                 self.viewport.wanted.retain(|ask| *ask != Ask::Pins);
-                self.introduce(rows.iter().map(|row| (row.author, row.text.as_deref())), out);
+                self.introduce(rows.iter().map(|row| said_of(row)), out);
                 self.pins.insert(room, rows);
             }
             ServerFrame::People { people } => {

@@ -1,11 +1,13 @@
 //! Rooms that a device keeps on its disk, and what must not stay there.
 
+use super::window::Ask;
 use super::{Effect, Session, Status};
 use crate::client::Lane;
 use crate::client::outbox::Kept;
 use crate::protocol::frame::RoomInfo;
-use crate::protocol::{ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Page, RoomId, Slot};
-use crate::timeline::Timeline;
+use crate::protocol::{ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Page, RoomId, Row, Slot};
+use crate::timeline::{Timeline, erase, erased_texts};
+use std::sync::Arc;
 
 impl Session {
     /// Begins with pages of an earlier run. From here on every room with rows is followed, not only the one that is
@@ -47,6 +49,7 @@ impl Session {
         self.threads.remove(&room);
         self.marks.remove(&room);
         self.pins.remove(&room);
+        self.undo.retain(|undo| undo.room != room);
         self.forget_reading(room);
         if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
             // What one may do here now comes with the next list of rooms.
@@ -79,6 +82,52 @@ impl Session {
             let of = |kept: &&Kept| kept.is_stored() && kept.message() == target;
             let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
             self.forget(of, out);
+        }
+    }
+
+    /// An `erase` took texts away: nothing of them stays here.
+    pub(super) fn erase(&mut self, room: RoomId, event: &Event, out: &mut Vec<Effect>) {
+        if let Some((_, versions)) = self.history.as_mut().filter(|(of, _)| event.erased.contains(of)) {
+            versions.clear();
+        }
+        let of = |kept: &&Kept| kept.is_stored() && event.erased.contains(&kept.message());
+        let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
+        self.forget(of, out);
+        let erased = |row: &Row| erased_texts(event).contains(&row.id);
+        self.undo.retain(|undo| !erased_texts(event).contains(&undo.id));
+        self.pins.values_mut().for_each(|pins| pins.retain(|row| !erased(row)));
+        self.notices.untold.iter_mut().for_each(|(_, rows)| rows.retain(|row| !erased(row)));
+        self.mentions.iter_mut().for_each(|held| held.mentions.retain(|mention| !erased(&mention.row)));
+        let open = self.thread.as_mut().and_then(|open| open.told.as_mut());
+        let roots = self.threads.values_mut().flatten().chain(open).map(|told| &mut told.root);
+        roots.filter(|root| erased(root)).for_each(erase);
+    }
+
+    /// A room was loaded again: what else is held of its texts may be erased in its log by now.
+    pub(super) fn forget_texts(&mut self, room: RoomId, out: &mut Vec<Effect>) {
+        self.differing.retain(|(of, _)| *of != room);
+        self.undo.retain(|undo| undo.room != room);
+        self.notices.untold.retain(|(of, _)| *of != room);
+        self.mentions.iter_mut().for_each(|held| held.mentions.retain(|mention| mention.room != room));
+        self.refresh_mentions(out);
+        let (pins, threads) = (self.pins.remove(&room), self.threads.remove(&room));
+        if self.looking_at != Some(room) {
+            return;
+        }
+        if let Some((of, _)) = self.history.take() {
+            self.ask_history(of, out);
+        }
+        if pins.is_some() {
+            self.want(0, Ask::Pins, out);
+        }
+        if threads.is_some() {
+            self.ask_threads(out);
+        }
+        if let Some(told) = self.thread.as_mut().and_then(|open| open.told.as_mut()) {
+            erase(&mut told.root);
+            // Whatever the server has now is newer.
+            Arc::make_mut(&mut told.root).version = 0;
+            self.ask_thread(out);
         }
     }
 

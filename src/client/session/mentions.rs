@@ -1,5 +1,7 @@
 //! Messages that name me, in all my rooms: a list that is asked for page by page.
 
+use super::rooms::said_of;
+use super::window::Ask;
 use super::{Effect, Session, Status};
 use crate::protocol::{ClientFrame, Mentions};
 
@@ -36,6 +38,9 @@ impl Session {
     }
 
     pub(super) fn mentions_came(&mut self, req: u64, page: Mentions, out: &mut Vec<Effect>) {
+        if let Some((lane, Ask::Edits(after))) = self.asks.remove(&req) {
+            return self.edits_came(lane.room, after, &page, out);
+        }
         let Some((_, before)) = self.mentions_asked.take_if(|(asked, _)| *asked == req) else { return };
         let rows: Vec<_> = page.mentions.iter().map(|mention| mention.row.clone()).collect();
         let held = self.mentions.get_or_insert_default();
@@ -56,6 +61,6 @@ impl Session {
             }
             None => *held = page,
         }
-        self.introduce(rows.iter().map(|row| (row.author, row.text.as_deref())), out);
+        self.introduce(rows.iter().map(|row| said_of(row)), out);
     }
 }

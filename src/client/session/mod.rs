@@ -11,8 +11,10 @@ mod mentions;
 mod notices;
 mod presence;
 mod reading;
+mod restoring;
 mod rooms;
 mod sending;
+mod texts;
 mod threads;
 mod why;
 mod window;
@@ -20,6 +22,7 @@ mod window;
 pub use check::{Check, CheckState};
 pub use input::{Effect, Input, Notice, Permission, Probe};
 pub use reading::{Marked, MarkedAs};
+pub use texts::{TextState, Texts};
 pub use threads::OpenThread;
 pub use why::{Known, Why};
 
@@ -34,6 +37,7 @@ use crate::protocol::{
 use crate::timeline::{Mark, Timeline};
 use notices::Notices;
 use reading::Entered;
+use restoring::Undo;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use window::{Ask, Viewport};
@@ -99,7 +103,13 @@ pub struct Session {
     is_away: bool,
     /// What was not carried out, and why.
     pub notice: Option<String>,
+    /// The format of the log, by its number, as the server said it last.
+    format: u32,
     pub check: Option<Check>,
+    /// Own messages that were deleted here.
+    undo: Vec<Undo>,
+    /// Rooms and seqs of the events that do not have the text or body that came for them.
+    pub differing: Vec<(RoomId, u64)>,
     /// Messages that name me, as far as they are loaded.
     pub mentions: Option<Mentions>,
     /// The last mark, while it can be taken back.
@@ -175,7 +185,10 @@ impl Session {
             unattended_since: None,
             is_away: false,
             notice: None,
+            format: boot.format,
             check: None,
+            undo: Vec::new(),
+            differing: Vec::new(),
             mentions: boot.mentions.clone(),
             marked: None,
             catching: HashMap::new(),
@@ -270,13 +283,6 @@ impl Session {
             (Some(at), Some(timeline)) => timeline.head().saturating_sub(at),
             _ => 0,
         }
-    }
-
-    /// Whether a server would take a restore of this message now.
-    pub fn can_restore(&self, row: &Row) -> bool {
-        let deleted = row.deleted.as_ref().filter(|deleted| deleted.by == self.me.id);
-        row.author == self.me.id
-            && deleted.is_some_and(|deleted| self.now - deleted.at < crate::protocol::bounds::RESTORE_MS)
     }
 
     /// Takes what happened at `now`: milliseconds since 1970 by this device's clock.

@@ -2,11 +2,13 @@
 //!
 //! Every tab follows what is new; only the one that sends for its browser asks for the messages and notifies.
 
-use super::why::{Case, Decided, How, News, Said, Why, why};
+use super::why::{Case, Decided, How, Known, News, Said, Why, why};
 use super::window::Ask;
 use super::{Effect, Notice, Permission, Session, Status};
 use crate::client::Lane;
-use crate::protocol::{Badge, ClientFrame, Page, PageAt, Quiet, RoomId, Row, Wanted, bounds};
+use crate::protocol::{
+    Badge, ClientFrame, ClientId, Mentions, Page, PageAt, Quiet, RoomId, Row, Wanted, bounds,
+};
 use crate::text::plain;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub struct Notices {
     pub(super) zone: i32,
     /// What was decided in this tab, the newest last.
     pub(super) decided: Vec<Decided>,
+    /// The same of messages that name me only since they were edited.
+    pub(super) edits: Vec<(ClientId, Why)>,
+    /// The newest edit of each room that is known to name me so.
+    edited: HashMap<RoomId, u64>,
     /// The row that a clicked notification leads to, and how many were clicked so far.
     pub opened: Option<(Lane, u64, u32)>,
     /// Somebody named me while this page was open.
@@ -34,7 +40,7 @@ pub struct Notices {
     /// The newest number of each kind of which it is decided whether to notify.
     noticed: HashMap<News, u64>,
     /// Rows to notify of, once their authors are known.
-    untold: Vec<(RoomId, Vec<Arc<Row>>)>,
+    pub(super) untold: Vec<(RoomId, Vec<Arc<Row>>)>,
     /// Answers that were notified of, until they are read.
     told: Vec<Told>,
     /// What came while there was no connection, until all of it is known.
@@ -81,6 +87,8 @@ impl Notices {
             quiet,
             zone,
             decided: Vec::new(),
+            edits: Vec::new(),
+            edited: HashMap::new(),
             opened: None,
             named_here: false,
             noticed: HashMap::new(),
@@ -125,6 +133,7 @@ impl Session {
         }
         self.notices.named_here |= badge.all_mentions() > before.all_mentions();
         self.notice_answers(room, before, badge, out);
+        self.notice_edit(room, before.named_by_edit, out);
         let news = News { room, answers: false };
         let noticed = *self.notices.noticed.entry(news).or_insert(before.head);
         if badge.head <= noticed {
@@ -140,6 +149,37 @@ impl Session {
         let after = noticed.max(badge.head.saturating_sub(LOOKED_AT as u64));
         let (at, limit) = (PageAt::After(after), LOOKED_AT);
         out.push(Effect::Send(ClientFrame::Page { req, room, lane: 0, at, limit, at_least: None }));
+    }
+
+    /// An edit may name me where its message did not before, in a message that was read long ago: the badge tells of it,
+    /// and the list of mentions where it stands.
+    fn notice_edit(&mut self, room: RoomId, before: u64, out: &mut Vec<Effect>) {
+        let Some(badge) = self.room(room).map(|info| info.badge) else { return };
+        let noticed = *self.notices.edited.entry(room).or_insert(before);
+        if badge.named_by_edit > noticed
+            && self.sender
+            && let Some(req) = self.request(room, Ask::Edits(noticed))
+        {
+            out.push(Effect::Send(ClientFrame::Mentions { req, before: None }));
+        }
+    }
+
+    /// The newest messages that name me, among them those that do so since an edit.
+    pub(super) fn edits_came(&mut self, room: RoomId, after: u64, page: &Mentions, out: &mut Vec<Effect>) {
+        let Some(badge) = self.room(room).map(|info| info.badge) else { return };
+        self.notices.edited.insert(room, badge.named_by_edit);
+        let edited = |row: &Row| row.edited.is_some() && row.version > after;
+        let rows = page.mentions.iter().filter(|mention| mention.room == room && edited(&mention.row));
+        let mut rows: Vec<_> = rows.map(|mention| mention.row.clone()).collect();
+        rows.retain(|row| {
+            // It may have been new at the same time.
+            let known = Some((Why::NamesYou, Known::Decided));
+            let at = Lane { room, lane: row.lane };
+            self.explain(at, row) != known && self.decide_edit(room, row).is_some_and(Why::tells)
+        });
+        if !rows.is_empty() {
+            self.tell_of(room, rows, out);
+        }
     }
 
     /// The same of answers in the threads that one follows. No badge tells in which of them they are.
@@ -246,7 +286,8 @@ impl Session {
     fn decide(&mut self, news: News, badge: Badge, mut rows: Vec<Arc<Row>>) -> Vec<Arc<Row>> {
         let (read, case) = (self.read_to(news.room).ordinal, self.case(news, badge));
         rows.retain(|row| {
-            let here = if !news.answers && row.ordinal <= read {
+            // Members have read what is imported.
+            let here = if row.imported || !news.answers && row.ordinal <= read {
                 Some(Why::Read)
             } else {
                 self.is_in_view(news.room, row).then_some(Why::Looking)
@@ -261,7 +302,7 @@ impl Session {
 
     /// Notifies of these rows, once their authors are known.
     fn tell_of(&mut self, room: RoomId, rows: Vec<Arc<Row>>, out: &mut Vec<Effect>) {
-        self.introduce(rows.iter().map(|row| (row.author, None)), out);
+        self.introduce(rows.iter().map(|row| (row.author, None, None)), out);
         let unknown = rows.iter().any(|row| !self.people.contains_key(&row.author));
         self.notices.untold.push((room, rows));
         if !unknown {
@@ -312,6 +353,7 @@ impl Session {
         let mut backlog = Backlog::default();
         for at in 0..self.rooms.len() {
             let (room, badge) = (self.rooms[at].id, self.rooms[at].badge);
+            self.notice_edit(room, badge.named_by_edit, out);
             let news = News { room, answers: true };
             self.notices.noticed.entry(news).or_insert(badge.newest_answer);
             if let Some(after) = self.answers_after(room, badge) {

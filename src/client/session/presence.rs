@@ -100,7 +100,7 @@ impl Session {
     ) {
         let all = people.into_iter().map(|id| (0, id)).chain(threads);
         let all: Vec<_> = all.map(|(lane, id)| (Lane { room, lane }, id)).collect();
-        self.introduce(all.iter().map(|(_, id)| (*id, None)), out);
+        self.introduce(all.iter().map(|(_, id)| (*id, None, None)), out);
         self.typing.retain(|lane, _| lane.room != room);
         all.into_iter().for_each(|(lane, id)| self.typing.entry(lane).or_default().push(id));
     }

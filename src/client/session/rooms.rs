@@ -1,28 +1,37 @@
 //! Following rooms: which one is looked at, and the events that move its cursor.
 
+use super::texts::fits;
 use super::window::{Ask, cut};
 use super::{Effect, Session, Status};
 use crate::client::Lane;
 use crate::protocol::frame::{ResetReason, RoomInfo};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId,
+    AccountId, ActBody, ActValue, Added, ClientFrame, ClientId, Event, EventBody, Kind, PageAt, RoomId, Row,
 };
 use crate::text::{mentions, plain};
 use crate::timeline::{Applied, Mark, MarkKind, Timeline};
+use std::iter;
 use std::sync::Arc;
 
 /// Rooms whose rows are kept when one looks at another.
 const KEPT_ROOMS: usize = 8;
 
-/// The text that an event writes.
-pub(super) fn text_of(event: &Event) -> Option<&str> {
-    match event.body.as_ref()? {
-        EventBody::Message(body) => Some(&body.text),
-        EventBody::Act(ActBody { value: ActValue::Text(text) | ActValue::Restored { restored: text } }) => {
-            Some(text)
-        }
+/// Who says something, what, and what the server made of it.
+type Said<'a> = (AccountId, Option<&'a str>, Option<&'a Added>);
+
+pub(super) fn said_of(row: &Row) -> Said<'_> {
+    (row.author, row.text.as_deref(), row.added.as_ref())
+}
+
+pub(super) fn said_in(event: &Event) -> Said<'_> {
+    let text = match &event.body {
+        Some(EventBody::Message(body)) => Some(&body.text),
+        Some(EventBody::Act(ActBody {
+            value: ActValue::Text(text) | ActValue::Restored { restored: text },
+        })) => Some(text),
         _ => None,
-    }
+    };
+    (event.author(), text.map(String::as_str), event.added.as_ref())
 }
 
 impl Session {
@@ -102,7 +111,11 @@ impl Session {
         let mine = event.header.author == self.me.id;
         let looked_at = self.looking_at == Some(room);
         let scrolled_up = looked_at && self.viewport.unpinned_at.is_some();
+        if fits(event) == Some(false) {
+            self.differs(room, event.seq);
+        }
         self.answer(room, event, out);
+        self.erase(room, event, out);
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         match timeline.apply(event) {
             Applied::Advanced => {
@@ -113,7 +126,7 @@ impl Session {
                 if event.header.kind == Kind::Act && looked_at && self.pins.contains_key(&room) {
                     self.want(0, Ask::Pins, out);
                 }
-                self.introduce([(event.header.author, text_of(event))], out);
+                self.introduce([said_in(event)], out);
                 if event.ordinal.is_some() {
                     self.typed(room, event.header.author);
                 }
@@ -173,17 +186,17 @@ impl Session {
     }
 
     /// Asks who authors are, and who is named, where that is not known yet.
-    pub(super) fn introduce<'a>(
-        &mut self,
-        said: impl IntoIterator<Item = (AccountId, Option<&'a str>)>,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn introduce<'a>(&mut self, said: impl IntoIterator<Item = Said<'a>>, out: &mut Vec<Effect>) {
         let (mut ids, mut handles) = (Vec::new(), Vec::new());
-        for (author, text) in said {
-            if !self.people.contains_key(&author) && !ids.contains(&author) {
-                ids.push(author);
+        for (author, text, added) in said {
+            let named = added.into_iter().flat_map(Added::people).map(|(_, account)| *account);
+            for id in iter::once(author).chain(named) {
+                if !self.people.contains_key(&id) && !ids.contains(&id) {
+                    ids.push(id);
+                }
             }
-            for handle in mentions(text.unwrap_or("")) {
+            // Of a text that has an added part no handle is looked up.
+            for handle in mentions(text.filter(|_| added.is_none()).unwrap_or("")) {
                 if !self.handles.contains_key(&handle) && self.asked_handles.insert(handle.clone()) {
                     handles.push(handle);
                 }
@@ -199,11 +212,11 @@ impl Session {
     /// As [`Session::introduce`], for the loaded rows of a lane.
     pub(super) fn introduce_rows(&mut self, lane: Lane, out: &mut Vec<Effect>) {
         let rows: Vec<_> = self.timeline(lane).into_iter().flat_map(Timeline::rows).cloned().collect();
-        let said = rows.iter().map(|row| (row.author, row.text.as_deref()));
+        let said = rows.iter().map(|row| said_of(row));
         let others = rows.iter().flat_map(|row| {
             let answerers = row.answers.iter().flat_map(|answers| &answers.by);
             row.reactions.values().flatten().chain(&row.pinned).chain(answerers)
         });
-        self.introduce(said.chain(others.map(|id| (*id, None))), out);
+        self.introduce(said.chain(others.map(|id| (*id, None, None))), out);
     }
 }

@@ -24,6 +24,7 @@ impl Session {
         if self.is_archived(act.room) {
             return;
         }
+        self.keep_to_restore(&act);
         if let Some(unsent) = self.outbox.unsent_act(act.target, &act.slot) {
             self.drop_draft(unsent, out);
         }
@@ -220,7 +221,13 @@ impl Session {
             }
             // Another tab took it back.
             (Outcome::Refused { why: Refusal::Void }, _) => self.taken_back(id, false, out),
-            (Outcome::Refused { why }, _) => self.not_done(id, why.to_string(), out),
+            (Outcome::Refused { why }, _) => match self.why_not_restored(&kept.draft, why) {
+                Some(sentence) => {
+                    self.drop_draft(id, out);
+                    self.notice = Some(sentence.to_owned());
+                }
+                None => self.not_done(id, why.to_string(), out),
+            },
         }
         self.send_outbox(out);
     }

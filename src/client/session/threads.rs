@@ -1,7 +1,7 @@
 //! The thread that stands beside the looked-at room, and the threads that one follows.
 
 use super::reading::{Marked, MarkedAs};
-use super::rooms::text_of;
+use super::rooms::{said_in, said_of};
 use super::window::{Ask, Viewport, cut};
 use super::{Effect, Session, Status};
 use crate::client::Lane;
@@ -9,7 +9,7 @@ use crate::protocol::frame::{Draft, ResetReason};
 use crate::protocol::{
     ClientFrame, ClientId, Event, Kind, Page, PageAt, Pointer, RoomId, Row, Thread, bounds,
 };
-use crate::timeline::{Applied, Mark, MarkKind, Timeline};
+use crate::timeline::{Applied, Mark, MarkKind, Timeline, write};
 use std::sync::Arc;
 
 /// A thread on the screen.
@@ -135,7 +135,7 @@ impl Session {
 
     pub(super) fn thread_came(&mut self, req: u64, room: RoomId, thread: Thread, out: &mut Vec<Effect>) {
         self.asks.remove(&req);
-        self.introduce([(thread.root.author, thread.root.text.as_deref())], out);
+        self.introduce([said_of(&thread.root)], out);
         let at = Lane { room, lane: thread.lane };
         if let Some(open) = self.thread.as_mut().filter(|open| open.at == at) {
             self.unsaid.retain(|lane, unsaid| *lane != at || *unsaid > thread.badge.pointer());
@@ -149,7 +149,7 @@ impl Session {
     }
 
     pub(super) fn threads_came(&mut self, room: RoomId, threads: Vec<Thread>, out: &mut Vec<Effect>) {
-        self.introduce(threads.iter().map(|told| (told.root.author, told.root.text.as_deref())), out);
+        self.introduce(threads.iter().map(|told| said_of(&told.root)), out);
         if let Some(open) = self.thread.as_mut().filter(|open| open.at.room == room) {
             match threads.iter().find(|told| told.lane == open.at.lane) {
                 Some(told) => open.tell(told.clone()),
@@ -266,7 +266,7 @@ impl Session {
             let target = event.header.target.as_ref().and_then(|target| target.as_str().parse().ok());
             if event.header.kind == Kind::Act && target == Some(told.root.id) {
                 if event.seq > told.root.version {
-                    Arc::make_mut(&mut told.root).write(event);
+                    write(&mut told.root, event);
                 }
             } else if event.answers().is_some_and(|place| place.lane == at.lane) {
                 Arc::make_mut(&mut told.root).answered(event);
@@ -283,7 +283,7 @@ impl Session {
         match timeline.apply(event) {
             Applied::Advanced => {
                 cut(timeline, !scrolled_up);
-                self.introduce([(event.header.author, text_of(event))], out);
+                self.introduce([said_in(event)], out);
                 if event.lane == at.lane && event.ordinal.is_some() && event.header.author != self.me.id {
                     self.announce(event, out);
                 }

@@ -135,6 +135,11 @@ impl Session {
             return Said::Own;
         }
         let mut said = Said::ToNobody;
+        if let Some(added) = &row.added {
+            let me = added.people().any(|(_, account)| *account == self.me.id);
+            let all = if added.all { Said::ToAll } else { Said::ToNobody };
+            return if me { Said::ToMe } else { all };
+        }
         for handle in mentions(text) {
             let names = if handle == self.me.handle {
                 Said::ToMe
@@ -217,10 +222,29 @@ impl Session {
         self.remember(news, (read, badge.head), How::All(most, case));
     }
 
+    /// Decides of an edit by which a message names me that did not before.
+    pub(super) fn decide_edit(&mut self, room: RoomId, row: &Row) -> Option<Why> {
+        let case = self.case_by_settings(self.room(room)?.badge.wanted, self.now);
+        let here = if self.sender { None } else { Some(Why::OtherTab) };
+        let here = here.or(self.is_in_view(room, row).then_some(Why::Looking));
+        let why = why(self.said(row), Case { hindrance: case.hindrance.or(here), ..case });
+        let edits = &mut self.notices.edits;
+        if why != Why::OtherTab {
+            edits.push((row.id, why));
+        }
+        if edits.len() > REMEMBERED {
+            edits.remove(0);
+        }
+        Some(why)
+    }
+
     /// Whether one was notified of a message, and why; or what the settings say, where that is not known.
     pub fn explain(&self, at: impl Into<Lane>, row: &Row) -> Option<(Why, Known)> {
         let at = at.into();
         let (room, said) = (at.room, self.said(row));
+        if let Some((_, why)) = self.notices.edits.iter().rev().find(|(id, _)| *id == row.id) {
+            return Some((*why, Known::Decided));
+        }
         // What stands in the room too counts there alone.
         let also = row.also.filter(|also| also.lane == 0 && row.lane != 0);
         let (answers, number) = match also {
@@ -233,15 +257,18 @@ impl Session {
         let decided =
             all.find(|decided| decided.news == news && decided.after < number && number <= decided.to);
         let decided = decided.and_then(|decided| match decided.how {
-            How::One(why) => Some(why),
             // It may have said something else then.
+            How::One(Why::NotNamed | Why::Unfollowed) if row.edited.is_some() && said == Said::ToMe => None,
+            How::One(why) => Some(why),
             How::All(most, case) if row.edited.is_some() && why(most, case).tells() => None,
+            How::All(most, _) if row.edited.is_some() && said == Said::ToMe && most < said => None,
             How::All(most, case) => Some(why(said.min(most), case)),
         });
         let told = self.thread.as_ref().filter(|open| open.at == at).and_then(|open| open.told.as_ref());
         let follows = !answers || told.is_none_or(|told| told.follows);
         let case = self.case_by_settings(self.room(room)?.badge.wanted, row.at);
-        let settings = why(said, Case { follows, ..case });
+        let hindrance = case.hindrance.or(row.imported.then_some(Why::Read));
+        let settings = why(said, Case { follows, hindrance, ..case });
         Some(match decided {
             Some(Why::OtherTab) => (settings, Known::OtherTab),
             Some(why) => (why, Known::Decided),

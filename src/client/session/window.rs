@@ -27,7 +27,11 @@ pub(super) enum Ask {
     Notice,
     /// Answers after a seq, for the same.
     Answers(u64),
+    /// Messages that name me since they were edited, after a seq.
+    Edits(u64),
     Headers,
+    /// Events whose bodies a check needs.
+    Bodies,
     History(ClientId),
     Pins,
     Members,
@@ -121,6 +125,7 @@ impl Session {
         let Some((lane, ask)) = self.asks.remove(&req) else { return };
         match ask {
             Ask::Headers => self.stop_check(message),
+            Ask::Bodies => self.finish_check(),
             Ask::Answers(_) => self.tell_backlog(out),
             Ask::History(_) | Ask::Pins | Ask::Members => {
                 self.viewport.wanted.retain(|wanted| *wanted != ask || code.try_again());
@@ -322,6 +327,7 @@ impl Session {
         out: &mut Vec<Effect>,
     ) {
         self.viewport.unpinned_at = None;
+        self.forget_texts(room, out);
         if why == ResetReason::Far {
             let missed = head.saturating_sub(before);
             if missed > 0 {

@@ -62,6 +62,7 @@ impl Member<'_> {
             threads: 0,
             thread_mentions: 0,
             newest_answer: 0,
+            named_by_edit: 0,
         })
     }
 }

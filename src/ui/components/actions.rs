@@ -295,6 +295,10 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let row = row.0;
     let name = session.read().people.get(&row.author).map_or("this person".to_owned(), |p| p.name.clone());
     let (of, at) = spot_of(&row, lane);
+    let why = match session.read().is_of_five() {
+        true => "It goes for everybody. You can undo this for 24 hours.",
+        false => "It goes for everybody, and cannot be brought back.",
+    };
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
         div {
@@ -305,7 +309,7 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
             "data-for": "{of} {at}",
             h2 { id: "sure", "Delete the message of {name}?" }
             p { class: "pin-text", {quote_of(&row).text.unwrap_or_default()} }
-            p { id: "sure-why", "It goes for everybody, and cannot be brought back." }
+            p { id: "sure-why", {why} }
             div { class: "actions-row",
                 button {
                     class: "button small danger",

@@ -8,12 +8,18 @@ use crate::timeline::Timeline;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
+/// Events that are named by their numbers.
+const DIFFERING: usize = 3;
+
 /// Class, text and name of the chip; never more than has been reached.
 fn state_of(state: &Session, room: RoomId) -> (&'static str, String, String) {
     let timeline = state.timelines.get(&room);
     let waiting = state.waiting();
     let missing = timeline.and_then(|timeline| timeline.missing().map(|(after, to)| (after + 1, to)));
     let gap = missing.or_else(|| timeline?.hole());
+    if let Some((_, seq)) = state.differing.iter().find(|(of, _)| *of == room) {
+        return ("chip filling", "differs".into(), otherwise(*seq));
+    }
     match (state.status, timeline, gap, state.catching_up(room)) {
         (Status::Live, Some(_), Some(gap), _) => {
             let text = filling(gap);
@@ -59,6 +65,53 @@ fn result_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
     })
 }
 
+/// A count with its word, behind a comma.
+fn and(n: usize, word: &str) -> String {
+    if n == 0 { String::new() } else { format!(", {} {word}", counted(n as u64)) }
+}
+
+/// What is said where the log has another text than the one that came.
+fn otherwise(seq: u64) -> String {
+    format!("Event {} of the log does not have the text that came for it.", counted(seq))
+}
+
+/// What is known of the texts that are loaded here, and whether that is bad.
+fn texts_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
+    let check = state.check.as_ref().filter(|check| check.room == room);
+    let texts = check.and_then(|check| check.texts.as_ref());
+    let differing = state.differing.iter().filter(|(of, _)| *of == room).map(|(_, seq)| *seq);
+    let all = differing.clone().count();
+    if texts.is_none() && all == 0 {
+        return None;
+    }
+    let mut words = String::new();
+    let mut bad = false;
+    if let Some(texts) = texts {
+        let n = |n: usize| counted(n as u64);
+        words = format!("{} of {} texts checked", n(texts.checked), n(texts.here()));
+        words += &and(texts.erased, "erased");
+        words += &and(texts.deleted, "deleted");
+        words += &and(texts.missing, "missing");
+        bad = texts.missing > 0;
+        if texts.older > 0 {
+            words += &format!(". {} not checked: written before the log had format 5", n(texts.older));
+        }
+        if texts.not_checked > 0 {
+            words += &format!(". {} not checked: their proof is not here", n(texts.not_checked));
+        }
+        words.push_str(". ");
+    }
+    for seq in differing.take(DIFFERING) {
+        bad = true;
+        words += &otherwise(seq);
+        words.push(' ');
+    }
+    if all > DIFFERING {
+        words += &format!("So it is with {} more.", counted((all - DIFFERING) as u64));
+    }
+    Some((words.trim_end().to_owned(), bad))
+}
+
 #[component]
 pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
     let store = use_store();
@@ -87,10 +140,12 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
     };
     let (result, bad) = result_of(&state, room).unwrap_or_else(|| ("not run yet".to_owned(), false));
     let running = state.check.as_ref().is_some_and(|check| check.state == CheckState::Running);
+    let texts = texts_of(&state, room);
     let waiting = state.waiting();
     let acknowledged = &store.boot.acknowledged;
     let report = format!(
-        "Beck, room {room}\nYou hold: {held}, {unbroken}\nServer: event {seq}, chain {chain}, {agrees}\nAcknowledged: {acknowledged}\nNot sent: {waiting}\nCheck from #1: {result}"
+        "Beck, room {room}\nYou hold: {held}, {unbroken}\nServer: event {seq}, chain {chain}, {agrees}\nAcknowledged: {acknowledged}\nNot sent: {waiting}\nCheck from #1: {result}{}",
+        texts.as_ref().map(|(words, _)| format!("\nTexts: {words}")).unwrap_or_default()
     );
     rsx! {
         details { class: "complete pop",
@@ -117,6 +172,14 @@ pub fn Chip(session: Signal<Session>, room: RoomId) -> Element {
                         dt { "All links" }
                         dd {
                             span { class: if bad { "check bad" } else { "check" }, role: "status", "{result}" }
+                        }
+                    }
+                    if let Some((words, bad)) = texts {
+                        div {
+                            dt { "Texts" }
+                            dd {
+                                span { class: if bad { "check bad" } else { "check" }, role: "status", "{words}" }
+                            }
                         }
                     }
                 }

@@ -3,8 +3,9 @@
 use super::Named;
 use super::Typers;
 use super::clock;
-use super::icon;
+use super::named::named_in;
 use super::text::MessageText;
+use super::{for_ever_before_five, icon};
 use crate::client::{Input, Lane, Probe, Session, Status};
 use crate::protocol::frame::{Answer, Draft};
 use crate::protocol::{ClientId, bounds};
@@ -45,7 +46,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
     let mut previewing = use_signal(|| false);
     let mut also = use_signal(|| false);
     let written = state.typed.get(&lane).filter(|_| previewing());
-    let written = written.map(|text| (text.clone(), Named::of(&state, Some(text))));
+    let written = written.map(|text| (text.clone(), Named::of(&state, Some(text), None)));
     let only_here = state.not_kept && state.waiting() > 0;
     let client_id = store.boot.client_id;
     let forms = ["post", "topic", "invite"].map(|form| format!("/r/{room}/{form}"));
@@ -80,7 +81,8 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         let quote = acting.peek().reply.filter(|(at, _)| *at == lane).map(|(_, id)| id);
         let thread = thread.map(|to| Answer { to, also: also() });
         also.set(false);
-        let draft = Draft { id: ClientId::random(), room, thread, quote, text, named: Default::default() };
+        let named = named_in(&dom::composer_named(&event), &text);
+        let draft = Draft { id: ClientId::random(), room, thread, quote, text, named };
         intents.send(Input::Write(draft));
         if quote.is_some() {
             acting.write().reply = None;
@@ -100,8 +102,10 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
             "data-lane": "{of}",
             "data-draft": "{lane}",
             "data-muted": muted,
+            "data-topics": for_ever_before_five(store.boot.format),
             onsubmit: send,
             input { r#type: "hidden", name: "client_id", value: "{client_id}" }
+            input { r#type: "hidden", name: "named" }
             if let Some(root) = thread {
                 input { r#type: "hidden", name: "to", value: "{root}" }
             }

@@ -2,12 +2,13 @@
 
 use super::Named;
 use super::dates::{iso, moment};
+use super::named::named_in;
 use super::text::MessageText;
 use crate::client::{Input, Lane, Session};
 use crate::protocol::frame::Version;
-use crate::protocol::{ActValue, ClientId, Slot, bounds};
+use crate::protocol::{ActValue, ClientId, bounds};
 use crate::timeline::{ActEcho, ActState};
-use crate::ui::acting::act;
+use crate::ui::acting::write;
 use crate::ui::dom;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -26,7 +27,8 @@ pub fn EditBox(lane: Lane, row: ClientId, text: String) -> Element {
         match bounds::message_text(&dom::edit_text(&event)) {
             Ok(new) => {
                 if new != text {
-                    intents.send(act(lane.room, row, Slot::Text, ActValue::Text(new)));
+                    let named = named_in(&dom::edit_named(&event), &new);
+                    intents.send(write(lane.room, row, new, named));
                 }
                 acting.write().editing = None;
                 dom::composer_focus(lane.lane);
@@ -39,6 +41,7 @@ pub fn EditBox(lane: Lane, row: ClientId, text: String) -> Element {
     };
     rsx! {
         form { class: "edit-box", onsubmit: save,
+            input { r#type: "hidden", name: "named" }
             div { class: "box",
                 textarea { name: "text", rows: "1", "aria-label": "Edit the message", autocomplete: "off" }
             }

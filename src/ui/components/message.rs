@@ -43,8 +43,8 @@ pub struct Doing {
     pub edit: Option<ActEcho>,
     /// Its earlier texts are shown.
     pub history: bool,
-    /// It was deleted here, and this was its text.
-    pub deleted: Option<String>,
+    /// What takes its deletion back, while that is offered.
+    pub restore: Option<ActValue>,
     /// Who pinned it.
     pub pinned: Option<String>,
     /// Who answered last, and their names.
@@ -161,10 +161,7 @@ fn Stored(
                     named,
                 }
             },
-            (_, None) => {
-                let can_restore = session.peek().can_restore(&row.0);
-                rsx! { Deleted { room: lane.room, id, text: doing.deleted.filter(|_| can_restore) } }
-            }
+            (_, None) => rsx! { Deleted { room: lane.room, id, restore: doing.restore } },
         }
         if let Some(edit) = failed {
             Unsaved { edit, lane }
@@ -184,25 +181,20 @@ fn Stored(
     }
 }
 
-/// What is left of a message; whoever just deleted an own one can bring it back.
+/// What is left of a message; whoever deleted it can bring it back for a while.
 #[component]
-fn Deleted(room: RoomId, id: ClientId, text: Option<String>) -> Element {
+fn Deleted(room: RoomId, id: ClientId, restore: Option<ActValue>) -> Element {
     let store = use_store();
-    let mut acting = store.acting;
     rsx! {
         div { class: "text",
             p {
                 "deleted"
-                if let Some(text) = text {
+                if let Some(restore) = restore {
                     " "
                     button {
                         class: "link",
                         r#type: "button",
-                        onclick: move |_| {
-                            acting.write().deleted.remove(&id);
-                            let restored = ActValue::Restored { restored: text.clone() };
-                            store.intents.send(act(room, id, Slot::Deleted, restored));
-                        },
+                        onclick: move |_| store.intents.send(act(room, id, Slot::Deleted, restore.clone())),
                         "Undo"
                     }
                 }

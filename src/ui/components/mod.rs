@@ -50,7 +50,16 @@ pub use thread::{ThreadPanel, Threads};
 pub use timeline::TimelineList;
 pub use why::why;
 
+use crate::protocol::Format;
 use dioxus::prelude::*;
+
+/// Said where people enter what nobody can remove from the log.
+pub const FOR_EVER: &str = "It stays in the log for ever.";
+
+/// The same where it is so before format 5 alone: names of people, topics.
+pub fn for_ever_before_five(format: u32) -> &'static str {
+    if format < Format::Five.number() { FOR_EVER } else { "" }
+}
 
 /// Thousands apart, as people read counts.
 pub fn counted(n: u64) -> String {

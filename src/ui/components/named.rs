@@ -1,9 +1,26 @@
 //! Whom and what a message names.
 
 use crate::client::Session;
-use crate::protocol::RoomId;
 use crate::protocol::bounds::ROOM_HANDLE;
-use crate::text::{named, slug};
+use crate::protocol::{AccountId, Added, RoomId};
+use crate::text::{mentions, named, slug};
+use std::collections::BTreeMap;
+
+/// The accounts of handles that were completed, as the page tells them (`handle:account`, a space between), as far as the
+/// text still names them.
+pub fn named_in(completed: &str, text: &str) -> BTreeMap<String, AccountId> {
+    let mut found = BTreeMap::new();
+    if completed.is_empty() {
+        return found;
+    }
+    let named = mentions(text);
+    for (handle, account) in completed.split(' ').filter_map(|one| one.split_once(':')) {
+        if let (true, Ok(account)) = (named.contains(handle), account.parse()) {
+            found.insert(handle.to_owned(), account);
+        }
+    }
+    found
+}
 
 /// What a message names and what is there for the reader.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,11 +31,21 @@ pub struct Named {
 }
 
 impl Named {
-    pub fn of(session: &Session, text: Option<&str>) -> Named {
+    /// `added` is what a server made of the text: then nothing else says whom it names.
+    pub fn of(session: &Session, text: Option<&str>, added: Option<&Added>) -> Named {
         let named = named(text.unwrap_or(""));
-        let known = |handle: String| match session.handles.get(&handle) {
-            Some(account) => Some((handle, *account == session.me.id)),
-            None => (handle == ROOM_HANDLE).then_some((handle, true)),
+        let known = |handle: String| {
+            let account = match added {
+                // Who has no account is dropped.
+                Some(added) => added.account(&handle).filter(|id| session.people.contains_key(id)),
+                None => session.handles.get(&handle).copied(),
+            };
+            match account {
+                Some(account) => Some((handle, account == session.me.id)),
+                None => {
+                    (handle == ROOM_HANDLE && added.is_none_or(|added| added.all)).then_some((handle, true))
+                }
+            }
         };
         let room = |name: String| {
             // Of two with names that are written alike neither is meant.

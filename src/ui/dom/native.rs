@@ -149,6 +149,13 @@ pub fn address(_: &str) {}
 pub fn composer_text(event: &FormEvent) -> String {
     field(event, "text")
 }
+pub fn composer_named(event: &FormEvent) -> String {
+    call("named", json!([]));
+    field(event, "named")
+}
+pub fn edit_named(event: &FormEvent) -> String {
+    field(event, "named")
+}
 pub fn composer_set(text: &str) {
     call("composer_set", json!([text, true]));
 }

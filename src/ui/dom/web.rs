@@ -30,6 +30,10 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_text() -> Option<String>;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn named() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn edit_named() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_set(text: &str, force: bool);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn offer(room: &str, text: &str);
@@ -102,6 +106,15 @@ pub fn address(path: &str) {
 
 pub fn composer_text(_: &FormEvent) -> String {
     script::composer_text().unwrap_or_default()
+}
+
+/// Whose handles were completed there.
+pub fn composer_named(_: &FormEvent) -> String {
+    script::named()
+}
+
+pub fn edit_named(_: &FormEvent) -> String {
+    script::edit_named()
 }
 
 pub fn composer_set(text: &str) {

@@ -1,10 +1,13 @@
 //! Pages for those who are not signed in: first run, sign in, join. Plain forms; no script is needed.
 
 use crate::api::{DEAD_ENTER_LINK, DEAD_JOIN_LINK};
-use crate::ui::components::Mark;
+use crate::ui::components::{FOR_EVER, Mark, for_ever_before_five};
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
+
+const HANDLE_NOTE: &str =
+    "For @mentions: a to z, 0 to 9, dot, dash, underscore. It stays in the log for ever.";
 
 #[component]
 fn Door(title: String, lead: String, children: Element) -> Element {
@@ -97,13 +100,13 @@ pub fn SetUp() -> Element {
                 NoticeLine {}
                 fieldset { class: "step",
                     legend { "Workspace" }
-                    Field { name: "workspace", label: "Name of your team", autocomplete: "organization", minlength: 2, maxlength: 32, focus: true }
+                    Field { name: "workspace", label: "Name of your team", autocomplete: "organization", note: FOR_EVER, minlength: 2, maxlength: 32, focus: true }
                 }
                 fieldset { class: "step",
                     legend { "You" }
                     div { class: "pair",
-                        Field { name: "name", label: "Your name", autocomplete: "name", minlength: 1, maxlength: 256 }
-                        Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
+                        Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: 1, maxlength: 256 }
+                        Field { name: "handle", label: "Handle", autocomplete: "username", note: HANDLE_NOTE, minlength: 2, maxlength: 25 }
                     }
                 }
                 fieldset { class: "step",
@@ -154,8 +157,8 @@ pub fn Join(token: String) -> Element {
             form { class: "form", method: "post", action: "/join/{token}",
                 NoticeLine {}
                 Next {}
-                Field { name: "name", label: "Your name", autocomplete: "name", minlength: 1, maxlength: 256 }
-                Field { name: "handle", label: "Handle", autocomplete: "username", note: "For @mentions: a to z, 0 to 9, dot, dash, underscore.", minlength: 2, maxlength: 25 }
+                Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: 1, maxlength: 256 }
+                Field { name: "handle", label: "Handle", autocomplete: "username", note: HANDLE_NOTE, minlength: 2, maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Join" }
                 p { class: "note",

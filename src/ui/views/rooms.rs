@@ -4,7 +4,7 @@ use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
 use crate::protocol::RoomAct;
-use crate::ui::components::{ArchiveForm, icon};
+use crate::ui::components::{ArchiveForm, FOR_EVER, for_ever_before_five, icon};
 use crate::ui::route::Route;
 use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
@@ -20,6 +20,7 @@ pub fn Rooms() -> Element {
 #[component]
 fn RoomList(session: Signal<Session>) -> Element {
     let state = session.read();
+    let format = use_store().boot.format;
     let refused = use_refused(&["/rooms"]);
     let wrong = |label| refused.as_ref().is_some_and(|notice| notice.is_about(label));
     let (wrong_name, wrong_topic) = (wrong("Name"), wrong("Topic"));
@@ -78,12 +79,15 @@ fn RoomList(session: Signal<Session>) -> Element {
                 form { class: "form", method: "post", action: "/rooms",
                     div { class: "field-group",
                         label { r#for: "name", "Name" }
-                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", maxlength: "256", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}" }
+                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", maxlength: "256", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}", "aria-describedby": "name-hint" }
+                        p { class: "note", id: "name-hint", {FOR_EVER} }
                     }
                     div { class: "field-group",
                         label { r#for: "topic", "Topic" }
                         input { class: "field", id: "topic", name: "topic", r#type: "text", autocomplete: "off", maxlength: "160", autofocus: wrong_topic, "aria-invalid": wrong_topic.then_some("true"), value: "{topic}", "aria-describedby": "topic-hint" }
-                        p { class: "note", id: "topic-hint", "One line; you can leave it empty." }
+                        p { class: "note", id: "topic-hint", "One line; you can leave it empty. "
+                            {for_ever_before_five(format)}
+                        }
                     }
                     button { class: "button", r#type: "submit", "Make the room" }
                 }

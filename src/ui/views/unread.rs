@@ -101,7 +101,7 @@ fn Lists(session: Signal<Session>) -> Element {
                                     name: state.people.get(&mention.row.author).map_or("…", |person| &person.name),
                                     room: state.room(mention.room).map_or("", |room| &room.name),
                                     new: mention.row.lane == 0 && mention.row.ordinal > state.read_to(mention.room).ordinal,
-                                    named: Named::of(&state, mention.row.text.as_deref()),
+                                    named: Named::of(&state, mention.row.text.as_deref(), mention.row.added.as_ref()),
                                     zone: store.boot.zone,
                                     mention,
                                 }

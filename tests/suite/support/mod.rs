@@ -245,6 +245,7 @@ pub fn boot(account: AccountId, room: RoomId, page: Option<Page>) -> Boot {
         status: Default::default(),
         zone: 0,
         theme: "system".into(),
+        format: 4,
         client_id: ClientId::random(),
         join_link: None,
         asks_code: false,

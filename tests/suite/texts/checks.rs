@@ -1,0 +1,414 @@
+//! "Check from #1" and the texts: each state that a text can be in, and what makes it another one.
+
+use super::{Client, Log, Says, digest, naming, salt, sent};
+use beck::client::Input;
+use beck::client::session::{CheckState, Texts};
+use beck::protocol::{
+    ActValue, Added, ClientFrame, ClientId, Event, EventBody, MessageBody, Proof, ProofForm, ServerFrame,
+};
+use std::sync::Arc;
+
+/// Answers what a check asks for, as a server would from this log.
+fn check(log: &Log, client: &mut Client) -> Texts {
+    let mut effects = client.give(Input::Check);
+    while let Some(frame) = sent(&effects).first().copied().cloned() {
+        let between = |after: u64, to: u64| log.events[after as usize..to as usize].to_vec();
+        let frame = match frame {
+            ClientFrame::Headers { req, room, after, to } => {
+                let headers =
+                    between(after, to).iter().map(|event| (event.header.clone(), event.chain)).collect();
+                ServerFrame::Headers { req, room, headers }
+            }
+            ClientFrame::Fetch { req, room, after, to } => {
+                ServerFrame::Events { req, room, events: between(after, to) }
+            }
+            other => panic!("{other:?}"),
+        };
+        effects = client.give(Input::Frame(frame));
+    }
+    let check = client.session.check.as_ref().unwrap();
+    assert!(matches!(check.state, CheckState::Agrees { .. }), "{:?}", check.state);
+    check.texts.clone().unwrap()
+}
+
+fn differing(client: &Client) -> Vec<u64> {
+    client.session.differing.iter().map(|(_, seq)| *seq).collect()
+}
+
+/// A message as formats 1 to 4 have it: without a salt on the wire.
+fn older(log: &mut Log, text: &str) -> ClientId {
+    let id = log.message(text, Added::default());
+    let event = Arc::make_mut(log.events.last_mut().unwrap());
+    (event.salt, event.added) = (None, None);
+    let row = log.row(id);
+    (row.added, row.proof) = (None, None);
+    id
+}
+
+/// How the row of one more message is changed on its way, and what is found.
+type Change = fn(&mut Log, ClientId);
+
+#[test]
+fn each_state_of_a_text_is_told_apart() {
+    let table: [(&str, Change, Texts, bool); 22] = [
+        ("a message", |_, _| {}, Texts { checked: 1, ..Texts::default() }, false),
+        (
+            "an edit",
+            |log, id| {
+                log.edit(id, "edited", naming(&[("bo", log.bo)]));
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "another byte in the text",
+            |log, id| log.row(id).text = Some("hello thers".into()),
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "another byte in the text of an edit",
+            |log, id| {
+                log.edit(id, "edited", Added::default());
+                log.row(id).text = Some("edites".into());
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "another account in the added part",
+            |log, id| {
+                let me = log.me;
+                log.row(id).added = Some(naming(&[("bo", me)]));
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "another byte in the salt",
+            |log, id| log.row(id).proof.as_mut().unwrap().salt.replace_range(31.., "z"),
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "the proof of another message",
+            |log, id| {
+                let other = log.rows[0].clone();
+                let row = log.row(id);
+                (row.text, row.added, row.proof) =
+                    (other.text.clone(), other.added.clone(), other.proof.clone());
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "an edit that the server does not show",
+            |log, id| {
+                let before = log.row(id).clone();
+                log.edit(id, "edited", Added::default());
+                *log.row(id) = before;
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "a deletion that the server does not show",
+            |log, id| {
+                let before = log.row(id).clone();
+                log.delete(log.bo, id);
+                *log.row(id) = before;
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "a later deletion whose body is not given",
+            |log, id| {
+                log.act_deleted(log.bo, id, true, None);
+                Arc::make_mut(log.events.last_mut().unwrap()).salt = None;
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "a deletion and a restore",
+            |log, id| {
+                log.act_deleted(log.bo, id, true, Some(ActValue::On(true)));
+                let text = log.row(id).text.clone().unwrap();
+                log.act_deleted(log.bo, id, false, Some(ActValue::Restored { restored: text }));
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "a restore whose header is of other bytes",
+            |log, id| {
+                log.act_deleted(log.bo, id, true, Some(ActValue::On(true)));
+                log.act_deleted(
+                    log.bo,
+                    id,
+                    true,
+                    Some(ActValue::Restored { restored: "hello there".into() }),
+                );
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "an unknown form",
+            |log, id| log.row(id).proof.as_mut().unwrap().form = Some(ProofForm::Other),
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "a later erase whose body is not given",
+            |log, _| {
+                let other = log.rows[0].id;
+                log.erase("messages", &[other]);
+                let event = Arc::make_mut(log.events.last_mut().unwrap());
+                (event.salt, event.body) = (None, None);
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "a later erase of another message",
+            |log, _| {
+                log.erase("messages", &[ClientId::random()]);
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "an erase of its earlier texts",
+            |log, id| {
+                log.edit(id, "edited", Added::default());
+                log.erase("earlier", &[id]);
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "deleted",
+            |log, id| {
+                log.delete(log.bo, id);
+            },
+            Texts { deleted: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "erased",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.erase("messages", &[id]);
+            },
+            Texts { erased: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "an erase that does not name it, though the server says so",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.erase("messages", &[ClientId::random()]);
+                Arc::make_mut(log.events.last_mut().unwrap()).erased = vec![id];
+            },
+            Texts { deleted: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "missing",
+            |log, id| {
+                let row = log.row(id);
+                (row.text, row.added, row.proof) = (None, None, None);
+            },
+            Texts { missing: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "missing behind a restore",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.act_deleted(
+                    log.bo,
+                    id,
+                    false,
+                    Some(ActValue::Restored { restored: "hello there".into() }),
+                );
+                log.row(id).deleted = None;
+            },
+            Texts { missing: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "written before format 5",
+            |log, id| {
+                let row = log.row(id);
+                (row.added, row.proof) = (None, None);
+            },
+            Texts { older: 1, ..Texts::default() },
+            false,
+        ),
+    ];
+    for (what, change, expected, differs) in table {
+        let mut log = Log::new();
+        // One that is found right, whatever is wrong with the other.
+        log.message("first", Added::default());
+        let id = log.message("hello there", naming(&[("bo", log.bo)]));
+        let before = log.rows.len();
+        change(&mut log, id);
+        assert_eq!(log.rows.len(), before);
+        let mut client = log.client(5);
+        let mut found = check(&log, &mut client);
+        // The first message, which an erase without a body may have taken.
+        if what == "a later erase whose body is not given" {
+            found.not_checked -= 1;
+        } else {
+            found.checked -= 1;
+        }
+        assert_eq!(found, expected, "{what}");
+        assert_eq!(!differing(&client).is_empty(), differs, "{what}");
+        assert_eq!(client.row(id).text, log.row(id).text, "{what}: what came is kept");
+    }
+}
+
+#[test]
+fn a_check_counts_what_was_loaded_when_it_began() {
+    let mut log = Log::new();
+    log.message("first", Added::default());
+    older(&mut log, "older");
+    let mut client = log.client(5);
+    let effects = client.give(Input::Check);
+    let Some(ClientFrame::Headers { req, room, .. }) = sent(&effects).first().copied().cloned() else {
+        panic!("{effects:?}")
+    };
+    let headers = log.events.iter().map(|event| (event.header.clone(), event.chain)).collect();
+    // Meanwhile another one comes: it stands in a longer chain than the one that is checked.
+    log.message("later", Added::default());
+    let event = log.events.last().unwrap().clone();
+    client.event(&event);
+    client.give(Input::Frame(ServerFrame::Headers { req, room, headers }));
+    let texts = client.session.check.as_ref().unwrap().texts.clone().unwrap();
+    assert_eq!(texts, Texts { checked: 1, older: 1, not_checked: 1, ..Texts::default() });
+    assert_eq!(texts.here(), 3);
+    // The next check has all.
+    let texts = check(&log, &mut client);
+    assert_eq!(texts, Texts { checked: 2, older: 1, ..Texts::default() });
+}
+
+#[test]
+fn a_log_of_format_4_has_nothing_to_check_and_no_event_is_asked_for() {
+    let mut log = Log::new();
+    let id = older(&mut log, "older");
+    log.delete(log.bo, id);
+    older(&mut log, "another");
+    let mut client = log.client(4);
+    let effects = client.give(Input::Check);
+    let Some(ClientFrame::Headers { req, room, .. }) = sent(&effects).first().copied().cloned() else {
+        panic!("{effects:?}")
+    };
+    let headers = log.events.iter().map(|event| (event.header.clone(), event.chain)).collect();
+    let effects = client.give(Input::Frame(ServerFrame::Headers { req, room, headers }));
+    assert_eq!(sent(&effects), Vec::<&ClientFrame>::new());
+    let texts = client.session.check.as_ref().unwrap().texts.clone().unwrap();
+    assert_eq!(texts, Texts { older: 1, deleted: 1, ..Texts::default() });
+}
+
+#[test]
+fn what_cannot_be_fetched_leaves_the_order_checked_and_the_text_not() {
+    let mut log = Log::new();
+    let id = log.message("hello", Added::default());
+    log.act_deleted(log.bo, id, true, Some(ActValue::On(true)));
+    let mut client = log.client(5);
+    let effects = client.give(Input::Check);
+    let Some(ClientFrame::Headers { req, room, .. }) = sent(&effects).first().copied().cloned() else {
+        panic!("{effects:?}")
+    };
+    let headers = log.events.iter().map(|event| (event.header.clone(), event.chain)).collect();
+    let effects = client.give(Input::Frame(ServerFrame::Headers { req, room, headers }));
+    let Some(ClientFrame::Fetch { req, after: 1, to: 2, .. }) = sent(&effects).first().copied().cloned()
+    else {
+        panic!("{effects:?}")
+    };
+    let code = beck::protocol::ErrorCode::NotFound;
+    let frame = ServerFrame::Error { id: None, req: Some(req), code, message: "no".into() };
+    client.give(Input::Frame(frame));
+    let check = client.session.check.as_ref().unwrap();
+    assert!(matches!(check.state, CheckState::Agrees { .. }));
+    assert_eq!(check.texts, Some(Texts { not_checked: 1, ..Texts::default() }));
+}
+
+/// An event is changed on its way.
+type Bend = fn(&mut Event);
+
+#[test]
+fn what_comes_live_is_held_against_its_header_at_once() {
+    let table: [(&str, Bend, bool); 7] = [
+        ("as it is", |_| {}, false),
+        (
+            "text",
+            |event| {
+                let body = MessageBody { text: "hellp".into(), quote: None, said: None };
+                event.body = Some(EventBody::Message(body));
+            },
+            true,
+        ),
+        ("added part", |event| event.added.as_mut().unwrap().all = true, true),
+        ("salt", |event| event.salt = Some(salt(99)), true),
+        (
+            "stored bytes beside it",
+            |event| event.stored = Some(format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1))),
+            false,
+        ),
+        (
+            "a byte in the stored bytes",
+            |event| event.stored = Some(format!("{}{{\"text\":\"hellp\"}}\n{{}}", salt(1))),
+            true,
+        ),
+        ("without a salt", |event| event.salt = None, false),
+    ];
+    for (what, bend, differs) in table {
+        let mut log = Log::new();
+        let mut client = log.client(5);
+        let id = log.message("hello", Added::default());
+        let mut event = Event::clone(&log.events[0]);
+        assert_eq!(event.header.digest, digest(&format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1))));
+        bend(&mut event);
+        client.event(&Arc::new(event));
+        assert_eq!(differing(&client), if differs { vec![1] } else { Vec::new() }, "{what}");
+        assert!(client.row(id).text.is_some(), "{what}: it is kept");
+    }
+}
+
+#[test]
+fn a_row_that_came_live_is_checked_like_one_of_a_page() {
+    let mut log = Log::new();
+    let mut client = log.client(5);
+    let (kept, edited) = (log.message("kept", Added::default()), log.message("first", Added::default()));
+    log.edit(edited, "second", naming(&[("me", log.me)]));
+    // Other bytes than a client would write: they come as they are, and the row is not checked.
+    let id = ClientId::random();
+    let stored = format!("{}{{ \"text\": \"spaced\" }}\n{{}}", salt(7));
+    let body = MessageBody { text: "spaced".into(), quote: None, said: None };
+    log.push(Says {
+        by: log.bo,
+        id,
+        kind: "message",
+        about: None,
+        stored: stored.clone(),
+        salt: Some(salt(7)),
+        body: Some(EventBody::Message(body)),
+        added: Some(Added::default()),
+    });
+    Arc::make_mut(log.events.last_mut().unwrap()).stored = Some(stored);
+    for event in log.events.clone() {
+        client.event(&event);
+    }
+    for id in [kept, edited] {
+        assert_eq!(client.row(id).proof, log.row(id).proof);
+        assert_eq!(client.row(id).added, log.row(id).added);
+    }
+    assert_eq!(client.row(id).proof, None::<Proof>);
+    let texts = check(&log, &mut client);
+    assert_eq!(texts, Texts { checked: 2, not_checked: 1, ..Texts::default() });
+    assert_eq!(differing(&client), Vec::<u64>::new());
+}
