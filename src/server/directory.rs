@@ -1,5 +1,6 @@
 //! Who and what there is: accounts, rooms, memberships. Made by the fold, held in memory, never written elsewhere.
 
+use super::broker::Head;
 use super::fold::Rules;
 use crate::protocol::frame::{Person, Role, RoomKind};
 use crate::protocol::{AccountId, Format, OwnStatus, RoomId, WorkspaceId};
@@ -12,6 +13,8 @@ pub struct Workspace {
     pub name: String,
     /// The format of its log: what the entries that come next mean.
     pub format: Format,
+    /// The entry that raised the log to this format, or its first one.
+    pub format_since: Head,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,11 @@ impl Directory {
     /// The format of the log; the first one before there is a log.
     pub fn format(&self) -> Format {
         self.workspace.as_ref().map_or(Format::One, |workspace| workspace.format)
+    }
+
+    /// The entry since which the log has its format; [`Head::default`] where it is not known.
+    pub fn format_since(&self) -> Head {
+        self.workspace.as_ref().map_or(Head::default(), |workspace| workspace.format_since)
     }
 
     /// The rules of the log's format.

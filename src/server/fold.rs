@@ -22,7 +22,7 @@ pub use lost_entry::{LostBatch, LostEntry};
 pub use lower_case::lower_case;
 pub use rules::{Archiving, Rules, Strict};
 
-use super::broker::Entry;
+use super::broker::{Entry, Head};
 use super::directory::{Directory, Workspace};
 use super::state::{self, Events, ReadError, Reader, RoomHead, State};
 use crate::protocol::{
@@ -192,8 +192,8 @@ impl Fold {
             self.check_begin(entry, body.id)?;
         }
         self.put_meta("first_name", &body.name)?;
-        self.put_format(0, format)?;
-        let workspace = Workspace { id: body.id, name: body.name, format };
+        let format_since = self.put_format(0, format, entry)?;
+        let workspace = Workspace { id: body.id, name: body.name, format, format_since };
         Arc::make_mut(&mut self.directory).workspace = Some(workspace);
         Ok(())
     }
@@ -206,13 +206,16 @@ impl Fold {
         }
     }
 
-    /// The format that decides the entries after this number.
-    fn put_format(&self, g: u64, format: Format) -> rusqlite::Result<()> {
+    /// The format that decides the entries after this number, and the entry that says so.
+    fn put_format(&self, after: u64, format: Format, by: &Entry) -> rusqlite::Result<Head> {
+        let since = Head { g: by.header.g, link: by.link };
         self.put_meta("format", &format.number().to_string())?;
+        self.put_meta("format_g", &since.g.to_string())?;
+        self.put_meta("format_link", &since.link.to_string())?;
         self.db
             .prepare_cached("INSERT OR REPLACE INTO formats(g, format) VALUES(?1, ?2)")?
-            .execute([g as i64, i64::from(format.number())])?;
-        Ok(())
+            .execute([after as i64, i64::from(format.number())])?;
+        Ok(since)
     }
 
     fn put_meta(&self, key: &str, value: &str) -> rusqlite::Result<()> {

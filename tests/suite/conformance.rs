@@ -26,6 +26,7 @@ on_every_backend! {
     texts_are_opaque_and_calls_keep_their_order
     many_who_append_get_numbers_of_their_own
     erased_bodies_leave_a_whole_log_to_every_reader
+    a_proposal_is_stored_only_in_a_log_that_has_its_format
 }
 
 pub fn workspace(by: AccountId) -> Proposal {
@@ -417,4 +418,41 @@ async fn erased_bodies_leave_a_whole_log_to_every_reader(backend: &Backend) {
     // The log goes on after them.
     assert_eq!(log.append(vec![room_proposal(by, "next")]).await.unwrap(), 32);
     assert_linked(&read_all(log.as_ref()).await);
+}
+
+async fn a_proposal_is_stored_only_in_a_log_that_has_its_format(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    let first = log.create(workspace(by)).await.unwrap();
+    let raised = Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number());
+    let g = log.append(vec![raised]).await.unwrap();
+    let since = Head { g, link: log.read(g, 1).await.unwrap()[0].link };
+    let room = |name: &str, since: Head| room_proposal(by, name).since(since);
+    for (n, since) in [Head::default(), first, since, first].into_iter().enumerate() {
+        assert_eq!(log.append(vec![room(&n.to_string(), since)]).await.unwrap(), 3 + n as u64);
+    }
+    let not_stored = |answer: Result<u64, BrokerError>| {
+        assert!(matches!(answer, Err(BrokerError::Refused(_) | BrokerError::Rewritten(_))), "{answer:?}");
+    };
+    // Not of this log, in the middle, at its end and behind it; a repeat finds the same.
+    let foreign = "0123456789abcdef".parse().unwrap();
+    for g in [1, 2, 6, 7, 900] {
+        for _ in 0..2 {
+            let stored = log.append(vec![room("other", Head { g, link: foreign })]).await;
+            not_stored(stored);
+        }
+    }
+    let known_elsewhere = Head { g: 3, link: since.link };
+    let stored = log.append(vec![room("other", known_elsewhere), room("behind it", since)]).await;
+    not_stored(stored);
+    let entries = read_all(log.as_ref()).await;
+    assert_linked(&entries);
+    assert_eq!(entries.len(), 6, "nothing was stored");
+    // The log goes on, also after it was opened again.
+    assert_eq!(log.append(vec![room("next", since)]).await.unwrap(), 7);
+    drop(log);
+    let again = backend.log().await;
+    let stored = again.append(vec![room("other", Head { g: 2, link: foreign })]).await;
+    not_stored(stored);
+    assert_eq!(again.append(vec![room("last", since)]).await.unwrap(), 8);
 }

@@ -43,6 +43,8 @@ async fn verify_and_doctor_say_numbers_with_the_right_word() {
         target: None,
         slot: None,
         body: first.body.unwrap(),
+        form: beck::protocol::Format::One,
+        since: None,
     };
     drop(here);
     closed(folder.path()).await;

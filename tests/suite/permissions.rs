@@ -111,7 +111,12 @@ struct Place {
 
 fn place(kind: RoomKind, archived: bool, maker_in: bool) -> Place {
     let mut directory = Directory {
-        workspace: Some(Workspace { id: WorkspaceId::random(), name: "W".into(), format: Format::Four }),
+        workspace: Some(Workspace {
+            id: WorkspaceId::random(),
+            name: "W".into(),
+            format: Format::Four,
+            format_since: Default::default(),
+        }),
         ..Directory::default()
     };
     let mut account = |role| {

@@ -114,6 +114,7 @@ impl Embedded {
             shared: shared.clone(),
             publish,
             broken: None,
+            checked_form: None,
             closing: None,
         };
         let watch = Watch::default();

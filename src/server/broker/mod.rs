@@ -17,7 +17,7 @@ use super::watch::Watch;
 use crate::protocol::change::Words;
 use crate::protocol::entry::BadToken;
 use crate::protocol::stored::{self, Nothing, Stored, ValueDraft};
-use crate::protocol::{AccountId, Change, ClientId, Hash, Header, Kind, RoomId, Token};
+use crate::protocol::{AccountId, Change, ClientId, Format, Hash, Header, Kind, RoomId, Token};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use std::sync::Arc;
@@ -34,6 +34,10 @@ pub struct Proposal {
     pub slot: Option<Token>,
     /// The body as it is stored: a salt, then JSON; in format 5 an erasable one has an added part behind it.
     pub body: String,
+    /// The first format that reads a body of this form. [`Format::One`]: they all do.
+    pub form: Format,
+    /// The entry since which the log has a format that reads this form: a log without this entry stores nothing.
+    pub since: Option<Head>,
 }
 
 /// What stands in a body beside the change itself.
@@ -96,7 +100,7 @@ impl Proposal {
             }
             _ => return Err(Unwritable),
         };
-        Ok(Self { author, client_id, room, kind, target, slot, body })
+        Ok(Self { author, client_id, room, kind, target, slot, body, form: Format::Five, since: None })
     }
 
     /// A proposal of formats 1 to 4, with a fresh salt before its body.
@@ -104,7 +108,23 @@ impl Proposal {
         let salt = uuid::Uuid::new_v4().as_u64_pair().0 ^ uuid::Uuid::new_v4().as_u64_pair().1;
         let json = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
         let body = format!("{salt:016x}{json}");
-        Self { author, client_id, room: None, kind, target: None, slot: None, body }
+        Self {
+            author,
+            client_id,
+            room: None,
+            kind,
+            target: None,
+            slot: None,
+            body,
+            form: Format::One,
+            since: None,
+        }
+    }
+
+    /// A log that does not have this entry stores nothing of the proposal.
+    pub fn since(mut self, since: Head) -> Self {
+        self.since = Some(since).filter(|since| since.g > 0);
+        self
     }
 
     pub fn room(mut self, room: RoomId) -> Self {
@@ -249,6 +269,9 @@ pub struct Durability {
 ///   nothing: it takes a doubled `client_id`. Each entry of a batch is stored by a write of its own, in the order of
 ///   the batch. After a fault the first entries of a batch may be stored, and none behind one that is not; entries of
 ///   other servers may stand between them. Whatever must be stored whole is one entry.
+/// - **Form.** An append of a proposal that earlier formats would misread names the entry since which the log has its
+///   format ([`Proposal::since`]). Where the log does not have this entry with this link, nothing is stored, and the answer
+///   says so: the proposal has to be made again in the form that the log has then.
 /// - **Clock.** The log times entries. Where its clock and the proposer's differ by more than a minute, nothing is
 ///   stored. The embedded log has the proposer's own clock, so it compares nothing.
 /// - **No log by accident.** Only [`Broker::create`] makes a log, and only where there is none.

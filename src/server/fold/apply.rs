@@ -29,7 +29,7 @@ impl Fold {
             Effect::None | Effect::Row => {}
             Effect::Delete(id) => self.put_deletion(id, header)?,
             Effect::Restore(id) => self.remove_deletion(id)?,
-            Effect::Format(format) => self.raise_format(header.g, format)?,
+            Effect::Format(format) => self.raise_format(format, entry)?,
             Effect::NewAccount(id, body) => {
                 self.add_account(id, body)?;
                 self.expect_joins(entry)?;
@@ -95,10 +95,10 @@ impl Fold {
         Ok(())
     }
 
-    fn raise_format(&mut self, g: u64, format: Format) -> rusqlite::Result<()> {
-        self.put_format(g, format)?;
+    fn raise_format(&mut self, format: Format, entry: &Entry) -> rusqlite::Result<()> {
+        let since = self.put_format(entry.header.g, format, entry)?;
         if let Some(workspace) = &mut Arc::make_mut(&mut self.directory).workspace {
-            workspace.format = format;
+            (workspace.format, workspace.format_since) = (format, since);
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Proposals, and what becomes of them.
 
 use super::{Node, Readiness};
-use crate::protocol::{ClientId, Hash, Outcome};
-use crate::server::broker::{BrokerError, Entry, Proposal};
+use crate::protocol::{ClientId, Format, Hash, Outcome};
+use crate::server::broker::{BrokerError, Entry, Head, Proposal};
 use crate::server::directory::Directory;
 use crate::server::error::AppError;
 use crate::server::fold::{Folded, known_outcome};
@@ -47,6 +47,11 @@ impl Node {
             (Ok(None), Readiness::Unready(why)) => Err(AppError::Unready(why)),
             (known, _) => known,
         };
+        let (proposal, known) = match (known, self.check_form(&proposal)) {
+            (Ok(None), Err(fault)) => (proposal, Err(fault.into())),
+            (known, Ok(since)) => (proposal.since(since), known),
+            (known, Err(_)) => (proposal, known),
+        };
         let first = match &known {
             Ok(None) => Some(self.broker.append(vec![proposal.clone()])),
             _ => None,
@@ -84,6 +89,22 @@ impl Node {
                 }
             }
             Err(AppError::Unknown)
+        }
+    }
+
+    /// The entry that each append of a proposal names, so that no log stores it whose format would misread it. Fails if
+    /// the log has lost the format in which the proposal was made: then it has to be made again.
+    fn check_form(&self, proposal: &Proposal) -> Result<Head, BrokerError> {
+        let directory = self.directory();
+        match proposal.form {
+            Format::One => Ok(Head::default()),
+            form if form <= directory.format() => Ok(directory.format_since()),
+            form => {
+                let number = form.number();
+                Err(BrokerError::Rewritten(format!(
+                    "the log has lost format {number}, in which this was made"
+                )))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{ReadError, Reader, meta, parsed};
 use crate::protocol::Format;
 use crate::protocol::frame::RoomKind;
+use crate::server::broker::Head;
 use crate::server::directory::{Account, Directory, Room, Workspace};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ impl Reader<'_> {
         if let (Some(id), Some(name)) = (meta(self.db, "workspace")?, meta(self.db, "name")?) {
             let format = meta(self.db, "format")?.and_then(|format| format.parse().ok()).unwrap_or(1);
             let format = Format::read(format, newest)?;
-            directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format });
+            let format_since = self.format_since()?;
+            directory.workspace = id.parse().ok().map(|id| Workspace { id, name, format, format_since });
         }
         let mut select = self.db.prepare("SELECT id, name, handle, role, status FROM accounts")?;
         let mut rows = select.query([])?;
@@ -50,5 +52,12 @@ impl Reader<'_> {
             directory.add_member(parsed(row, 0)?, parsed(row, 1)?);
         }
         Ok(directory)
+    }
+
+    /// A state file of an earlier version does not know it: then nothing is compared.
+    fn format_since(&self) -> Result<Head, ReadError> {
+        let (g, link) = (meta(self.db, "format_g")?, meta(self.db, "format_link")?);
+        let since = g.and_then(|g| g.parse().ok()).zip(link.and_then(|link| link.parse().ok()));
+        Ok(since.map_or(Head::default(), |(g, link)| Head { g, link }))
     }
 }

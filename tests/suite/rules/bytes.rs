@@ -92,7 +92,17 @@ impl Golden {
     fn proposal(&self) -> Proposal {
         let Words { author, id, kind, room, target, slot, body } = self.words();
         let [target, slot] = [target, slot].map(|word| word.map(|word| word.parse().unwrap()));
-        Proposal { author, client_id: id, room, kind: kind.parse().unwrap(), target, slot, body }
+        Proposal {
+            author,
+            client_id: id,
+            room,
+            kind: kind.parse().unwrap(),
+            target,
+            slot,
+            body,
+            form: beck::protocol::Format::One,
+            since: None,
+        }
     }
 }
 

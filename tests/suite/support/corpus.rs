@@ -94,7 +94,17 @@ impl Maker {
     pub fn proposal(&mut self, author: AccountId, kind: Kind, json: &Value) -> Proposal {
         let body = format!("{:016x}{json}", self.dice.next());
         let client_id = self.dice.client_id();
-        Proposal { author, client_id, room: None, kind, target: None, slot: None, body }
+        Proposal {
+            author,
+            client_id,
+            room: None,
+            kind,
+            target: None,
+            slot: None,
+            body,
+            form: beck::protocol::Format::One,
+            since: None,
+        }
     }
 
     pub fn put(&mut self, proposal: Proposal) {

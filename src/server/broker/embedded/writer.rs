@@ -66,6 +66,8 @@ pub struct Writer {
     pub publish: watch::Sender<Option<Head>>,
     /// A commit failed and the file could not be opened anew: try again before each command.
     pub broken: Option<BrokerError>,
+    /// The entry with this number was found to have this link; forgotten with the file.
+    pub checked_form: Option<Head>,
     /// Who waits for the last checkpoint.
     pub closing: Option<oneshot::Sender<Result<(), BrokerError>>>,
 }
@@ -250,6 +252,7 @@ impl Writer {
     /// After a failed flush only the file itself can say what it holds.
     fn open_anew(&mut self) {
         lock(&self.shared.recent).clear();
+        self.checked_form = None;
         let in_place = || self.shared.in_place.check();
         let opened = in_place().and_then(|()| {
             let opened = file::open_again(&self.shared.path)
@@ -279,6 +282,9 @@ impl Writer {
             Command::Append(batch, reply) => {
                 if self.end.is_none() {
                     let fault = BrokerError::Refused("There is no workspace yet.".into());
+                    return Box::new(move |_| drop(reply.send(Err(fault))));
+                }
+                if let Err(fault) = self.check_forms(&batch) {
                     return Box::new(move |_| drop(reply.send(Err(fault))));
                 }
                 let count = batch.len() as u64;
@@ -343,6 +349,22 @@ impl Writer {
 
     fn run_cached(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    /// Whether the log has the entry since which it has the form of each proposal.
+    fn check_forms(&mut self, batch: &[Proposal]) -> Result<(), BrokerError> {
+        for since in batch.iter().filter_map(|proposal| proposal.since) {
+            if self.checked_form == Some(since) {
+                continue;
+            }
+            let found = file::read_entries(&self.connection, since.g.saturating_sub(1), 1);
+            let found = found.map_err(|fault| cannot_write(&self.shared.path, &fault))?;
+            if !found.iter().any(|entry| entry.header.g == since.g && entry.link == since.link) {
+                return Err(super::rewritten(since.g));
+            }
+            self.checked_form = Some(since);
+        }
+        Ok(())
     }
 
     fn append(&mut self, batch: Vec<Proposal>, changes: &mut Changes) -> rusqlite::Result<Head> {

@@ -2,7 +2,8 @@
 -- the append-only file between MULTI and EXEC, which a power cut can tear.
 -- KEYS: the log, the erased headers, the mark of a move.
 -- ARGV: create or append; a number and the link that the caller knows there; how the header text of the caller's call
--- before this one ends, or nothing; the caller's clock in milliseconds; header text; body.
+-- before this one ends, or nothing; the caller's clock in milliseconds; header text; body; a number and its link that
+-- the log must have whatever stands before the entry, or 0.
 -- Calls are pipelined. With such an end an entry is stored only behind the entry of the call before it, so that entries
 -- of one caller keep their order when a call in the middle fails; the link is not looked at then. Texts are opaque here.
 local log, erased = KEYS[1], KEYS[2]
@@ -52,6 +53,13 @@ elseif known > 0 then
     end
   end
   if found ~= expected then
+    return redis.error_reply('BECKREWRITTEN the log was rewritten')
+  end
+end
+-- The entry since which the log has the format in whose form this one is written. Its body is never erased.
+if ARGV[8] ~= '0' then
+  local entry = redis.call('XRANGE', log, ARGV[8], ARGV[8])[1]
+  if not entry or entry[2][4] ~= ARGV[9] then
     return redis.error_reply('BECKREWRITTEN the log was rewritten')
   end
 end

@@ -134,6 +134,8 @@ fn calls(shared: &Shared, create: bool, proposals: &[&Proposal]) -> Vec<Cmd> {
         let header = proposal.header(0, 0);
         call.arg(if create { "create" } else { "append" }).arg(known.g).arg(&link).arg(&before);
         call.arg(now_ms()).arg(header.rest()).arg(&proposal.body);
+        let since = proposal.since.unwrap_or_default();
+        call.arg(since.g).arg(since.link.to_string());
         before = header.digest.to_string().split_off(16);
         link.clear();
         call
