@@ -25,6 +25,9 @@ impl Format {
     /// earlier one, as earlier versions do, or the one that is not finished.
     pub const NEWEST: Format = Format::Four;
 
+    /// Every format that this version has rules for, in order.
+    pub const KNOWN: [Format; 5] = [Format::One, Format::Two, Format::Three, Format::Four, Format::Five];
+
     /// The number in the log.
     pub const fn number(self) -> u32 {
         match self {
@@ -38,8 +41,7 @@ impl Format {
 
     /// The format with this number, if `newest` or an earlier one has it. 0, which no release has written, is format 1.
     pub fn read(number: u32, newest: Format) -> Result<Format, NewerFormat> {
-        let known = [Format::One, Format::One, Format::Two, Format::Three, Format::Four, Format::Five];
-        let known = known.get(number as usize).copied();
+        let known = Format::KNOWN.get(number.saturating_sub(1) as usize).copied();
         known.filter(|format| *format <= newest).ok_or(NewerFormat { number, newest })
     }
 }

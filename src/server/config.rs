@@ -2,6 +2,7 @@
 //! variable and what it should be; values that may be secret are never repeated.
 
 use super::broker::redis::RedisSettings;
+use super::peers::FORGOTTEN_AFTER;
 use super::proxies::Network;
 use super::remedy::with_remedy;
 use crate::protocol::{Format, bounds};
@@ -30,8 +31,10 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// How often servers tell each other who is connected; no setting, tests shorten it.
     pub heartbeat: Duration,
-    /// The newest format of the log that this server reads; no setting, tests start servers of other versions by it.
+    /// The newest format of the log that this server reads; tests start servers of other versions by it.
     pub newest_format: Format,
+    /// A server that was not heard for so long is gone: the log rises without it. No setting, tests shorten it.
+    pub forget_servers_after: Duration,
 }
 
 /// `scheme://host[:port]`, as browsers write it.
@@ -157,6 +160,12 @@ impl Config {
             _ => None,
         });
         let redis = reader.redis();
+        // For tests of servers of several versions: docs/architecture.md.
+        let newest_format = reader.read(
+            "BECK_NEWEST_FORMAT",
+            "must be the number of a format of the log that this version knows",
+            |text| Format::KNOWN.into_iter().find(|format| format.number().to_string() == text),
+        );
         let SettingsReader { wrong, .. } = reader;
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
@@ -172,7 +181,8 @@ impl Config {
             log_json: log_json.unwrap_or(false),
             redis,
             heartbeat: Duration::from_millis(bounds::HEARTBEAT_MS.into()),
-            newest_format: Format::NEWEST,
+            newest_format: newest_format.unwrap_or(Format::NEWEST),
+            forget_servers_after: FORGOTTEN_AFTER,
         })
     }
 }

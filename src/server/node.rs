@@ -10,6 +10,7 @@ mod lost_entries;
 mod outcomes;
 mod pin;
 mod rewritten;
+mod rise;
 mod sign_ups;
 mod state_log;
 mod store_restart;
@@ -17,7 +18,9 @@ mod writes;
 
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use fold_pauses::FoldPauses;
+pub use format::Raised;
 pub use pin::{StartError, missing_log};
+pub use rise::{KEEP_EARLIER_LOG_MS, RaiseError};
 pub use state_log::{LOG_PAUSE, StateLine, StateLog};
 
 use super::broker::embedded::LogCopy;
@@ -150,11 +153,11 @@ impl Node {
         let node = Arc::new(Node {
             auth: super::auth::Auth::default(),
             request_rates: Default::default(),
-            config,
             state,
             hub: Hub::default(),
             presence: Arc::new(PresenceTable::new(heartbeat)),
-            peers: Peers::default(),
+            peers: Peers::new(config.forget_servers_after),
+            config,
             draining: CancellationToken::new(),
             directory: RwLock::new(fold.directory()),
             folded,
@@ -216,6 +219,10 @@ impl Node {
         }
         node.watch.task("sign-ups", sign_ups::finish_hourly(here()));
         node.watch.task("write-probe", writes::probe_while_writing_fails(here()));
+        match node.config.redis {
+            Some(_) => node.watch.task("rise", rise::rise_once_all_read_it(here())),
+            None => node.watch.task("earlier-log", rise::delete_earlier_logs_in_time(here())),
+        };
         node.watch.task("state-log", state_log::log_states(here()));
         Ok(node)
     }

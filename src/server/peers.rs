@@ -44,6 +44,20 @@ pub struct Heard {
     pub since: Option<Instant>,
 }
 
+impl Heard {
+    /// Whether every server of the last `long` reads this format: none can have been missed, since signals came without a
+    /// break for that long.
+    pub fn all_read(&self, format: u32, now: Instant, long: Duration) -> bool {
+        let unbroken = self.since.is_some_and(|since| now.saturating_duration_since(since) >= long);
+        unbroken && !self.more && self.behind(format).next().is_none()
+    }
+
+    /// The servers that cannot read this format.
+    pub fn behind(&self, format: u32) -> impl Iterator<Item = &(String, Peer)> {
+        self.peers.iter().filter(move |(_, peer)| peer.format < format)
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     peers: HashMap<String, Peer>,
@@ -53,20 +67,33 @@ struct Inner {
 }
 
 impl Inner {
-    fn forget(&mut self, now: Instant) {
-        let fresh = |heard: Instant| now.saturating_duration_since(heard) < FORGOTTEN_AFTER;
+    fn forget(&mut self, now: Instant, after: Duration) {
+        let fresh = |heard: Instant| now.saturating_duration_since(heard) < after;
         self.peers.retain(|_, peer| fresh(peer.heard));
         self.surplus = self.surplus.filter(|heard| fresh(*heard));
     }
 }
 
 /// The other servers of the last ten minutes.
-#[derive(Default)]
-pub struct Peers(Mutex<Inner>);
+pub struct Peers {
+    inner: Mutex<Inner>,
+    forgotten_after: Duration,
+}
+
+impl Default for Peers {
+    fn default() -> Peers {
+        Peers::new(FORGOTTEN_AFTER)
+    }
+}
 
 impl Peers {
+    /// As the default, with another time after which a silent server is forgotten.
+    pub fn new(forgotten_after: Duration) -> Peers {
+        Peers { inner: Mutex::default(), forgotten_after }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Signals arrive.
@@ -90,7 +117,7 @@ impl Peers {
         }
         let mut inner = self.inner();
         if !inner.peers.contains_key(name) && inner.peers.len() >= MOST_PEERS {
-            inner.forget(now);
+            inner.forget(now, self.forgotten_after);
             if inner.peers.len() >= MOST_PEERS {
                 inner.surplus = Some(now);
                 return;
@@ -110,7 +137,7 @@ impl Peers {
     /// Who was heard in the last ten minutes.
     pub fn heard(&self, now: Instant) -> Heard {
         let mut inner = self.inner();
-        inner.forget(now);
+        inner.forget(now, self.forgotten_after);
         let mut peers: Vec<_> = inner.peers.iter().map(|(name, peer)| (name.clone(), peer.clone())).collect();
         peers.sort_by(|(a, _), (b, _)| a.cmp(b));
         Heard { peers, more: inner.surplus.is_some(), since: inner.since }

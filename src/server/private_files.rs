@@ -7,7 +7,8 @@ use std::path::Path;
 /// What Beck keeps in a data folder …
 const FILES: [&str; 5] = ["admin.sock", "lock", "lost.jsonl", "moved", "workspace"];
 /// … and what has these names with more behind them: databases with their parts, and what was set aside.
-const BEGINNINGS: [&str; 5] = ["copy.sqlite", "log-cut-", "log.sqlite", "state.sqlite", "unfinished.sqlite"];
+const BEGINNINGS: [&str; 6] =
+    ["copy.sqlite", "log-before-format-", "log-cut-", "log.sqlite", "state.sqlite", "unfinished.sqlite"];
 
 /// Options that make a new file private. What an existing file allows stays: see [`tighten_folder`].
 pub fn options() -> OpenOptions {

@@ -8,7 +8,7 @@ use crate::support::furnished::{Furnished, furnish};
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, config, read_all};
-use beck::protocol::{AccountId, ClientId, Pointer};
+use beck::protocol::{AccountId, ClientId, Format, Pointer};
 use beck::server::broker::archive::{Archive, Kind};
 use beck::server::broker::embedded::{Embedded, LiveFolder, OpenError};
 use beck::server::broker::moving::{Beside, KeptSecret, LiveLog, Moved, Side};
@@ -368,7 +368,7 @@ async fn a_backup_never_ends_in_an_erased_entry() {
     let files = tempdir().unwrap();
     let log = LiveFolder::open(origin.folder.path()).unwrap();
     let log = Erased { log, counted: erased, asked: AtomicU64::new(0) };
-    let (path, manifest) = write(&log, Kind::Backup, files.path()).await.unwrap();
+    let (path, manifest) = write(&log, Kind::Backup, files.path(), Format::NEWEST).await.unwrap();
     assert!(manifest.entries > erased && log.asked.load(Ordering::SeqCst) > 0);
     let archive = Archive::open(&path, Kind::Backup).unwrap();
     assert_eq!(archive.contents().end.g, manifest.entries);

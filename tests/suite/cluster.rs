@@ -8,6 +8,7 @@ mod newer;
 mod order;
 mod partition;
 mod presence;
+mod rise;
 mod rolling;
 mod run;
 mod signals;

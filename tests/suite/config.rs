@@ -114,3 +114,17 @@ fn origins_are_written_as_browsers_write_them() {
     let config = read(&[("PUBLIC_URL", "HTTPS://Chat.Example.org:443/")]).unwrap();
     assert_eq!(config.public_url.unwrap().as_str(), "https://chat.example.org");
 }
+
+/// For tests that start servers of several versions.
+#[test]
+fn the_newest_format_of_a_server_is_one_that_this_version_knows() {
+    use beck::protocol::Format;
+    assert_eq!(read(&[]).unwrap().newest_format, Format::NEWEST);
+    for (number, format) in [("1", Format::One), ("4", Format::Four), ("5", Format::Five)] {
+        assert_eq!(read(&[("BECK_NEWEST_FORMAT", number)]).unwrap().newest_format, format);
+    }
+    for wrong in ["0", "05", "+5", "6", "five", "4294967301"] {
+        let fault = read(&[("BECK_NEWEST_FORMAT", wrong)]).unwrap_err();
+        assert!(fault.contains("BECK_NEWEST_FORMAT must be the number of a format"), "{wrong}: {fault}");
+    }
+}

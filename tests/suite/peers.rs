@@ -86,6 +86,41 @@ fn signals_are_heard_without_a_break_since_the_first_heartbeat_after_the_last_br
     assert_eq!(peers.heard(third).since, Some(third));
 }
 
+#[test]
+fn all_servers_read_a_format_only_if_signals_came_long_enough_and_none_was_missed() {
+    let (peers, start) = (Peers::default(), Instant::now());
+    let long = FORGOTTEN_AFTER;
+    let all_read = |now: Instant| peers.heard(now).all_read(5, now, long);
+    assert!(!all_read(start + long), "no signals are heard");
+    peers.listening(start);
+    assert!(!all_read(start + long - Duration::from_millis(1)));
+    assert!(all_read(start + long), "it is the only server");
+    // One that reads the format, one that does not until it is updated, and one that is forgotten.
+    let second = start + Duration::from_secs(1);
+    peers.hear("a", announces(5, "0.2.0"), second);
+    assert!(all_read(start + long));
+    peers.hear("b", None, second);
+    assert!(!all_read(start + long));
+    peers.hear("b", announces(4, "0.2.0"), second);
+    assert!(!all_read(start + long));
+    peers.hear("b", announces(6, "0.3.0"), second);
+    assert!(all_read(start + long));
+    peers.hear("c", announces(4, "0.2.0"), second);
+    assert!(!all_read(second + long - Duration::from_millis(1)));
+    assert!(all_read(second + long));
+    // A break: servers may have come meanwhile.
+    peers.interrupted();
+    assert!(!all_read(second + long));
+    peers.listening(second + long);
+    assert!(!all_read(second + long * 2 - Duration::from_millis(1)));
+    assert!(all_read(second + long * 2));
+    // One that there was no place for.
+    for n in 0..=MOST_PEERS {
+        peers.hear(&format!("more{n}"), announces(5, "0.2.0"), second + long * 2);
+    }
+    assert!(!all_read(second + long * 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_the_newest_format_has_nothing_to_raise_while_beck_runs_and_while_it_is_stopped() {
     let folder = tempdir().unwrap();

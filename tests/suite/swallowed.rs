@@ -3,7 +3,7 @@
 use crate::conformance::workspace;
 use crate::support::awaited::{awaited, until};
 use crate::support::redis::{RedisServer, Store};
-use beck::protocol::AccountId;
+use beck::protocol::{AccountId, Format};
 use beck::server::broker::redis::{Redis, RedisSettings, SignalTimes};
 use beck::server::broker::{Broker, Signal};
 use std::sync::Arc;
@@ -68,7 +68,8 @@ async fn a_connection_that_delivers_no_signal_is_made_anew() {
     let store = RedisServer::start(Store::Redis);
     let relay = Relay::start(store.port).await;
     let times = SignalTimes { beat: Duration::from_millis(100), echo: Duration::from_millis(400) };
-    let a = Redis::open_with(&RedisSettings::at("127.0.0.1", relay.port), times).await.unwrap();
+    let a =
+        Redis::open_with(&RedisSettings::at("127.0.0.1", relay.port), Format::NEWEST, times).await.unwrap();
     let b = Redis::open(&store.settings()).await.unwrap();
     let mut heard = a.signals().subscribe();
     a.create(workspace(AccountId::random())).await.unwrap();

@@ -1,15 +1,13 @@
 //! `beck format`: which formats the log and the servers have, and the raise to the newest one.
 
 use super::{Answer, words};
-use crate::protocol::{Format, Outcome};
+use crate::protocol::Outcome;
 use crate::server::counted::counted;
-use crate::server::node::Node;
+use crate::server::node::{Node, Raised};
 use crate::server::peers::{FORGOTTEN_AFTER, Heard, Peer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The newest format that this version reads.
-const NEWEST: u32 = Format::NEWEST.number();
 const NOTHING_TO_RAISE: &str =
     "The log has the newest format that this version of Beck reads: there is nothing to do.";
 /// How often it is looked whether signals were heard for long enough.
@@ -19,42 +17,57 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub async fn report(node: &Arc<Node>) -> Answer {
     let format = format_of(node).await?;
     let heard = others(node).await?;
-    let version = env!("CARGO_PKG_VERSION");
+    let (version, newest) = (env!("CARGO_PKG_VERSION"), newest(node));
     let mut lines = vec![
         format!("The log has format {format}."),
-        format!("This Beck, version {version}, reads formats up to {NEWEST}."),
+        format!("This Beck, version {version}, reads formats up to {newest}."),
     ];
     if let Some(heard) = &heard {
         lines.extend(peer_lines(heard, Instant::now()));
     }
-    lines.push(match obstacle(heard.as_ref()) {
-        _ if format >= NEWEST => NOTHING_TO_RAISE.to_owned(),
+    lines.push(match obstacle(newest, heard.as_ref()) {
+        _ if format >= newest => NOTHING_TO_RAISE.to_owned(),
         None => {
-            format!("The log can be raised to format {NEWEST}: make a backup, then run beck format raise.")
+            format!("The log can be raised to format {newest}: make a backup, then run beck format raise.")
         }
         Some(why) => format!("The log cannot be raised: {why}."),
     });
+    lines.extend(node.lost_by_rise());
     Ok(lines)
 }
 
 /// What `beck format raise` does.
 pub async fn raise(node: &Arc<Node>) -> Answer {
     let format = format_of(node).await?;
-    if format >= NEWEST {
+    if format >= newest(node) {
         return Ok(vec![NOTHING_TO_RAISE.to_owned()]);
     }
-    if let Some(why) = obstacle(others(node).await?.as_ref()) {
+    if let Some(why) = obstacle(newest(node), others(node).await?.as_ref()) {
         return Err(format!("the log was not raised: {why}"));
     }
-    match node.raise_format().await.map_err(words)? {
+    let lost = node.lost_by_rise();
+    let raised = node.raise_format().await;
+    let Raised { outcome, copy } =
+        raised.map_err(|fault| format!("the log was not raised: {}", words(fault)))?;
+    match outcome {
         Outcome::Stored { .. } => {
             let now = node.directory().format().number();
-            Ok(vec![format!(
+            let mut lines: Vec<_> = lost.into_iter().collect();
+            lines.push(format!(
                 "The log has format {now} now; it had {format}. A version of Beck that cannot read format {now} can no longer open it."
-            )])
+            ));
+            lines.extend(copy.map(|copy| {
+                format!("A copy of the log from before is {}. It is deleted after 7 days.", copy.display())
+            }));
+            Ok(lines)
         }
         Outcome::Refused { why } => Err(format!("the log refused it ({why:?}): see beck doctor")),
     }
+}
+
+/// The newest format that this server reads.
+fn newest(node: &Node) -> u32 {
+    node.config.newest_format.number()
 }
 
 /// The number of the log's format.
@@ -120,17 +133,26 @@ fn short(name: &str) -> &str {
 }
 
 /// Why a log of an older format cannot be raised to the newest one of this version, in a clause.
-fn obstacle(heard: Option<&Heard>) -> Option<String> {
+fn obstacle(newest: u32, heard: Option<&Heard>) -> Option<String> {
     let heard = heard?;
-    let behind: Vec<_> = heard.peers.iter().filter(|(_, peer)| peer.format < NEWEST).collect();
+    let behind: Vec<_> = heard.behind(newest).collect();
     if !behind.is_empty() {
         let named: Vec<_> =
             behind.iter().map(|(name, peer)| format!("{} (format {})", short(name), peer.format)).collect();
         let minutes = FORGOTTEN_AFTER.as_secs() / 60;
-        return Some(format!(
-            "these servers cannot read format {NEWEST}: {}. Update them, or stop them and wait {minutes} minutes",
+        let mut why = format!(
+            "these servers cannot read format {newest}: {}. Update them, or stop them and wait {minutes} minutes",
             named.join(", ")
-        ));
+        );
+        let unannounced: Vec<_> = behind.iter().filter(|(_, peer)| peer.version.is_none()).collect();
+        if !unannounced.is_empty() {
+            let named: Vec<_> = unannounced.iter().map(|(name, _)| short(name)).collect();
+            why.push_str(&format!(
+                ". These announce none, as version 0.1.0 does: {}. End their processes: one that cannot read the log any more still erases messages in it",
+                named.join(", ")
+            ));
+        }
+        return Some(why);
     }
     heard
         .more

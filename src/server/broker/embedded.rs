@@ -7,6 +7,7 @@
 //! transaction, as on a full disk, fails every call in it: a transaction succeeds or fails as a whole.
 
 mod copy;
+mod earlier;
 mod fault;
 mod file;
 mod folder;
@@ -16,6 +17,7 @@ mod moving;
 mod writer;
 
 pub use copy::{COPY_FILE, CopyError, LogCopy};
+pub use earlier::{copy_log, delete_earlier_logs, earlier_log_file, earlier_logs, erase_in_earlier_logs};
 pub use folder::{FolderLock, OpenError, check_moves, lock_folder};
 pub use moving::{FolderSource, FolderTarget, LiveFolder};
 

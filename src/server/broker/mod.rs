@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod embedded;
+mod in_force;
 pub mod moving;
 pub mod redis;
 mod signal;
@@ -10,6 +11,7 @@ mod waiting;
 
 pub use crate::protocol::Pointer;
 pub use crate::protocol::stored::digest;
+pub use in_force::InForce;
 pub use signal::{Signal, Signals};
 
 use super::readiness::{Unready, UnreadyState};

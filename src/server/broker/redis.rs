@@ -32,7 +32,7 @@ pub use versions::outdated;
 
 use super::waiting::{Waiting, bytes_of};
 use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
-use crate::protocol::AccountId;
+use crate::protocol::{AccountId, Format};
 use crate::server::readiness::UnreadyState;
 use crate::server::watch::Watch;
 use ::redis::cmd;
@@ -66,11 +66,20 @@ impl Redis {
     /// Connects to a store and looks whether it can be worked with; a fault is one sentence that says what to do.
     /// Needs a tokio runtime.
     pub async fn open(settings: &RedisSettings) -> Result<Redis, String> {
-        Redis::open_with(settings, SIGNAL_TIMES).await
+        Redis::open_up_to(settings, Format::NEWEST).await
     }
 
-    /// As [`Redis::open`], with other times for what is done about lost signals.
-    pub async fn open_with(settings: &RedisSettings, times: SignalTimes) -> Result<Redis, String> {
+    /// As [`Redis::open`], of a server whose heartbeat announces that it reads no format newer than this one.
+    pub async fn open_up_to(settings: &RedisSettings, newest: Format) -> Result<Redis, String> {
+        Redis::open_with(settings, newest, SIGNAL_TIMES).await
+    }
+
+    /// As [`Redis::open_up_to`], with other times for what is done about lost signals.
+    pub async fn open_with(
+        settings: &RedisSettings,
+        newest: Format,
+        times: SignalTimes,
+    ) -> Result<Redis, String> {
         let line = Line::new(Arc::new(Connector::new(settings.clone())?));
         let keys = Keys::of(settings);
         let durability = durability::ask(&line).await?;
@@ -88,7 +97,7 @@ impl Redis {
             watch.task("redis-tail", shared.clone().run()),
             watch.task("redis-writer", writer::run(shared.clone(), waiting)),
             watch.task("redis-signals-out", signals::send(shared.clone(), me.clone(), leaving)),
-            watch.task("redis-signals-in", signals::hear(shared.clone(), me, heard.clone(), times)),
+            watch.task("redis-signals-in", signals::hear(shared.clone(), (me, newest), heard.clone(), times)),
         ];
         let signals = Signals::new(heard, Some(out));
         Ok(Redis {

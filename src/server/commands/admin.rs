@@ -43,7 +43,10 @@ async fn open(config: &Config) -> Result<Option<(SharedBroker, Option<FolderLock
     let folder = &config.data_dir;
     if let Some(settings) = &config.redis {
         return match lock_folder(folder) {
-            Ok(lock) => Ok(Some((Arc::new(Redis::open(settings).await?), Some(lock)))),
+            Ok(lock) => {
+                let log = Redis::open_up_to(settings, config.newest_format).await?;
+                Ok(Some((Arc::new(log), Some(lock))))
+            }
             Err(OpenError::Locked(_)) => Ok(None),
             Err(fault) => Err(fault.to_string()),
         };

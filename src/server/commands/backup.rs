@@ -2,6 +2,7 @@
 
 use super::Ended;
 use super::moving::{BATCH, Progress};
+use crate::protocol::Format;
 use crate::server::broker::archive::{ArchiveWriter, Kind, Manifest};
 use crate::server::broker::embedded::LiveFolder;
 use crate::server::broker::moving::{LiveLog, Moved};
@@ -18,7 +19,7 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
             Some(settings) => Box::new(LiveStore::open(settings).await?),
             None => Box::new(LiveFolder::open(&config.data_dir)?),
         };
-        let (path, manifest) = write(log.as_ref(), kind, &path).await?;
+        let (path, manifest) = write(log.as_ref(), kind, &path, config.newest_format).await?;
         say!(
             "Wrote {} entries to {}; link of the first {}, of the last {}; passwords: {}, read pointers: {}.",
             manifest.entries,
@@ -37,13 +38,13 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
     .boxed()
 }
 
-/// Writes an archive of a log that may grow meanwhile.
-pub async fn write(log: &dyn LiveLog, kind: Kind, path: &Path) -> Moved<(PathBuf, Manifest)> {
+/// Writes an archive of a log that may grow meanwhile, and has no format newer than `newest`.
+pub async fn write(log: &dyn LiveLog, kind: Kind, path: &Path, newest: Format) -> Moved<(PathBuf, Manifest)> {
     let name = log.name();
     let first = log.read(1, 1).await?.into_iter().next();
     let workspace = first.and_then(|first| serde_json::from_str::<WorkspaceBody>(first.json()?).ok());
     let workspace = workspace.ok_or(format!("there is no workspace in {name} yet"))?;
-    let mut archive = ArchiveWriter::create(path, kind, workspace.id)?;
+    let mut archive = ArchiveWriter::create(path, kind, workspace.id, newest)?;
     let article = if kind == Kind::Export { "an" } else { "a" };
     say!("Writing {article} {kind} of the workspace {:?} ({}) in {name}.", workspace.name, workspace.id);
     write_entries(log, &mut archive).await?;

@@ -5,7 +5,7 @@ use crate::protocol::Hash;
 use crate::server::broker::embedded::FolderTarget;
 use crate::server::broker::moving::{Beside, Moved, Side, Target};
 use crate::server::broker::redis::RedisSettings;
-use crate::server::broker::{Entry, Head};
+use crate::server::broker::{Entry, Head, InForce};
 use crate::server::config::Config;
 use crate::server::fold::WorkspaceBody;
 use crate::server::now_ms;
@@ -135,7 +135,7 @@ pub async fn carry(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved
 /// Reads both sides whole: headers, bodies and links must be the same, and the links those of the headers.
 async fn compare(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved<()> {
     let mut progress = Progress::new("Reading back", load.end.g);
-    let mut at = Head::default();
+    let (mut at, mut in_force) = (Head::default(), InForce::default());
     progress.at(0);
     while at.g < load.end.g {
         let limit = BATCH.min((load.end.g - at.g) as usize);
@@ -157,6 +157,13 @@ async fn compare(source: &dyn Side, target: &dyn Target, load: &Load) -> Moved<(
                     source.name()
                 ));
             }
+            if in_force.lacks_body(&entry.header, entry.body.as_deref()) {
+                return Err(format!(
+                    "entry {g} in {} has no body, and its body is never erased: restore a backup",
+                    source.name()
+                ));
+            }
+            in_force.take(&entry.header, entry.body.as_deref());
             if found.get(n) != Some(entry) {
                 return Err(format!(
                     "entry {g} in {} is not the one that was put there: run this again",

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
     async move {
         say!("Looking at all of {}.", path.display());
-        let archive = Archive::open(&path, kind)?;
+        let archive = Archive::open_up_to(&path, kind, config.newest_format)?;
         let mut load = Load::of(&archive).await?;
         let passwords = load.beside.secrets.len();
         for account in &archive.contents().accounts {

@@ -36,7 +36,7 @@ pub fn run(config: Config) -> Ended {
         let (broker, _lock): (Arc<dyn Broker>, _) = match &config.redis {
             Some(settings) => {
                 let lock = lock_folder(&config.data_dir).map_err(|fault| fault.to_string())?;
-                (Arc::new(Redis::open(settings).await?), Some(lock))
+                (Arc::new(Redis::open_up_to(settings, config.newest_format).await?), Some(lock))
             }
             None => {
                 let folder = &config.data_dir;
@@ -52,6 +52,7 @@ pub fn run(config: Config) -> Ended {
         };
         let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
         let node = Node::start(config, broker).await.map_err(|fault| fault.to_string())?;
+        let rise = node.prepare_rise().await;
         #[cfg(unix)]
         let _admin = crate::server::admin::socket::serve(&node, &node.config.data_dir).inspect_err(|fault| {
             tracing::warn!(%fault, "commands of the administrator cannot reach this server: stop it for them");
@@ -74,6 +75,7 @@ pub fn run(config: Config) -> Ended {
         for lost in node.lost_entries() {
             say!("Warning: {lost}");
         }
+        node.rise_at_start(rise, |line| say!("{line}")).await;
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
             say!("{line}");
         }

@@ -10,7 +10,8 @@ mod state;
 mod walk;
 
 use super::doctor::report::Report;
-use crate::server::broker::embedded::{COPY_FILE, LOG_FILE};
+use crate::server::broker::InForce;
+use crate::server::broker::embedded::{COPY_FILE, LOG_FILE, earlier_logs};
 use crate::server::broker::moving::Moved;
 use crate::server::config::Config;
 use crate::server::counted::counted;
@@ -19,6 +20,7 @@ use crate::server::node::missing_log;
 use entries::{Log, LogFile, StoredEntry};
 use state::{Found, StateFile};
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Instant;
 use walk::Walk;
 
@@ -44,6 +46,8 @@ impl Depth {
 
 const NEWER_COPY: &str =
     "stop the server, delete copy.sqlite and start it: it makes the copy anew from the log";
+const DELETE_EARLIER: &str =
+    "It is needed only to go back to an earlier version of Beck: if you do not need it, delete it";
 const NEW_STATE: &str = "stop the server, delete state.sqlite and start it: it folds the log anew";
 const KEEP_FIRST: &str =
     "keep a copy of this folder before Beck starts on it: it may hold the last trace of messages";
@@ -143,6 +147,9 @@ async fn verify(config: &Config, depth: Depth, report: &mut Report) -> u64 {
             look_at_copy((*reaches, copy), (end, &log), seen.well, open_state, report).await;
         }
     }
+    if let Log::Folder(_) = &log {
+        look_at_earlier_logs(folder, (end, &log), seen.well, open_state, report).await;
+    }
     let state = match &state {
         Ok(Found::None) => {
             report.ok("state", "there is none yet: the next start folds the log");
@@ -207,7 +214,7 @@ async fn look_at_log(log: &Log, end: u64, state: Option<&StateFile>, report: &mu
 }
 
 async fn walk_log(log: &Log, end: u64, state: Option<&StateFile>, seen: &mut Seen) -> Result<Walk, String> {
-    let mut walk = Walk::start();
+    let (mut walk, mut in_force) = (Walk::start(), InForce::default());
     let mut progress = Progress::new("log");
     while walk.g < end {
         let entries = log.read(walk.g + 1, end).await?;
@@ -216,6 +223,12 @@ async fn walk_log(log: &Log, end: u64, state: Option<&StateFile>, seen: &mut See
         }
         for entry in &entries {
             walk.step(entry)?;
+            if let Some(header) = entry.header() {
+                if in_force.lacks_body(&header, entry.body.as_deref()) {
+                    return Err(format!("entry {} has no body, and its body is never erased", entry.g));
+                }
+                in_force.take(&header, entry.body.as_deref());
+            }
             if entry.g == 1 && !begins(entry) {
                 return Err("entry 1 does not make a workspace".to_owned());
             }
@@ -263,6 +276,41 @@ async fn look_at_copy(
         ),
         Ok(sum) => {
             report.ok("copy", format!("{} the log's in {name}{}", counted(sum.entries, "entry is", "entries are"), waiting(sum.to_erase)));
+        }
+    }
+}
+
+/// The copies from before the format of a folder's log rose: each is a beginning of the log, with the same texts erased.
+async fn look_at_earlier_logs(
+    folder: &Path,
+    (end, log): (u64, &Log),
+    well: u64,
+    state: Option<&StateFile>,
+    report: &mut Report,
+) {
+    for path in earlier_logs(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let checked = async {
+            let copy = LogFile::open(folder, &name)?;
+            let reaches = copy.last()?.unwrap_or(0);
+            if reaches > end {
+                let more = counted(reaches - end, "entry", "entries");
+                return Err(format!("it has {more} after entry {end}, with which the log ends"));
+            }
+            let mut progress = Progress::new("copy");
+            copy::check(&copy, reaches, log, well, state, |done| progress.at(done)).await
+        };
+        match checked.await {
+            Err(why) => report.fault("copy", format!("{why}, in {}. {DELETE_EARLIER}", path.display())),
+            Ok(sum) => report.ok(
+                "copy",
+                format!(
+                    "{} the log's in {}, from before its format rose{}",
+                    counted(sum.entries, "entry is", "entries are"),
+                    path.display(),
+                    waiting(sum.to_erase)
+                ),
+            ),
         }
     }
 }
@@ -341,7 +389,7 @@ async fn look_at_fold(
 ) {
     let mut progress = Progress::new("fold");
     let checked = tokio::select! {
-        checked = fold::check(&config.data_dir, state, log, copy, |done| progress.at(done)) => checked,
+        checked = fold::check(config, state, log, copy, |done| progress.at(done)) => checked,
         () = stopped() => {
             drop(progress);
             return report.fault("fold", "it was stopped before it had compared everything");

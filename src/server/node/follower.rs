@@ -95,6 +95,11 @@ impl Follower {
                 Err(Stopped::Rewritten(why)) => (Unready::new(UnreadyState::LogRewritten, why), None),
             };
             failed = true;
+            if why.state == UnreadyState::NewerFormat
+                && let Some(node) = self.node.upgrade()
+            {
+                node.writes.stop(why.clone());
+            }
             tracing::debug!(%why, ?pause, "the fold cannot go on");
             self.publish_readiness.send_replace(Readiness::Unready(why));
             match pause {

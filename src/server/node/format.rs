@@ -1,10 +1,19 @@
 //! The log's format rises when something is written for the first time that an older version would misread.
 
 use super::Node;
+use super::rise::RaiseError;
 use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome, WorkspaceId};
 use crate::server::broker::Proposal;
 use crate::server::error::AppError;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// What became of a raise of the format.
+pub struct Raised {
+    pub outcome: Outcome,
+    /// The copy of the folder's log from before.
+    pub copy: Option<PathBuf>,
+}
 
 impl Node {
     /// The workspace itself as an author; `None` before there is one.
@@ -30,8 +39,15 @@ impl Node {
         Ok(())
     }
 
-    /// Proposes the newest format that this version reads, in the name of the workspace itself.
-    pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
+    /// Proposes the newest format that this server reads, in the name of the workspace itself. In a folder a copy of the
+    /// log is made first, if an earlier version could not read the log any more; without the copy the log stays as it is.
+    pub(in crate::server) async fn raise_format(self: &Arc<Node>) -> Result<Raised, RaiseError> {
+        let copy = self.copy_before_rise().await?;
+        let outcome = self.propose_newest_format().await?;
+        Ok(Raised { outcome, copy })
+    }
+
+    pub(super) async fn propose_newest_format(self: &Arc<Node>) -> Result<Outcome, AppError> {
         let by = self.operator().ok_or(AppError::NotFound)?;
         self.propose_format(by, self.config.newest_format).await
     }

@@ -11,7 +11,8 @@ use crate::server::readiness::Unready;
 use crate::server::watch::Watch;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -27,9 +28,21 @@ const PROBE_EXPIRES_MS: i64 = 60_000;
 pub(super) struct Writes {
     log: Noted,
     beside: Noted,
+    /// Why this server writes nothing any more.
+    stopped: OnceLock<Unready>,
 }
 
 impl Writes {
+    /// From now on every write is refused: this server cannot read the log any more, so it cannot know what it would do
+    /// to it.
+    pub(super) fn stop(&self, why: Unready) {
+        let _ = self.stopped.set(why);
+    }
+
+    fn check(&self) -> Result<(), BrokerError> {
+        self.stopped.get().map_or(Ok(()), |why| Err(BrokerError::Unready(why.clone())))
+    }
+
     pub(super) fn unready(&self) -> Option<Unready> {
         self.log.fault().clone().or_else(|| self.beside.fault().clone())
     }
@@ -68,17 +81,26 @@ pub(super) struct Noting {
 #[deny(clippy::missing_trait_methods)]
 impl Broker for Noting {
     fn create(&self, first: Proposal) -> BoxFuture<'_, Result<Head, BrokerError>> {
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
+        }
         let made = self.broker.create(first);
         made.inspect(|done| self.writes.log.note(done, |_| true)).boxed()
     }
 
     fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
+        }
         let writes = self.writes.clone();
         // Called at once: the order of calls is the order of entries.
         self.broker.append(batch).inspect(move |done| writes.log.note(done, |_| true)).boxed()
     }
 
     fn try_append(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
+        }
         self.broker.try_append().inspect(|done| self.writes.log.note(done, |()| true)).boxed()
     }
 
@@ -106,6 +128,9 @@ impl Broker for Noting {
     }
 
     fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
+        }
         self.broker.erase(entries).inspect(|done| self.writes.log.note(done, |_| false)).boxed()
     }
 
@@ -115,6 +140,9 @@ impl Broker for Noting {
             SecretOp::Put { value, .. } => Some(value.clone()),
             SecretOp::Delete => None,
         };
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
+        }
         let done = self.broker.secret(key, op);
         let stored = move |stands: &Option<Secret>| {
             put.is_some_and(|put| stands.as_ref().is_some_and(|stands| stands.value == put))
@@ -129,6 +157,9 @@ impl Broker for Noting {
     ) -> BoxFuture<'_, Result<Vec<(String, Pointer)>, BrokerError>> {
         if raise.is_empty() {
             return self.broker.registers(account, raise);
+        }
+        if let Err(stopped) = self.writes.check() {
+            return ready(Err(stopped)).boxed();
         }
         // A pointer that is there already is no write.
         self.broker.registers(account, raise).inspect(|done| self.writes.beside.note(done, |_| false)).boxed()

@@ -54,6 +54,11 @@ impl Checks<'_> {
         Ok(Some((deletion, self.state.restorable_until(id, &deletion)?)))
     }
 
+    /// See [`Reader::deleted_since`].
+    pub fn deleted_since(&self, at: i64) -> Result<u64, ReadError> {
+        self.state.deleted_since(at)
+    }
+
     /// See [`Reader::last_text`].
     pub fn last_text(&self, id: ClientId) -> Result<Option<String>, ReadError> {
         self.state.last_text(id)

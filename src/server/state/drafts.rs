@@ -66,6 +66,13 @@ impl Reader<'_> {
         Ok(entries)
     }
 
+    /// How many messages were deleted after a time and still have their text.
+    pub fn deleted_since(&self, at: i64) -> Result<u64, ReadError> {
+        let sql = "SELECT COUNT(*) FROM to_erase WHERE at > ?1";
+        let count: i64 = self.db.prepare_cached(sql)?.query_row([at], |row| row.get(0))?;
+        Ok(count as u64)
+    }
+
     /// Deleted messages whose text is due to go, the oldest deletion first.
     pub fn due_to_erase(&self, before: i64, limit: usize) -> Result<Vec<ClientId>, ReadError> {
         let sql = "SELECT id FROM to_erase WHERE at < ?1 ORDER BY at, id LIMIT ?2";

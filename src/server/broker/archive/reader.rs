@@ -2,7 +2,7 @@
 
 use super::Contents;
 use super::line::{AnyBegin, Begin, EntryLine, Kind, LINE_BYTES, Line, Manifest, VERSION};
-use crate::protocol::Hash;
+use crate::protocol::{Format, Hash};
 use crate::server::broker::moving::{Beside, KeptSecret, Moved, Side};
 use crate::server::broker::{Entry, Head, Pointer};
 use crate::server::remedy::with_remedy;
@@ -100,6 +100,11 @@ impl Reading {
 impl Archive {
     /// Reads all of it: each line, number, link and text, and what they come to.
     pub fn open(path: &Path, kind: Kind) -> Moved<Archive> {
+        Self::open_up_to(path, kind, Format::NEWEST)
+    }
+
+    /// As [`Archive::open`], of a log that has no format newer than this one.
+    pub fn open_up_to(path: &Path, kind: Kind, newest: Format) -> Moved<Archive> {
         let shown = path.display().to_string();
         let cannot = |fault: std::io::Error| format!("{shown} cannot be read: {}", with_remedy(&fault));
         if path.is_dir() {
@@ -110,7 +115,7 @@ impl Archive {
             Reading { lines, shown: shown.clone(), number: 0, begin: 0, end: 0, text: String::new() };
         let begin = reading.first(kind)?;
         let mut sum = Sha256::new();
-        let (mut contents, mut beside, mut places) = (Contents::default(), Beside::default(), Vec::new());
+        let (mut contents, mut beside, mut places) = (Contents::up_to(newest), Beside::default(), Vec::new());
         let mut first_link = Hash::ZERO;
         let (mut began_beside, mut pointers, mut secrets) = (false, 0, 0);
         let manifest = loop {
@@ -150,7 +155,7 @@ impl Archive {
         let sum: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let found = Manifest {
             workspace: contents.workspace.as_ref().map_or(begin.workspace, |workspace| workspace.id),
-            format: contents.format,
+            format: contents.format(),
             entries: contents.end.g,
             erased: contents.erased,
             pointers,

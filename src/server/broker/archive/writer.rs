@@ -2,7 +2,7 @@
 
 use super::Contents;
 use super::line::{Begin, EntryLine, Kind, Line, Manifest, PointerLine, SecretLine, VERSION};
-use crate::protocol::{AccountId, Hash, WorkspaceId};
+use crate::protocol::{AccountId, Format, Hash, WorkspaceId};
 use crate::server::broker::moving::{KeptSecret, Moved};
 use crate::server::broker::{Entry, Pointer};
 use crate::server::private_files;
@@ -34,7 +34,8 @@ fn cannot(path: &Path, fault: &std::io::Error) -> String {
 
 impl ArchiveWriter {
     /// Begins a file, or one with a name of its own in a folder that is there.
-    pub fn create(path: &Path, kind: Kind, workspace: WorkspaceId) -> Moved<ArchiveWriter> {
+    /// The log has no format newer than `newest`.
+    pub fn create(path: &Path, kind: Kind, workspace: WorkspaceId, newest: Format) -> Moved<ArchiveWriter> {
         let (folder, name) = if path.is_dir() {
             (path.to_owned(), None)
         } else if std::fs::symlink_metadata(path).is_ok() {
@@ -61,7 +62,7 @@ impl ArchiveWriter {
             sum: Sha256::new(),
             kind,
             workspace,
-            contents: Contents::default(),
+            contents: Contents::up_to(newest),
             first_link: Hash::ZERO,
             pointers: 0,
             secrets: 0,
@@ -110,7 +111,7 @@ impl ArchiveWriter {
     pub fn end(mut self) -> Moved<(PathBuf, Manifest)> {
         let manifest = Manifest {
             workspace: self.workspace,
-            format: self.contents.format,
+            format: self.contents.format(),
             entries: self.contents.end.g,
             erased: self.contents.erased,
             pointers: self.pointers,

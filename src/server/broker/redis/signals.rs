@@ -74,8 +74,8 @@ fn presence<'a>(node: &str, mut words: impl Iterator<Item = &'a str>) -> Option<
 }
 
 /// The heartbeat of this server. Servers of 0.1.0 take it for a signal of a later version; later words are ignored.
-fn beat(me: &str) -> String {
-    format!("{me} beat {} {}", Format::NEWEST.number(), env!("CARGO_PKG_VERSION"))
+fn beat(me: &str, newest: Format) -> String {
+    format!("{me} beat {} {}", newest.number(), env!("CARGO_PKG_VERSION"))
 }
 
 fn heartbeat<'a>(node: &str, mut words: impl Iterator<Item = &'a str>) -> Signal {
@@ -147,11 +147,16 @@ pub async fn send(shared: Arc<Shared>, me: String, mut out: mpsc::Receiver<Signa
     }
 }
 
-/// Hears what other servers send.
-pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Signal>, times: SignalTimes) {
+/// Hears what other servers send, and tells them the name of this one and the newest format that it reads.
+pub async fn hear(
+    shared: Arc<Shared>,
+    me: (String, Format),
+    heard: broadcast::Sender<Signal>,
+    times: SignalTimes,
+) {
     let mut backoff = Backoff::new();
     loop {
-        let why = match hear_once(&shared, &me, &heard, &mut backoff, times).await {
+        let why = match hear_once(&shared, (&me.0, me.1), &heard, &mut backoff, times).await {
             Err(why) => why,
             Ok(never) => match never {},
         };
@@ -163,7 +168,7 @@ pub async fn hear(shared: Arc<Shared>, me: String, heard: broadcast::Sender<Sign
 
 async fn hear_once(
     shared: &Shared,
-    me: &str,
+    (me, newest): (&str, Format),
     heard: &broadcast::Sender<Signal>,
     backoff: &mut Backoff,
     times: SignalTimes,
@@ -174,7 +179,7 @@ async fn hear_once(
     sink.subscribe(&channel).await.map_err(|fault| connector.words(&fault))?;
     // Something may have been said while nobody listened.
     let _ = heard.send(Signal::Lost);
-    let own_beat = beat(me);
+    let own_beat = beat(me, newest);
     let mut beat = tokio::time::interval(times.beat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut silent, mut beat_sent) = (false, None::<Instant>);

@@ -1,6 +1,7 @@
 //! The log: whether it can be reached, what an acknowledgement is worth, and whether the clock fits it.
 
 use super::report::Report;
+use crate::protocol::Format;
 use crate::server::broker::Head;
 use crate::server::broker::archive::Contents;
 use crate::server::broker::embedded::{LOG_FILE, LiveFolder, check_moves};
@@ -81,7 +82,7 @@ pub async fn look(config: &Config, report: &mut Report) {
                 Err(why) => return report.fault("log", why),
             }
             match LiveStore::open(settings).await {
-                Ok(log) => look_at_entries(&log).await,
+                Ok(log) => look_at_entries(&log, config.newest_format).await,
                 Err(why) => Err(why),
             }
         }
@@ -92,7 +93,7 @@ pub async fn look(config: &Config, report: &mut Report) {
             Ok(log) if matches!(log.head().await, Ok(None)) => {
                 return look_at_no_log(config, "there is no workspace in it yet", report);
             }
-            Ok(log) => look_at_entries(&log).await,
+            Ok(log) => look_at_entries(&log, config.newest_format).await,
             Err(why) => Err(why),
         },
     };
@@ -152,10 +153,10 @@ fn look_at_clock(what: &str, ahead_ms: i64, report: &mut Report) {
 }
 
 /// The workspace and the end.
-async fn look_at_entries(log: &dyn Side) -> Moved<(WorkspaceBody, Head)> {
+async fn look_at_entries(log: &dyn Side, newest: Format) -> Moved<(WorkspaceBody, Head)> {
     let name = log.name();
     let end = log.head().await?.ok_or(format!("there is no log in {name}"))?;
-    let mut contents = Contents::default();
+    let mut contents = Contents::up_to(newest);
     let first = log.read(1, 1).await?;
     let first = first.first().ok_or(format!("entry 1 is missing in {name}: restore a backup"))?;
     contents.take(first).map_err(|what| format!("{name} {what}: restore a backup"))?;

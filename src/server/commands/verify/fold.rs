@@ -2,6 +2,7 @@
 
 use super::entries::{Log, LogFile};
 use super::state::{StateFile, snapshot};
+use crate::server::config::Config;
 use crate::server::fold::{Fold, FoldError};
 use crate::server::state::STATE_FILE;
 use rusqlite::Connection;
@@ -30,13 +31,13 @@ impl Drop for Scratch {
 
 /// The first row that is another one in a fresh fold; gives the numbers of tables and rows that were compared.
 pub async fn check(
-    folder: &Path,
+    config: &Config,
     state: &StateFile,
     log: &Log,
     copy: Option<&LogFile>,
     mut progress: impl FnMut(u64),
 ) -> Result<(u64, u64), String> {
-    let scratch = Scratch::new(folder)?;
+    let scratch = Scratch::new(&config.data_dir)?;
     let kept = scratch.0.join("kept.sqlite");
     snapshot(state, &kept)?;
     let words = |fault: rusqlite::Error| format!("the fresh fold cannot be compared: {fault}");
@@ -47,7 +48,8 @@ pub async fn check(
     let end: u64 = end.parse().unwrap_or(0);
     let failed = |fault: FoldError| format!("the log cannot be folded: {fault}");
     {
-        let (_state, mut fold) = Fold::open(&scratch.0, |_, _| true).map_err(failed)?;
+        let (_state, mut fold) =
+            Fold::open_up_to(&scratch.0, |_, _| true, config.newest_format).map_err(failed)?;
         while fold.folded().0 < end {
             let from = fold.folded().0 + 1;
             let entries = log.read(from, end).await?;

@@ -1,0 +1,186 @@
+//! A folder's log rises to a newer format at a start, after it was copied.
+
+use crate::support::awaited::{closed, unlocked};
+use crate::support::command::Running;
+use crate::support::server::TestServer;
+use crate::support::{assert_linked, config, read_all};
+use beck::protocol::{ClientId, Format, Kind};
+use beck::server::admin::{Ask, carry_out};
+use beck::server::broker::embedded::{Embedded, LOG_FILE, earlier_logs, erase_in_earlier_logs};
+use beck::server::broker::{Broker, Head};
+use beck::server::node::{KEEP_EARLIER_LOG_MS, Node};
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::tempdir;
+
+const COPY: &str = "log-before-format-5.sqlite";
+const FIVE: (&str, &str) = ("BECK_NEWEST_FORMAT", "5");
+const FOUR: (&str, &str) = ("BECK_NEWEST_FORMAT", "4");
+
+/// A workspace in a log of format 4, and its entries; nothing has it open.
+async fn of_format_4(folder: &Path) -> Vec<beck::server::broker::Entry> {
+    let mut four = config(folder);
+    four.newest_format = Format::Four;
+    let log = Arc::new(Embedded::open(folder).unwrap());
+    let node = Node::start(four, log.clone()).await.unwrap();
+    let new = beck::server::accounts::NewAccount {
+        name: "Olive Owner",
+        handle: "olive",
+        password: "a long password",
+    };
+    let (owner, general) = beck::server::accounts::set_up(&node, "Test Place", new).await.unwrap();
+    for n in 0..3 {
+        let body = beck::protocol::MessageBody { text: format!("hemlock {n}"), quote: None, said: None };
+        let message = beck::server::broker::Proposal::new(owner, ClientId::random(), Kind::Message, &body);
+        log.append(vec![message.room(general)]).await.unwrap();
+    }
+    let entries = read_all(log.as_ref()).await;
+    drop((node, log));
+    closed(folder).await;
+    entries
+}
+
+fn verify(folder: &Path) -> (bool, String) {
+    let settings = [("DATA_DIR", folder.to_str().unwrap()), ("PORT", "0"), FIVE];
+    Running::start(&["verify", "--fold"], &settings).end()
+}
+
+fn serve(folder: &Path, settings: &[(&str, &str)]) -> TestServer {
+    TestServer::start_set(folder, settings).0
+}
+
+fn stop(mut server: TestServer) {
+    server.terminate();
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_copies_the_log_and_raises_it_and_the_copy_can_be_served_by_an_earlier_version() {
+    let folder = tempdir().unwrap();
+    let before = of_format_4(folder.path()).await;
+    // One that reads nothing newer leaves it as it is.
+    stop(serve(folder.path(), &[FOUR]));
+    assert_eq!(earlier_logs(folder.path()), Vec::<std::path::PathBuf>::new());
+
+    let server = serve(folder.path(), &[FIVE]);
+    assert_eq!(server.page("/readyz", "").await.0, 200);
+    stop(server);
+    let copy = folder.path().join(COPY);
+    assert_eq!(earlier_logs(folder.path()), std::slice::from_ref(&copy));
+    let after = read_all(&unlocked(folder.path()).await).await;
+    assert_linked(&after);
+    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
+    let raised = &after[before.len()];
+    assert_eq!((&raised.header.kind, raised.json()), (&Kind::Format, Some("5")));
+    let (done, said) = verify(folder.path());
+    assert!(done && said.contains(COPY), "{said}");
+
+    // A second start has nothing to do.
+    stop(serve(folder.path(), &[FIVE]));
+    assert_eq!(read_all(&unlocked(folder.path()).await).await, after);
+    // An earlier version says that it cannot read it, and serves the copy.
+    let old = serve(folder.path(), &[FOUR]);
+    let (status, _, said) = old.page("/readyz", "").await;
+    assert_eq!(status, 503);
+    assert!(said.contains("the log is of format 5; this version reads format 4"), "{said}");
+    stop(old);
+    let back = tempdir().unwrap();
+    std::fs::copy(&copy, back.path().join(LOG_FILE)).unwrap();
+    let old = serve(back.path(), &[FOUR]);
+    assert_eq!(old.page("/readyz", "").await.0, 200);
+    stop(old);
+    assert_eq!(read_all(&unlocked(back.path()).await).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_says_where_the_copy_is_and_what_cannot_be_restored() {
+    let folder = tempdir().unwrap();
+    of_format_4(folder.path()).await;
+    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), FIVE, ("QR", "no")];
+    let mut server = Running::start(&[], &settings);
+    assert!(server.first_line().starts_with("Beck is ready: "));
+    let line = server.first_line();
+    assert!(line.starts_with("The log rises from format 4 to format 5"), "{line}");
+    assert!(line.contains(COPY) && line.contains("deleted after 7 days"), "{line}");
+    assert_eq!(server.stop_unheard(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_copied_does_not_rise_and_the_start_says_so() {
+    let folder = tempdir().unwrap();
+    let before = of_format_4(folder.path()).await;
+    // Nothing can be written at the name of the copy until it is whole.
+    let part = folder.path().join("log-before-format-5.part");
+    std::fs::create_dir(&part).unwrap();
+    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), FIVE, ("QR", "no")];
+    let mut server = Running::start(&[], &settings);
+    assert!(server.first_line().starts_with("Beck is ready: "));
+    let line = server.first_line();
+    assert!(
+        line.starts_with("Warning: the log stays in format 4: no copy of it can be made before it rises"),
+        "{line}"
+    );
+    assert!(line.ends_with("The next start tries again."), "{line}");
+    assert_eq!(server.stop_unheard(), Some(0));
+    assert_eq!(read_all(&unlocked(folder.path()).await).await, before);
+    let (done, said) = Running::start(&["format", "raise"], &settings).end();
+    assert!(!done && said.contains("no copy of it can be made before it rises"), "{said}");
+    assert_eq!(read_all(&unlocked(folder.path()).await).await, before);
+
+    std::fs::remove_dir(&part).unwrap();
+    let (done, said) = Running::start(&["format", "raise"], &settings).end();
+    assert!(done && said.contains("The log has format 5 now") && said.contains(COPY), "{said}");
+    let after = read_all(&unlocked(folder.path()).await).await;
+    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_goes_from_the_copy_too_and_the_copy_goes_after_seven_days() {
+    let folder = tempdir().unwrap();
+    let before = of_format_4(folder.path()).await;
+    stop(serve(folder.path(), &[FIVE]));
+    let copy = folder.path().join(COPY);
+    let holds = |text: &str| {
+        let bytes = std::fs::read(&copy).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    assert!(holds("hemlock 0") && holds("hemlock 1"));
+    let message = |text: &str| {
+        let holds =
+            |entry: &&beck::server::broker::Entry| entry.json().is_some_and(|json| json.contains(text));
+        let entry = before.iter().find(holds).unwrap();
+        Head { g: entry.header.g, link: entry.link }
+    };
+    let other = Head { link: before[0].link, ..message("hemlock 1") };
+    for _ in 0..2 {
+        erase_in_earlier_logs(folder.path(), &[message("hemlock 0"), other]).unwrap();
+        assert!(!holds("hemlock 0"), "its bytes are gone");
+        assert!(holds("hemlock 1"), "an entry of another link is another entry");
+    }
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().ends_with("5.sqlite-wal")), "{names:?}");
+
+    let mut five = config(folder.path());
+    five.newest_format = Format::Five;
+    let node = Node::start(five, Arc::new(unlocked(folder.path()).await)).await.unwrap();
+    let raised = node.broker.read(before.len() as u64 + 1, 1).await.unwrap()[0].header.at;
+    node.delete_earlier_logs(raised + KEEP_EARLIER_LOG_MS - 1).await.unwrap();
+    assert!(copy.exists());
+    node.delete_earlier_logs(raised + KEEP_EARLIER_LOG_MS).await.unwrap();
+    assert!(!copy.exists());
+    assert_eq!(carry_out(&node, &Ask::Format).await.unwrap()[0], "The log has format 5.");
+}
+
+/// A log that begins in the newest format needs no copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_log_begins_in_the_newest_format_and_is_not_copied() {
+    let folder = tempdir().unwrap();
+    let server = serve(folder.path(), &[FIVE]);
+    server.set_up().await;
+    stop(server);
+    stop(serve(folder.path(), &[FIVE]));
+    assert_eq!(earlier_logs(folder.path()), Vec::<std::path::PathBuf>::new());
+    let entries = read_all(&unlocked(folder.path()).await).await;
+    assert!(entries.iter().all(|entry| entry.header.kind != Kind::Format));
+    assert!(entries[0].json().unwrap().ends_with("\"format\":5}"), "{:?}", entries[0].json());
+}
