@@ -244,8 +244,6 @@ impl Fold {
             if entry.body.is_none() && erasable == Erasable::Never {
                 return Err(FoldError::NoBody { g: header.g });
             }
-        } else if let Kind::Format = header.kind {
-            read::format(entry).map(|number| Format::read(number, self.newest)).transpose()?;
         }
         if header.kind == Kind::Join {
             self.join_has_come(header.client_id)?;
@@ -256,6 +254,10 @@ impl Fold {
             self.keep_repeated(header)?;
             self.keep_erasable(entry, rules, format, Fate::of_known(&first, header))?;
             return Ok(folded);
+        }
+        // Formats 1 to 4 take it from anybody; in a strict one the decision says whether it counts.
+        if rules.strict.is_none() && header.kind == Kind::Format {
+            read::format(entry).map(|number| Format::read(number, self.newest)).transpose()?;
         }
         match decide(rules, entry, facts) {
             Ok(accepted) => {

@@ -103,6 +103,7 @@ mod socket_memory;
 mod socket_places;
 mod statements;
 mod steps;
+mod stops;
 mod store;
 mod store_clock;
 mod strict;

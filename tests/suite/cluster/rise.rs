@@ -187,6 +187,7 @@ async fn a_raise_names_the_servers_that_announce_nothing_and_says_that_they_have
     rooms::act(&old, owner, delete).await.unwrap();
     let link = read_all(&here.log().await).await[0].link;
     let channel = format!("{{beck}}:signals:{link}");
+    until("it listens", || node.peers.heard(Instant::now()).since.is_some()).await;
     here.store.command(&["PUBLISH", &channel, "bcd87654321 presence 62500 3 0"]);
     until("both are heard", || node.peers.heard(Instant::now()).peers.len() == 2).await;
     let said = carry_out(&node, &Ask::RaiseFormat).await.unwrap_err();
