@@ -209,6 +209,24 @@ fn a_value_stays_while_only_others_were_set() {
     log.check();
 }
 
+/// A text that an edit replaced goes with its message or by `earlier`, never by its number.
+#[test]
+fn texts_of_a_message_never_go_by_their_numbers() {
+    let mut log = Log::new();
+    let message = log.message(ANN, "one");
+    let first = message.id.clone();
+    let one = log.accept(message);
+    let edit = log.act(ANN, &first, "text", r#""two""#);
+    let two = log.accept(edit);
+    let delete = log.act(ANN, &first, "deleted", "true");
+    log.accept(delete);
+    log.now += DAY;
+    let erase = log.erase_entries(&[one, two]);
+    log.refuse(erase, "target_gone");
+    assert!(log.can_be_erased(i64::MAX).is_empty());
+    log.check();
+}
+
 #[test]
 fn a_thousand_bodies_go_at_once() {
     let mut log = Log::new();
