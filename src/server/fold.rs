@@ -64,11 +64,11 @@ pub enum FoldError {
     #[error("the log's first entry makes no workspace")]
     NoWorkspace,
     #[error(
-        "entry {g} has no body, and the body of an entry of its kind is never erased: the log is damaged"
+        "entry {g} has no body, and the body of an entry of its kind is never erased: the log is damaged. Restore it from a backup (`beck restore`)"
     )]
     NoBody { g: u64 },
     #[error(
-        "entry {g} raises the log to a format in which the workspace's id is the operator's, and an account has this id"
+        "entry {g} raises the log to a format in which the workspace's id is the operator's, and an account has this id. Only a version that does not read this format can go on with this log"
     )]
     OperatorIsAccount { g: u64 },
     #[error("the state file cannot be written: {0}")]
