@@ -1,7 +1,7 @@
 //! What a room's log holds (events), what people see of it (rows) and how rows travel (pages).
 
 use super::bounds;
-use super::entry::{Header, Kind, Slot};
+use super::entry::{Header, Kind, Slot, Token};
 use super::ids::{AccountId, ClientId, RoomId};
 use super::number::bounded;
 use super::position::{Hash, Position};
@@ -245,14 +245,19 @@ impl Event {
     }
 
     /// It takes a deletion back.
-    fn restores_message(&self) -> bool {
+    pub fn restores_message(&self) -> bool {
         let deleted = self.header.slot.as_ref().is_some_and(|slot| slot.as_str() == "deleted");
         let deletes = matches!(&self.body, Some(EventBody::Act(ActBody { value: ActValue::On(true) })));
         self.header.kind == Kind::Act && deleted && !deletes
     }
 
-    /// How the text that it wrote can be checked.
-    fn proof(&self, form: Option<ProofForm>) -> Option<Proof> {
+    /// How the text that it wrote can be checked; none of an event that wrote no text.
+    pub fn proof(&self) -> Option<Proof> {
+        let form = match (&self.header.kind, self.header.slot.as_ref().map(Token::as_str)) {
+            (Kind::Message, _) => None,
+            (Kind::Act, Some("text")) => Some(ProofForm::Text),
+            _ => return None,
+        };
         let salt = self.salt.clone().filter(|_| self.stored.is_none() && self.body.is_some())?;
         Some(Proof { seq: self.seq, salt, form })
     }
@@ -286,7 +291,7 @@ impl Row {
             text,
             quote,
             added: event.added.clone(),
-            proof: event.proof(None),
+            proof: event.proof(),
             imported: event.imported_for.is_some(),
             said,
             edited: None,
@@ -346,8 +351,8 @@ impl Row {
         self.set(slot, value, event.header.author, event.header.at);
         if self.text.is_some() && (writes_text || event.restores_message()) {
             self.added = event.added.clone();
-            // The salt of a text that stands again is not part of its restore.
-            self.proof = if writes_text { event.proof(Some(ProofForm::Text)) } else { None };
+            // None of a restore: it does not have the salt of the text that stands again.
+            self.proof = event.proof();
         }
     }
 

@@ -4,7 +4,7 @@ mod kinds;
 
 use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
-use super::event::{ActValue, Event, Page, PageAt, Row};
+use super::event::{ActValue, Added, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::may::May;
 use super::number::{bounded, bounded_if_any};
@@ -378,6 +378,9 @@ pub struct Version {
     /// Milliseconds since 1970, UTC.
     pub at: i64,
     pub text: String,
+    /// As that of a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Added>,
 }
 
 /// Why a room must be loaded again.

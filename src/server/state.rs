@@ -14,6 +14,7 @@ mod events;
 mod history;
 mod member;
 mod pages;
+mod room_events;
 mod rooms;
 mod scope;
 mod sign_ups;
@@ -27,8 +28,9 @@ pub use deletions::Deletion;
 pub use drafts::KnownDraft;
 pub use events::Events;
 pub use member::Member;
+pub use room_events::Text;
+pub(super) use room_events::{event_body, put_parts, show_again};
 pub use rooms::RoomHead;
-pub(super) use rooms::event_body;
 pub use scope::Scope;
 pub use sign_ups::JoinToCome;
 pub use subscription::Subscription;
@@ -69,11 +71,12 @@ const SCHEMA: &str = "
     CREATE TABLE doubles(id BLOB NOT NULL, g INTEGER NOT NULL, PRIMARY KEY(id, g)) WITHOUT ROWID;
     CREATE TABLE events(room INTEGER NOT NULL, seq INTEGER NOT NULL, g INTEGER NOT NULL, at INTEGER NOT NULL,
         rest TEXT NOT NULL, chain TEXT NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER, json TEXT,
-        also_lane INTEGER, also_ordinal INTEGER, PRIMARY KEY(room, seq)) WITHOUT ROWID;
+        also_lane INTEGER, also_ordinal INTEGER, head TEXT, restores INTEGER, PRIMARY KEY(room, seq)) WITHOUT ROWID;
     CREATE INDEX events_by_g ON events(g);
     CREATE INDEX drafts_by_g ON drafts(g);
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
-        author TEXT NOT NULL, deleted INTEGER NOT NULL, pinned INTEGER NOT NULL, row TEXT NOT NULL,
+        author TEXT NOT NULL, deleted INTEGER NOT NULL, imported INTEGER NOT NULL, pinned INTEGER NOT NULL,
+        row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
     CREATE UNIQUE INDEX rows_by_id ON rows(id);
     CREATE INDEX rows_pinned ON rows(room, ordinal) WHERE pinned AND lane = 0;
@@ -88,6 +91,9 @@ const SCHEMA: &str = "
     CREATE TABLE mentions(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL,
         account TEXT NOT NULL, author TEXT NOT NULL, g INTEGER NOT NULL,
         PRIMARY KEY(room, lane, ordinal, account)) WITHOUT ROWID;
+    CREATE TABLE named(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        account TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(room, lane, ordinal, account)) WITHOUT ROWID;
+    CREATE INDEX named_of ON named(account, room, seq);
     CREATE INDEX mentions_of ON mentions(account, g);
     CREATE INDEX mentions_in ON mentions(room, lane, account, ordinal);
     CREATE TABLE deletions(id BLOB PRIMARY KEY, g INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,

@@ -9,3 +9,4 @@ mod messages;
 mod rise;
 mod rooms;
 mod scene;
+mod sent;

@@ -5,6 +5,7 @@ mod deletions;
 mod drafts;
 mod erase;
 mod followers;
+mod mentions;
 mod rooms;
 mod rows;
 mod settings;

@@ -66,7 +66,9 @@ impl Fold {
 
     /// Removes the body of an entry.
     pub(super) fn forget_body(&self, g: u64) -> rusqlite::Result<()> {
-        self.db.prepare_cached("UPDATE events SET json = NULL WHERE g = ?1")?.execute([g as i64])?;
+        self.db
+            .prepare_cached("UPDATE events SET json = NULL, head = NULL WHERE g = ?1")?
+            .execute([g as i64])?;
         self.db
             .prepare_cached("UPDATE drafts SET salt = NULL, same = NULL WHERE g = ?1")?
             .execute([g as i64])?;

@@ -1,7 +1,7 @@
 //! Reads that decide whether to propose something.
 
 use super::{Deletion, KnownDraft, ReadError, Reader, RoomHead, State};
-use crate::protocol::{ClientId, RoomId, Row};
+use crate::protocol::{ClientId, Format, RoomId, Row};
 
 /// Reads outcomes of drafts, and the message that a proposal is about, without checking who asks. The caller sends an
 /// outcome only to the author of the draft, and asks the gate before an answer depends on what the message holds.
@@ -57,6 +57,11 @@ impl Checks<'_> {
     /// See [`Reader::deleted_since`].
     pub fn deleted_since(&self, at: i64) -> Result<u64, ReadError> {
         self.state.deleted_since(at)
+    }
+
+    /// See [`Reader::format_of`].
+    pub fn format_of(&self, g: u64) -> Result<Format, ReadError> {
+        self.state.format_of(g)
     }
 
     /// See [`Reader::last_text`].

@@ -45,6 +45,16 @@ impl Reader<'_> {
         Ok(if self.is_erased(id)? { None } else { Some(until) })
     }
 
+    /// Until when an account may restore a message; none if it may not.
+    pub(super) fn may_restore_until(&self, id: ClientId, by: AccountId) -> Result<Option<i64>, ReadError> {
+        match self.deletion(id)? {
+            Some(deletion) if deletion.by == by && !deletion.by_others && !deletion.by_operator => {
+                self.restorable_until(id, &deletion)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Whether an `erase` entry has removed the texts of this message.
     pub fn is_erased(&self, id: ClientId) -> Result<bool, ReadError> {
         Ok(self.db.prepare_cached("SELECT 1 FROM erased WHERE id = ?1")?.exists([id.as_bytes()])?)

@@ -4,6 +4,7 @@ use super::any_version::StateFault;
 use crate::protocol::Header;
 use crate::server::fold::{LostBatch, LostEntry};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::de::IgnoredAny;
 
 /// Reads a state file of any version. It borrows the connection alone, so that it can be kept over an `await`.
 pub struct Events<'a> {
@@ -26,10 +27,22 @@ impl Events<'_> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let rows = select.query_map(params![after, LostBatch::MOST as i64], |row| {
             let json: Option<String> = row.get(3)?;
-            let body = json.and_then(|json| serde_json::from_str(&json).ok());
+            let body = json.and_then(|json| serde_json::from_str(draft(&json)).ok());
             Ok(header(row).map(|header| LostEntry { header, link: None, body }))
         })?;
         LostBatch::take(rows.map(|row| row?))
+    }
+}
+
+/// The draft of a body without its first 16 characters: of what formats from 5 on store, the end of a longer salt comes
+/// before it, and what a server added after it.
+fn draft(json: &str) -> &str {
+    let rest = json.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    match rest.starts_with('{') {
+        true if rest.len() < json.len() || serde_json::from_str::<IgnoredAny>(rest).is_err() => {
+            rest.split('\n').next().unwrap_or(rest)
+        }
+        _ => json,
     }
 }
 

@@ -78,7 +78,15 @@ impl Member<'_> {
 
     /// The message under which a lane stands; `None` for a lane of a seq that is no message of the room's own lane.
     pub fn root(&self, lane: u64) -> Result<Option<Row>, ReadError> {
-        self.state.root(&self.head, lane)
+        self.state.root(&self.head, lane)?.map(|root| self.shown(root)).transpose()
+    }
+
+    /// A row as the account is sent it.
+    pub(super) fn shown(&self, mut row: Row) -> Result<Row, ReadError> {
+        if let Some(deleted) = &mut row.deleted {
+            deleted.until = self.state.may_restore_until(row.id, self.account)?;
+        }
+        Ok(row)
     }
 
     /// The newest ordinal of a lane.

@@ -44,7 +44,8 @@ impl Member<'_> {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            out.extend(serde_json::from_str::<Row>(json)?.seen_from(lane).map(Arc::new));
+            let row = serde_json::from_str::<Row>(json)?.seen_from(lane);
+            out.extend(row.map(|row| self.shown(row)).transpose()?.map(Arc::new));
         }
         Ok(out)
     }

@@ -112,7 +112,7 @@ impl Member<'_> {
         let (n, me) = (self.head.n, self.account);
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
                      ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
-                   WHERE r.author <> ?3 AND r.deleted = 0 LIMIT ?4)";
+                   WHERE r.author <> ?3 AND r.deleted = 0 AND r.imported = 0 LIMIT ?4)";
         let of = params![n, read, me.as_str(), limit];
         let unread: i64 = self.db().prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
         let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT n.lane, n.ordinal FROM json_each(?2) read CROSS JOIN mentions n
@@ -133,7 +133,7 @@ impl Member<'_> {
             "SELECT r.row FROM events e CROSS JOIN json_each(?2) read ON CAST(read.key AS INTEGER) = e.lane
                    CROSS JOIN rows r ON r.room = e.room AND r.lane = e.lane AND r.ordinal = e.ordinal
                    WHERE e.room = ?1 AND e.seq > ?3 AND e.lane > 0 AND e.ordinal > read.value
-                     AND r.author <> ?4 AND r.deleted = 0 ORDER BY e.seq DESC LIMIT ?5";
+                     AND r.author <> ?4 AND r.deleted = 0 AND r.imported = 0 ORDER BY e.seq DESC LIMIT ?5";
         let after = after.max(self.head.seq.saturating_sub(bounds::ANSWERS_WITHIN));
         let me = self.account;
         let of =

@@ -44,14 +44,18 @@ impl Member<'_> {
     pub fn badge(&self, lane: u64, read: Pointer) -> Result<Badge, ReadError> {
         let (n, me) = (self.head.n, self.account);
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
-                   AND author <> ?4 AND deleted = 0 LIMIT ?5)";
+                   AND author <> ?4 AND deleted = 0 AND imported = 0 LIMIT ?5)";
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
         let above = params![n, integer(lane), integer(read.ordinal), me.as_str(), limit];
         let unread: i64 = self.db().prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
-        let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT ordinal FROM mentions WHERE room = ?1 AND lane = ?2
+        let sql =
+            "SELECT COUNT(*), (SELECT MAX(seq) FROM named WHERE account = ?4 AND room = ?1 AND seq > ?7)
+                   FROM (SELECT DISTINCT ordinal FROM mentions WHERE room = ?1 AND lane = ?2
                    AND ordinal > ?3 AND author <> ?4 AND account IN (?4, ?6) LIMIT ?5)";
-        let above = params![n, integer(lane), integer(read.ordinal), me.as_str(), limit, bounds::ROOM_HANDLE];
-        let mentions: i64 = self.db().prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
+        let (ordinal, joined) = (integer(read.ordinal), integer(self.stay.joined));
+        let above = params![n, integer(lane), ordinal, me.as_str(), limit, bounds::ROOM_HANDLE, joined];
+        let (mentions, named): (i64, Option<i64>) =
+            self.db().prepare_cached(sql)?.query_row(above, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Badge {
             unread: u32::try_from(unread).unwrap_or(0),
             mentions: u32::try_from(mentions).unwrap_or(0),
@@ -62,7 +66,7 @@ impl Member<'_> {
             threads: 0,
             thread_mentions: 0,
             newest_answer: 0,
-            named_by_edit: 0,
+            named_by_edit: named.map_or(0, |seq| seq as u64),
         })
     }
 }

@@ -26,7 +26,7 @@ fn spread(client: &mut Client, log: &Log, id: ClientId) {
     };
     let req_of_pins = req(&client.give(Input::Pins));
     client.give(Input::Frame(ServerFrame::Pins { req: req_of_pins, room, rows: vec![row.clone()] }));
-    let versions = vec![Version { at: 1, text: "an earlier text".into() }];
+    let versions = vec![Version { at: 1, text: "an earlier text".into(), added: None }];
     let req_of_history = req(&client.give(Input::History(id)));
     client.give(Input::Frame(ServerFrame::History { req: req_of_history, room, versions }));
     let thread = Thread { lane: row.seq, root: row.clone(), follows: true, badge: Badge::default() };

@@ -44,8 +44,8 @@ impl Fold {
             .query_row(params![n, row.seq as i64], |row| row.get::<_, i64>(0))? as u64;
         if erased.contains(&own) {
             let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
-            self.put_row(&head, &Row { quote: None, said: None, ..row })?;
+            self.put_row(&head, &Row { quote: None, said: None, ..row.clone() })?;
         }
-        Ok(())
+        self.name_again(n, &row)
     }
 }

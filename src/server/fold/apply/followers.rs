@@ -100,6 +100,8 @@ impl Fold {
         let Place { lane, ordinal } = row.answers_in().unwrap_or(Place { lane: row.seq, ordinal: 0 });
         let sql = "DELETE FROM followers WHERE room = ?1 AND lane = ?2 AND ordinal = ?3 AND NOT wrote";
         self.db.prepare_cached(sql)?.execute(params![n, lane as i64, ordinal as i64])?;
+        let sql = "DELETE FROM named WHERE room = ?1 AND lane = ?2 AND ordinal = ?3";
+        self.db.prepare_cached(sql)?.execute(params![n, row.lane as i64, row.ordinal as i64])?;
         Ok(())
     }
 

@@ -1,0 +1,301 @@
+//! The events of a room, as they may be sent.
+
+use super::{ReadError, Reader, RoomHead, integer, number, parsed};
+use crate::protocol::erasable::{Erasable, erasable};
+use crate::protocol::stored::Stored;
+use crate::protocol::{
+    AccountId, ActBody, ActValue, Added, ClientId, Event, EventBody, Format, Header, Kind, MessageBody,
+    Place, Row, Slot, bounds,
+};
+use rusqlite::{OptionalExtension, params};
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The columns that [`event`] reads, in order. The last one is the same in each row: entries after this number are decided
+/// by a format that stores bodies in parts; none where there are none yet.
+const COLUMNS: &str =
+    "e.seq, e.g, e.at, e.rest, e.chain, e.lane, e.ordinal, e.json, e.also_lane, e.also_ordinal,
+    e.head, e.restores, (SELECT MIN(g) FROM formats WHERE format >= 5)";
+
+/// A text with what else a reader is sent of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text {
+    /// The event that wrote it.
+    pub event: Event,
+    pub text: String,
+}
+
+impl Reader<'_> {
+    /// Events `after < seq <= to`, in order: the first [`bounds::EVENTS_AT_ONCE`] of them.
+    pub fn events(&self, room: &RoomHead, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM events e WHERE e.room = ?1 AND e.seq > ?2 AND e.seq <= ?3 ORDER BY e.seq LIMIT ?4"
+        );
+        let mut select = self.db.prepare_cached(&sql)?;
+        let mut rows = select.query(params![room.n, integer(after), integer(to), bounds::EVENTS_AT_ONCE])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut event = event(row)?;
+            if event.header.kind == Kind::Erase {
+                event.erased = self.messages_erased_by(event.header.g)?;
+            }
+            if row.get::<_, Option<i64>>(12)?.is_some() && self.is_withheld(&event)? {
+                withhold(&mut event);
+            } else if let Some(writer) = event.restores {
+                let text = self.text_written_by(room.n, writer)?;
+                show_again(&mut event, text.as_ref());
+            }
+            events.push(Arc::new(event));
+        }
+        Ok(events)
+    }
+
+    /// An event with all that is stored of it.
+    pub(super) fn event_at(&self, n: i64, seq: u64) -> Result<Option<Event>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.room = ?1 AND e.seq = ?2");
+        let mut select = self.db.prepare_cached(&sql)?;
+        let mut rows = select.query(params![n, integer(seq)])?;
+        rows.next()?.map(event).transpose()
+    }
+
+    /// The acts on a message, the newest first, with all that is stored of them.
+    pub(super) fn acts_on(
+        &self,
+        id: ClientId,
+        limit: u32,
+        mut each: impl FnMut(Event) -> bool,
+    ) -> Result<(), ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
+             WHERE a.target = ?1 ORDER BY a.seq DESC LIMIT ?2"
+        );
+        let mut select = self.db.prepare_cached(&sql)?;
+        let mut rows = select.query(params![id.as_bytes(), limit])?;
+        while let Some(row) = rows.next()? {
+            if !each(event(row)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The seq of the event that wrote the text of a message that stands, or stood before it was deleted.
+    pub(in crate::server) fn writer_of_text(&self, id: ClientId, written: u64) -> Result<u64, ReadError> {
+        let mut writer = written;
+        self.acts_on(id, u32::MAX, |act| {
+            let wrote = may_write_text(&act);
+            if wrote {
+                writer = act.seq;
+            }
+            !wrote
+        })?;
+        Ok(writer)
+    }
+
+    /// The text that an event wrote; none once it is erased.
+    pub(in crate::server) fn text_written_by(&self, n: i64, seq: u64) -> Result<Option<Text>, ReadError> {
+        let event = self.event_at(n, seq)?;
+        Ok(event.and_then(|event| text_of(&event).map(str::to_owned).map(|text| Text { event, text })))
+    }
+
+    /// The texts of a message that are not erased, oldest first.
+    pub(in crate::server) fn texts_left(&self, n: i64, row: &Row) -> Result<Vec<Text>, ReadError> {
+        let mut texts = Vec::new();
+        let mut push = |event: Event| {
+            if let Some(text) = text_of(&event).map(str::to_owned) {
+                texts.push(Text { event, text });
+            }
+        };
+        self.acts_on(row.id, u32::MAX, |act| {
+            push(act);
+            true
+        })?;
+        self.event_at(n, row.seq)?.into_iter().for_each(push);
+        texts.reverse();
+        Ok(texts)
+    }
+
+    /// Whether an event has a text of a message that is deleted.
+    fn is_withheld(&self, event: &Event) -> Result<bool, ReadError> {
+        let header = &event.header;
+        let id = match header.kind {
+            Kind::Message => Some(header.client_id),
+            Kind::Act if may_write_text(event) || event.restores.is_some() => {
+                header.target.as_ref().and_then(|target| target.as_str().parse().ok())
+            }
+            _ => None,
+        };
+        let Some(id) = id else { return Ok(false) };
+        let mut select = self.db.prepare_cached("SELECT deleted FROM rows WHERE id = ?1")?;
+        let deleted = select.query_row([id.as_bytes()], |row| row.get::<_, bool>(0)).optional()?;
+        Ok(deleted.unwrap_or(false))
+    }
+}
+
+/// One row of [`COLUMNS`].
+fn event(row: &rusqlite::Row<'_>) -> Result<Event, ReadError> {
+    let rest: String = row.get(3)?;
+    let header = Header::parse(number(row, 1)?, row.get(2)?, &rest).ok_or(ReadError::NotFound)?;
+    let parted = row.get::<_, Option<i64>>(12)?.is_some_and(|g| header.g > g as u64);
+    let mut event = Event {
+        seq: number(row, 0)?,
+        chain: parsed(row, 4)?,
+        lane: number(row, 5)?,
+        ordinal: row.get::<_, Option<i64>>(6)?.map(|ordinal| ordinal as u64),
+        also: match (row.get::<_, Option<i64>>(8)?, row.get::<_, Option<i64>>(9)?) {
+            (Some(lane), Some(ordinal)) => Some(Place { lane: lane as u64, ordinal: ordinal as u64 }),
+            _ => None,
+        },
+        imported_for: parted.then(|| imported_for(&header)).flatten(),
+        header,
+        body: None,
+        added: None,
+        salt: None,
+        stored: None,
+        restores: row.get::<_, Option<i64>>(11)?.map(|seq| seq as u64),
+        erased: Vec::new(),
+    };
+    let json = row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    match json {
+        Some(json) if parted => {
+            let head = row.get_ref(10)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+            put_parts(&mut event, &format!("{}{json}", head.unwrap_or_default()));
+        }
+        Some(json) => event.body = event_body(&event.header.kind, json),
+        None => {}
+    }
+    Ok(event)
+}
+
+/// For whom a message of a parted format was imported.
+pub(in crate::server) fn imported_for(header: &Header) -> Option<AccountId> {
+    let slot = header.slot.as_ref().filter(|_| header.kind == Kind::Message)?.as_str();
+    slot.strip_prefix("room,").unwrap_or(slot).strip_prefix("for:")?.parse().ok()
+}
+
+/// Gives an event what a reader is sent of its stored body.
+pub(in crate::server) fn put_parts(event: &mut Event, body: &str) {
+    let header = &event.header;
+    let deletes = || Stored::never_erased(body).is_some_and(|stored| stored.draft == r#"{"value":true}"#);
+    let takes_back = || Stored::never_erased(body).is_some_and(|stored| stored.draft == r#"{"value":false}"#);
+    let stored = match erasable(Format::Five, &header.kind, header.slot.as_ref()) {
+        Erasable::Never => Stored::never_erased(body),
+        Erasable::IfRestore if deletes() || takes_back() => Stored::never_erased(body),
+        // A restore with text: its bytes are sent to nobody.
+        Erasable::IfRestore => return,
+        Erasable::Always => Stored::erasable(body),
+    };
+    let stored = stored.unwrap_or(Stored { salt: "", draft: body, added: None });
+    event.salt = Some(stored.salt.to_owned()).filter(|salt| !salt.is_empty());
+    event.added = stored.added.map(added);
+    event.body = match header.kind {
+        Kind::Message => serde_json::from_str(stored.draft).ok().map(EventBody::Message),
+        _ => event_body(&header.kind, stored.draft),
+    };
+    if event.stored_bytes().as_deref() != Some(body) {
+        event.stored = Some(body.to_owned());
+    }
+}
+
+/// Takes away what may not be sent of an event of a deleted message.
+fn withhold(event: &mut Event) {
+    event.body = None;
+    (event.added, event.salt, event.stored, event.restores) = (None, None, None, None);
+}
+
+/// Gives the event of a restore the text that stands again, or takes away what it has if there is none.
+pub(in crate::server) fn show_again(event: &mut Event, text: Option<&Text>) {
+    let Some(Text { event: writer, text }) = text else { return withhold(event) };
+    event.body = Some(EventBody::Act(ActBody { value: ActValue::Restored { restored: text.clone() } }));
+    event.added = writer.added.clone();
+    event.restores = Some(writer.seq);
+}
+
+/// Whether an act wrote a text: an edit, or a restore of formats 1 to 4, which carries the text. From format 5 on a
+/// restore names the event that wrote it.
+fn may_write_text(act: &Event) -> bool {
+    match act.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) {
+        Some(Slot::Text) => true,
+        Some(Slot::Deleted) => act.restores.is_none() && act.restores_message(),
+        _ => false,
+    }
+}
+
+/// The text that an event carries.
+pub(super) fn text_of(event: &Event) -> Option<&str> {
+    match event.body.as_ref()? {
+        EventBody::Message(body) => Some(&body.text),
+        EventBody::Act(ActBody { value: ActValue::Text(text) | ActValue::Restored { restored: text } }) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// An added part as it is read: the first [`bounds::MENTIONED`] mentions of what is stored, without what is no account.
+/// One that cannot be read names nobody.
+fn added(json: &str) -> Added {
+    #[derive(Deserialize)]
+    struct Part {
+        #[serde(default)]
+        mentions: Mentions,
+        #[serde(default)]
+        all: bool,
+    }
+    let part = serde_json::from_str(json).ok();
+    part.map(|Part { mentions, all }| Added { mentions: mentions.0, all }).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Mentions(BTreeMap<String, AccountId>);
+
+impl<'de> Deserialize<'de> for Mentions {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+        impl<'de> Visitor<'de> for First {
+            type Value = Mentions;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("accounts by handle")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Mentions, A::Error> {
+                let mut mentions = BTreeMap::new();
+                for _ in 0..bounds::MENTIONED {
+                    let Some((handle, account)) = map.next_entry::<String, serde_json::Value>()? else {
+                        break;
+                    };
+                    if let Some(account) = account.as_str().and_then(|account| account.parse().ok()) {
+                        mentions.insert(handle, account);
+                    }
+                }
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Mentions(mentions))
+            }
+        }
+        deserializer.deserialize_map(First)
+    }
+}
+
+/// A message as formats 1 to 4 read it. They know no other field.
+#[derive(Deserialize)]
+struct Formed {
+    text: String,
+    #[serde(default)]
+    quote: Option<ClientId>,
+}
+
+/// The body of an event of formats 1 to 4 from its JSON; `None` if it is not of its kind's form.
+pub(in crate::server) fn event_body(kind: &Kind, json: &str) -> Option<EventBody> {
+    match kind {
+        Kind::Message => {
+            let Formed { text, quote } = serde_json::from_str(json).ok()?;
+            Some(EventBody::Message(MessageBody { text, quote, said: None }))
+        }
+        Kind::Act => serde_json::from_str(json).ok().map(EventBody::Act),
+        _ => serde_json::from_str(json).ok().map(EventBody::Other),
+    }
+}
