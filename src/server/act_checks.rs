@@ -3,11 +3,12 @@
 
 use super::access::{Action, Actor, Facts};
 use super::error::{AppError, ReactionError, RestoreError};
+use super::fold::Rules;
 use super::node::Node;
 use super::now_ms;
 use super::state::{Checks, ReadError};
 use crate::protocol::bounds::{self, REACTIONS, REACTIONS_EACH, RESTORE_MS, Unfit};
-use crate::protocol::{AccountId, ClientId, RoomId, Row};
+use crate::protocol::{AccountId, ClientId, Refusal, RoomId, Row};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// What a check says, if the state can be read.
@@ -62,8 +63,37 @@ impl Checked {
         self.ask(node, action, |facts| facts, |_, _| Ok(Ok(()))).await
     }
 
-    /// Only the text that stood comes back, and only by the author who deleted it.
-    pub async fn restore(&self, node: &Node, restored: &str) -> Result<(), AppError> {
+    /// From format 5 on: only whoever made the deletion takes it back, and only within a day.
+    pub async fn restore(&self, node: &Node) -> Result<(), AppError> {
+        let ask = || {
+            node.state.check(|state| {
+                let Some(row) = self.row(state)? else { return Ok(Ok(())) };
+                let (deletion, until) = state.deletion(self.target)?.unzip();
+                let until = until.flatten();
+                let is_over = until.is_none_or(|until| node.log_now_ms() >= until);
+                let directory = node.directory();
+                let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
+                let facts = facts.row(&row).deletion(deletion, is_over);
+                let Err(denied) = directory.permits(&facts, Action::Restore) else { return Ok(Ok(())) };
+                Ok(Err(match (denied.code, deletion) {
+                    (Refusal::NotAllowed, Some(deletion)) if deletion.by_operator => {
+                        RestoreError::ByOperator.into()
+                    }
+                    (Refusal::TooLate, Some(deletion)) => {
+                        let strict = Rules::of(state.format_of(deletion.g)?).strict.is_some();
+                        if strict { RestoreError::DayOver.into() } else { RestoreError::BeforeUpdate.into() }
+                    }
+                    _ if denied.is_lasting() => denied.into(),
+                    // For the fold.
+                    _ => return Ok(Ok(())),
+                }))
+            })
+        };
+        node.sure(|answer| !matches!(answer, Ok(Ok(()))), ask).await??
+    }
+
+    /// In formats 1 to 4: only the text that stood comes back, and only by the author who deleted it.
+    pub async fn restore_with(&self, node: &Node, restored: &str) -> Result<(), AppError> {
         let check = |state: &Checks<'_>, _: Row| -> Answer {
             // Asked of the first of several deletions: from that one on the time until it is erased counts.
             let at = state.deleted_at(self.target)?;

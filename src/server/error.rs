@@ -89,6 +89,12 @@ pub enum RestoreError {
     TooLate,
     #[error("A message can only be restored with the text it had.")]
     OtherText,
+    #[error("Deleted before the server was updated. It can't be restored.")]
+    BeforeUpdate,
+    #[error("Deleted by the administrator. It can't be restored.")]
+    ByOperator,
+    #[error("Deleted more than 24 hours ago. It can't be restored.")]
+    DayOver,
 }
 
 /// Why a reaction is not added.

@@ -25,6 +25,7 @@ pub mod hub;
 pub mod known_browsers;
 pub mod logins;
 pub mod mentions;
+pub mod messages;
 pub mod names;
 pub mod node;
 pub mod origin;

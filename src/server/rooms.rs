@@ -1,29 +1,22 @@
-//! Use cases of rooms: make, join, leave, post, act, look at.
+//! Use cases of rooms: make, join, leave, look at.
 
 use super::access::{Action, Actor, Facts};
-use super::act_checks::Checked;
 use super::broker::{Content, Proposal};
 use super::directory::{Account, Directory};
 use super::error::AppError;
-use super::fold::{IN_ROOM, RoomBody, SettingBody};
+use super::fold::{RoomBody, SettingBody};
+pub use super::messages::{Proposed, act, post, propose_act, propose_post, void};
 use super::node::Node;
 use super::room_names::RoomName;
-use super::state::ReadError;
 use super::unread;
-use crate::protocol::frame::{ActDraft, Answer, Draft, Person, RoomInfo, RoomKind, Version};
+use crate::protocol::frame::{Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, Change, ClientId, Format, Kind, MessageBody, Outcome, Page, PageAt,
-    Position, Quiet, Refusal, RoomId, Row, Slot, Token, bounds,
+    AccountId, Change, ClientId, Format, Kind, Outcome, Page, PageAt, Position, Quiet, Refusal, RoomId, Row,
+    Token, bounds,
 };
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A restore waits so long for texts that are being erased.
-const RESTORE_WAIT: Duration = Duration::from_secs(2);
-
-fn token(text: &str) -> Result<Token, AppError> {
+pub(super) fn token(text: &str) -> Result<Token, AppError> {
     text.parse().map_err(|_| AppError::Refused(Refusal::Malformed))
 }
 
@@ -43,24 +36,8 @@ async fn permit(node: &Node, action: Action, facts: impl Fn(&Directory) -> Facts
     Ok(node.sure(Result::is_err, ask).await??)
 }
 
-fn in_room(by: AccountId, room: RoomId) -> impl Fn(&Directory) -> Facts {
+pub(super) fn in_room(by: AccountId, room: RoomId) -> impl Fn(&Directory) -> Facts {
     move |directory| Facts::of(directory, Actor::Account(by)).in_room(directory, room)
-}
-
-/// As [`permit`], for a draft of a room. One that is stored already gets its first outcome, and what may be over by the
-/// time that the draft has its place, like an archived room, is for the fold.
-async fn permit_draft(node: &Node, by: AccountId, room: RoomId, id: ClientId) -> Result<(), AppError> {
-    let ask = || {
-        let directory = node.directory();
-        match directory.permits(&in_room(by, room)(&directory), Action::Post) {
-            Err(denied) if denied.is_lasting() => match node.state.draft(id)? {
-                Some(known) if known.author == by => Ok(()),
-                _ => Err(denied.into()),
-            },
-            _ => Ok(()),
-        }
-    };
-    node.sure(Result::is_err, ask).await?
 }
 
 /// Whether a room of this log may have this name, as far as the name says.
@@ -174,117 +151,6 @@ pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bo
         Err(AppError::Refused(Refusal::Taken)) => Err(AppError::NameTaken),
         done => done,
     }
-}
-
-/// What waits for the outcome of a proposal that has its place in the order.
-pub type Proposed = BoxFuture<'static, Result<Outcome, AppError>>;
-
-/// Proposes a message and waits for its outcome.
-pub async fn post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Outcome, AppError> {
-    propose_post(node, by, draft).await?.await
-}
-
-/// Proposes a message. It has its place in the order once this returns.
-pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Result<Proposed, AppError> {
-    permit_draft(node, by, draft.room, draft.id).await?;
-    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote, said: None };
-    let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
-    if let Some(Answer { to, also }) = draft.thread {
-        let root = root_of(node, draft.room, to).await?;
-        proposal = proposal.target(token(&root.to_string())?);
-        if also {
-            node.require_format(by, Format::Three).await?;
-            proposal = proposal.slot(token(IN_ROOM)?);
-        }
-    }
-    Ok(node.propose(proposal).boxed())
-}
-
-/// The message under which the thread of an answer stands; of any other message, that one.
-async fn root_of(node: &Arc<Node>, room: RoomId, answered: ClientId) -> Result<ClientId, AppError> {
-    let look = || {
-        node.state.check(|checks| {
-            let row = checks.message(room, answered)?.ok_or(ReadError::NotFound)?;
-            match row.answers_in() {
-                Some(place) => Ok(checks.root(room, place.lane)?.map_or(answered, |root| root.id)),
-                None => Ok(answered),
-            }
-        })
-    };
-    match node.sure(|found| matches!(found, Err(ReadError::NotFound)), look).await? {
-        // The fold says why it cannot be answered.
-        Err(ReadError::NotFound) => Ok(answered),
-        found => Ok(found?),
-    }
-}
-
-/// Proposes an act on a message and waits for its outcome.
-pub async fn act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Outcome, AppError> {
-    propose_act(node, by, act).await?.await
-}
-
-/// Proposes an act on a message. It has its place in the order once this returns.
-pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Result<Proposed, AppError> {
-    let ActDraft { id, room, target, slot, value, .. } = act;
-    permit_draft(node, by, room, id).await?;
-    let checked = Checked { id, by, room, target };
-    let mut restoring = None;
-    let value = match (Slot::parse(&slot), value) {
-        (Some(Slot::Text), ActValue::Text(text)) => {
-            let text = bounds::message_text(&text)?;
-            checked.permit(node, Action::Edit).await?;
-            ActValue::Text(text)
-        }
-        (Some(Slot::Deleted), ActValue::On(true)) => {
-            checked.permit(node, Action::Delete).await?;
-            ActValue::On(true)
-        }
-        (Some(Slot::Deleted), ActValue::Restored { restored }) => {
-            // The text that stood has its form already; a longer one never stood.
-            if restored.len() > bounds::TEXT_BYTES {
-                return Err(bounds::Unfit::Long { limit: bounds::Limit::Bytes(bounds::TEXT_BYTES) }.into());
-            }
-            // Held for writing while texts are erased, which can last as long as a fault of the store.
-            let turn = tokio::time::timeout(RESTORE_WAIT, node.restoring.clone().read_owned()).await;
-            restoring = Some(turn.map_err(|_| AppError::Erasing)?);
-            checked.restore(node, &restored).await?;
-            ActValue::Restored { restored }
-        }
-        (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-        (Some(Slot::React { emoji, account }), ActValue::On(true)) => {
-            checked.react(node, &emoji, account).await?;
-            ActValue::On(true)
-        }
-        (Some(Slot::React { emoji, account }), ActValue::On(false)) => {
-            checked.take_back(node, &emoji, account).await?;
-            ActValue::On(false)
-        }
-        _ => return Err(AppError::Refused(Refusal::Malformed)),
-    };
-    let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
-        .room(room)
-        .target(token(&target.to_string())?)
-        .slot(token(&slot)?);
-    let outcome = node.propose(proposal);
-    let Some(restoring) = restoring else { return Ok(outcome.boxed()) };
-    // Goes on by itself: erasing waits for it.
-    let wait = tokio::spawn(async move {
-        let outcome = outcome.await;
-        drop(restoring);
-        outcome
-    });
-    Ok(async move { wait.await.unwrap_or(Err(AppError::Unknown)) }.boxed())
-}
-
-/// Proposes to take back a draft that may not have been stored.
-pub async fn void(
-    node: &Arc<Node>,
-    by: AccountId,
-    id: ClientId,
-    target: ClientId,
-) -> Result<Outcome, AppError> {
-    let proposal = Proposal::new(by, id, Kind::Void, &()).target(token(&target.to_string())?);
-    node.propose(proposal).await
 }
 
 /// Rows of a lane. The answer is as of `at_least` or later, or it is [`AppError::Behind`].

@@ -75,6 +75,7 @@ mod peers;
 mod people;
 mod permissions;
 mod place;
+mod proposing;
 mod proxies;
 mod quiet;
 mod reach;
