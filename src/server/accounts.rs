@@ -237,10 +237,10 @@ pub async fn set_status(
     let text = bounds::status(text)?;
     let until = for_ms.map(|ms| node.log_now_ms().saturating_add_unsigned(ms));
     let until = until.filter(|_| do_not_disturb || !text.is_empty());
-    node.require_format(by, Format::Two).await?;
+    let change = Change::SetAccount { account: by, setting: AccountSetting::Status };
+    node.require_format(by, change.needs()).await?;
     let status = OwnStatus { text, do_not_disturb, until };
     if node.directory().rules().strict.is_some() {
-        let change = Change::SetAccount { account: by, setting: AccountSetting::Status };
         let status = Content::value(Some(status).filter(|status| *status != OwnStatus::default()));
         return rooms::accepted(node, Proposal::of(by, ClientId::random(), &change, status)?).await;
     }

@@ -10,8 +10,9 @@ use super::directory::Account;
 use super::fold::SettingBody;
 use super::node::{Node, Readiness};
 use super::readiness::{Unready, UnreadyState};
+use crate::protocol::change::AccountSetting;
 use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome};
+use crate::protocol::{AccountId, Change, ClientId, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -107,7 +108,8 @@ async fn make_owner(node: &Arc<Node>, handle: &str) -> Answer {
     let directory = node.directory();
     let facts = Facts::of(&directory, Actor::Operator);
     directory.permits(&facts, Action::SetRole).map_err(words)?;
-    node.require_format(account.id, Format::Four).await.map_err(words)?;
+    let change = Change::SetAccount { account: account.id, setting: AccountSetting::Role };
+    node.require_format(account.id, change.needs()).await.map_err(words)?;
     let word = |text: &str| text.parse().map_err(|_| "try again".to_owned());
     let body = SettingBody { value: "owner".into() };
     let by = node.acting_operator(account.id);

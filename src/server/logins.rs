@@ -3,7 +3,7 @@
 use super::auth::{self, LOGIN_MS, hashed, is_token, new_token};
 use super::broker::{BrokerError, Proposal, SecretOp, Signal};
 use super::node::Node;
-use crate::protocol::{AccountId, ClientId, Format, Kind};
+use crate::protocol::{AccountId, Change, ClientId, Kind};
 use axum::http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl Node {
         let proposal = Proposal::new(by, ClientId::random(), Kind::Logins, &());
         let target = account.as_str().parse().map_err(|_| BrokerError::Refused("Try again.".into()))?;
         let done = async {
-            self.require_format(account, Format::Two).await?;
+            self.require_format(account, Change::Logins { account }.needs()).await?;
             self.propose(proposal.target(target)).await
         };
         done.await.map(drop).map_err(|fault| BrokerError::Unknown(fault.to_string()))

@@ -144,7 +144,7 @@ pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &st
 /// Archives a room, or brings it back. From then on the fold refuses, or takes again, what is proposed for it.
 pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), AppError> {
     permit(node, Action::Archive, in_room(by, room)).await?;
-    node.require_format(by, Format::Two).await?;
+    node.require_format(by, Change::Archive { room, archived }.needs()).await?;
     let body = SettingBody { value: archived.into() };
     let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
     match accepted(node, proposal.slot(token("archived")?)).await {
