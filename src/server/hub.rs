@@ -11,10 +11,10 @@ use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
 use super::throttle::Places;
-use crate::protocol::{AccountId, Event, Kind, RoomId, ServerFrame, Slot, bounds};
+use crate::protocol::{AccountId, Event, Format, Kind, RoomId, ServerFrame, Slot, bounds};
 use ring::{ALL_BYTES, Frames, Total};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -37,6 +37,8 @@ pub struct Hub {
     ring_budget: AtomicUsize,
     /// Numbers the frames of all rings in the order in which they were published.
     published: AtomicU64,
+    /// The log has a format in which the text of a deleted message is not sent.
+    texts_end: AtomicBool,
     mailboxes: Mutex<HashMap<AccountId, Vec<Weak<Mailbox>>>>,
     /// Sockets that are being closed because their account has too many: [`SURPLUS_AT_ONCE`] of an account at most.
     pub surplus: Arc<Places<AccountId>>,
@@ -55,6 +57,8 @@ pub struct HubCounts {
 pub struct HubRoom {
     ring: Mutex<Ring>,
     typing: Mutex<Typing>,
+    /// How often frames were withdrawn: see [`HubRoom::withdrawn`].
+    withdrawn: AtomicU64,
 }
 
 struct Ring {
@@ -91,7 +95,18 @@ impl HubRoom {
             readers: Vec::new(),
             watchers: Vec::new(),
         };
-        HubRoom { ring: Mutex::new(ring), typing: Mutex::default() }
+        HubRoom { ring: Mutex::new(ring), typing: Mutex::default(), withdrawn: AtomicU64::new(0) }
+    }
+
+    /// Rises when a text that frames before it have may not be sent any more. Who holds frames that were pulled, or
+    /// made of what the state file had, before it rose pulls again.
+    pub fn withdrawn(&self) -> u64 {
+        self.withdrawn.load(Ordering::SeqCst)
+    }
+
+    fn withdraw(&self, ring: &mut Ring) {
+        self.withdrawn.fetch_add(1, Ordering::SeqCst);
+        ring.frames.clear();
     }
 
     /// Where the room stands by the state file: what was folded before the start was never published here.
@@ -100,6 +115,11 @@ impl HubRoom {
         if ring.seq == 0 {
             ring.seq = seq;
         }
+    }
+
+    /// The newest event that was published here; 0 if none since the start.
+    pub fn head(&self) -> u64 {
+        lock(&self.ring).seq
     }
 
     /// Frames after a cursor, at most `limit`.
@@ -122,8 +142,11 @@ impl HubRoom {
         lock(&self.typing).now()
     }
 
-    fn publish(&self, room: RoomId, event: &Arc<Event>, published: &AtomicU64) {
+    fn publish(&self, room: RoomId, event: &Arc<Event>, format: Format, published: &AtomicU64) {
         let mut ring = lock(&self.ring);
+        if format >= Format::Five && withdraws_texts(event) {
+            self.withdraw(&mut ring);
+        }
         // Before the head moves: a removed account's connections stop at this event.
         if event.header.kind == Kind::Leave
             && let Some(target) = event.header.target.as_ref().and_then(|t| t.as_str().parse().ok())
@@ -184,6 +207,16 @@ impl Ring {
     }
 }
 
+/// Whether texts of earlier events may not be sent any more from this event on: a deletion, and an erasure. What the
+/// fold took as a restore only gives back.
+fn withdraws_texts(event: &Event) -> bool {
+    let deleted = event.header.slot.as_ref().is_some_and(|slot| slot.as_str() == "deleted");
+    match event.header.kind {
+        Kind::Act => deleted,
+        _ => event.header.kind.as_str() == "erase",
+    }
+}
+
 /// Whether an event can change what is unread: a message, or an act that writes or deletes its text.
 fn counts(event: &Event) -> bool {
     let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
@@ -208,6 +241,7 @@ impl Default for Hub {
             ring_bytes: Total::default(),
             ring_budget: AtomicUsize::new(ALL_BYTES),
             published: AtomicU64::default(),
+            texts_end: AtomicBool::default(),
             mailboxes: Mutex::default(),
             surplus: Arc::default(),
         }
@@ -394,6 +428,13 @@ impl Hub {
 
     /// Publishes what the fold has committed, in its order. The directory is the one after the batch.
     pub fn publish(&self, folded: &[Folded], directory: &Directory) {
+        let format = directory.format();
+        if format >= Format::Five && !self.texts_end.swap(true, Ordering::SeqCst) {
+            // Earlier formats sent the texts of deleted messages.
+            for room in self.rooms().values() {
+                room.withdraw(&mut lock(&room.ring));
+            }
+        }
         for folded in folded {
             if let Some(account) = folded.ended_logins {
                 self.ended_logins.fetch_add(1, Ordering::SeqCst);
@@ -403,7 +444,7 @@ impl Hub {
                 // Locked until it is published: nobody enters a room anew between the two.
                 let rooms = self.rooms();
                 if let Some(found) = rooms.get(room) {
-                    found.publish(*room, event, &self.published);
+                    found.publish(*room, event, format, &self.published);
                     self.keep_budget(&rooms);
                 }
             }

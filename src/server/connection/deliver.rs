@@ -2,9 +2,10 @@
 
 use super::{Connection, End};
 use crate::protocol::{CloseCode, RoomId, ServerFrame};
-use crate::server::hub::{Pulled, encode};
+use crate::server::hub::{HubRoom, Pulled, encode};
 use crate::server::socket::text_frames;
 use futures::SinkExt;
+use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -12,6 +13,18 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 const FRAMES_AT_ONCE: usize = 64;
 /// Events read from the state file at once.
 const EVENTS_AT_ONCE: u64 = 64;
+
+/// What was pulled of one room.
+struct Pull {
+    id: RoomId,
+    room: Arc<HubRoom>,
+    /// As it was before the pull.
+    withdrawn: u64,
+    /// Frames at the end that were not sent, because a text among them may not be sent any more.
+    unsent: u64,
+    /// The account was removed, and these are the last frames.
+    left: bool,
+}
 
 impl Connection {
     pub(super) async fn send(&mut self, frame: &ServerFrame) -> Result<(), End> {
@@ -51,10 +64,12 @@ impl Connection {
 
     /// Sends what the open rooms have after their cursors; `true` if there may be more.
     pub(super) async fn deliver(&mut self) -> Result<bool, End> {
-        let mut out: Vec<Utf8Bytes> = Vec::new();
+        let mut out: Vec<(usize, Utf8Bytes)> = Vec::new();
+        let mut pulls: Vec<Pull> = Vec::new();
         let mut more = false;
-        let mut left = Vec::new();
         for (id, open) in &mut self.open {
+            // Before the pull: what is withdrawn after it may be among its frames.
+            let withdrawn = open.room.withdrawn();
             let mut frames = match open.room.pull(open.cursor, FRAMES_AT_ONCE) {
                 Pulled::Frames(frames) => frames,
                 Pulled::ReadTo(to) => {
@@ -70,20 +85,40 @@ impl Connection {
                 more = false;
                 break;
             }
+            let mut left = false;
             if let Some(until) = self.mailbox.until(*id) {
                 frames.truncate(until.saturating_sub(open.cursor) as usize);
-                if open.cursor + frames.len() as u64 >= until {
-                    left.push(*id);
-                }
+                left = open.cursor + frames.len() as u64 >= until;
+            }
+            if frames.is_empty() && !left {
+                continue;
             }
             open.cursor += frames.len() as u64;
             more |= !frames.is_empty();
-            out.extend(frames);
+            let pull = Pull { id: *id, room: open.room.clone(), withdrawn, unsent: 0, left };
+            out.extend(frames.into_iter().map(|frame| (pulls.len(), frame)));
+            pulls.push(pull);
         }
         if !out.is_empty() {
-            self.send_all(out).await?;
+            // The peer may be slow. A text that is deleted meanwhile is not sent: its frames are made again.
+            let may_go = |pull: &mut Pull| {
+                pull.unsent += u64::from(pull.unsent > 0 || pull.room.withdrawn() != pull.withdrawn);
+                pull.unsent == 0
+            };
+            let frames =
+                out.into_iter().filter_map(|(pull, frame)| may_go(&mut pulls[pull]).then_some(frame));
+            self.send_all(frames).await?;
         }
-        for room in left {
+        for Pull { id: room, unsent, left, .. } in pulls {
+            if unsent > 0 {
+                if let Some(open) = self.open.get_mut(&room) {
+                    open.cursor -= unsent;
+                }
+                continue;
+            }
+            if !left {
+                continue;
+            }
             self.close_room(room);
             self.send(&ServerFrame::Left { room }).await?;
             // It may have joined again before it was told that it had left.
