@@ -1,10 +1,18 @@
 //! Databases of the data folder that cannot be read are renamed, not deleted: they may hold the last copy of what the log
 //! has lost. Two of each are kept: the oldest, from before the first damage, and the newest. So a disk that damages a
 //! file again and again neither takes the one that matters nor fills itself.
+//!
+//! What is erased goes from them too, as far as SQLite can still write them, and then wherever its bytes are found.
 
+mod texts;
+
+use super::broker::Entry;
+use super::broker::embedded::{COPY_FILE, erase_in_file};
+use super::state::{STATE_FILE, erase_in_aside};
 use std::fs::{remove_file, rename};
 use std::io::{ErrorKind, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use texts::Texts;
 
 /// Renames a database with what belongs to it; gives its new name. `None` if there is no such file.
 pub fn set_aside(folder: &Path, file: &str) -> Result<Option<String>> {
@@ -23,4 +31,40 @@ pub fn set_aside(folder: &Path, file: &str) -> Result<Option<String>> {
         }
     }
     Ok(Some(aside))
+}
+
+/// Removes the texts of entries from the files of a folder that were set aside. The entries have their bodies still.
+pub fn erase(folder: &Path, entries: &[Entry]) -> Result<()> {
+    for path in set_aside_files(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let done = match name.starts_with(COPY_FILE) {
+            true => erase_in_file(&path, &entries.iter().map(Entry::head).collect::<Vec<_>>()),
+            false => erase_in_aside(&path, entries),
+        };
+        if let Err(fault) = done {
+            let file = path.display();
+            tracing::warn!(%file, %fault, "this damaged file cannot be changed as a database: what was erased is overwritten where it is found");
+        }
+        let texts = Texts::of(entries);
+        for ending in ["", "-wal"] {
+            let mut name = path.clone().into_os_string();
+            name.push(ending);
+            texts.overwrite_in(Path::new(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a file in a folder from which texts are to be erased.
+pub fn any(folder: &Path) -> bool {
+    !set_aside_files(folder).is_empty()
+}
+
+fn set_aside_files(folder: &Path) -> Vec<PathBuf> {
+    let names = [COPY_FILE, STATE_FILE].into_iter().flat_map(|file| {
+        let oldest = format!("{file}.damaged");
+        let latest = format!("{oldest}-latest");
+        [oldest, latest]
+    });
+    names.map(|name| folder.join(name)).filter(|path| path.is_file()).collect()
 }

@@ -1,7 +1,10 @@
 //! One server process: the broker, the fold that follows it, and the hub that the fold feeds.
 
 mod copying;
+mod due;
+mod entry_times;
 mod erase;
+mod erasures;
 mod fold_pauses;
 mod follower;
 mod format;
@@ -16,6 +19,8 @@ mod state_log;
 mod store_restart;
 mod writes;
 
+pub use due::ERASURES_IN_A_TURN;
+pub use entry_times::{AHEAD_MS, stand_still_words};
 pub use erase::{ERASE_AFTER_MS, ERASE_AT_ONCE};
 pub use fold_pauses::FoldPauses;
 pub use format::Raised;
@@ -36,13 +41,14 @@ use super::state::State;
 use super::watch::Watch;
 use crate::protocol::{Hash, WorkspaceId};
 use erase::ToErase;
+use erasures::Erasures;
 use follower::Follower;
 use lost::Lost;
 use lost_entries::LostEntries;
 use outcomes::Outcomes;
 use pin::{PIN_FILE, check_workspace};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -100,7 +106,10 @@ pub struct Node {
     lost: Lost,
     writes: Arc<Writes>,
     watch: Watch,
-    lost_entries: LostEntries,
+    lost_entries: Arc<LostEntries>,
+    erasures: Erasures,
+    /// The time of the newest entry that was folded.
+    newest_at: AtomicI64,
     fold_commands: mpsc::UnboundedSender<FoldCommand>,
     /// Held for reading from the check of a restore until its outcome, for writing while texts are erased.
     pub(in crate::server) restoring: Arc<tokio::sync::RwLock<()>>,
@@ -125,7 +134,8 @@ impl Node {
         {
             return Err(fault);
         }
-        let lost_entries = LostEntries::of(&folder)?;
+        let lost_entries = Arc::new(LostEntries::of(&folder)?);
+        let erasures = Erasures::open(&folder).map_err(StartError::Erased)?;
         let mut fits = true;
         if head.is_some() {
             check_workspace(&broker, &pin).await?;
@@ -140,6 +150,10 @@ impl Node {
             lost_entries::keep_of_copy(&broker, copy, &lost_entries).await?;
         }
         let (state, fold) = Fold::open_up_to(&folder, |_, _| fits, config.newest_format)?;
+        let newest_at = match head {
+            Some(head) => broker.read(head.g, 1).await?.first().map_or(0, |entry| entry.header.at),
+            None => 0,
+        };
         let (publish_folded, folded) = watch::channel(fold.folded());
         let head_g = head.map_or(0, |head| head.g);
         let first = if fold.folded().0 >= head_g {
@@ -167,6 +181,8 @@ impl Node {
             writes,
             watch: Watch::default(),
             lost_entries,
+            erasures,
+            newest_at: AtomicI64::new(newest_at),
             fold_commands,
             restoring: Arc::default(),
             pin,
@@ -207,6 +223,7 @@ impl Node {
         node.watch.task("signals", heed_signals(here()));
         let presence = PresenceTable::run(Arc::downgrade(&node.presence), node.broker.signals());
         node.watch.task("presence", presence);
+        node.watch.task("erasures", erasures::remove_what_is_erased(here(), copy.clone()));
         if let Some(copy) = copy {
             // The start line tells what is known by then; the rest is looked at later.
             let looked = copying::look_for_lost(&node, &copy);
@@ -287,6 +304,12 @@ impl Node {
     /// Makes the fold thread panic. For tests.
     pub fn plant_fold_panic(&self) {
         let _ = self.fold_commands.send(FoldCommand::Panic);
+    }
+
+    /// What the person who runs the server is told while the server is ready all the same: clauses.
+    pub fn warnings(&self) -> Vec<String> {
+        let times = self.times_stand_until().map(stand_still_words);
+        self.lost_entries().into_iter().chain(times).collect()
     }
 
     /// What people are told of entries that the log has lost.

@@ -5,7 +5,7 @@ use std::io::{Result, Write};
 use std::path::Path;
 
 /// What Beck keeps in a data folder …
-const FILES: [&str; 5] = ["admin.sock", "lock", "lost.jsonl", "moved", "workspace"];
+const FILES: [&str; 6] = ["admin.sock", "erased", "lock", "lost.jsonl", "moved", "workspace"];
 /// … and what has these names with more behind them: databases with their parts, and what was set aside.
 const BEGINNINGS: [&str; 6] =
     ["copy.sqlite", "log-before-format-", "log-cut-", "log.sqlite", "state.sqlite", "unfinished.sqlite"];
@@ -23,6 +23,17 @@ pub fn write(path: &Path, content: &[u8]) -> Result<File> {
     let mut file = options().write(true).create(true).truncate(true).open(path)?;
     file.write_all(content)?;
     Ok(file)
+}
+
+/// Flushes the folder of a file that is new or has a new name: the folder has the name.
+pub fn sync_folder_of(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// Makes the file of a database if it is missing: SQLite would make it by the umask. Its `-wal` and `-shm` get the

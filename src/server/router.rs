@@ -151,7 +151,7 @@ async fn alive() -> &'static str {
 async fn ready(State(node): State<Arc<Node>>) -> Response {
     match unready(&node) {
         None => {
-            let warnings = node.lost_entries().into_iter();
+            let warnings = node.warnings().into_iter();
             let text =
                 warnings.fold("ready".to_owned(), |text, warning| format!("{text}\nWarning: {warning}"));
             text.into_response()

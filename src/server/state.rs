@@ -9,6 +9,7 @@ mod checks;
 mod deletions;
 mod directory;
 mod drafts;
+mod due;
 mod erasable;
 mod events;
 mod history;
@@ -22,10 +23,11 @@ mod subscription;
 mod threads;
 mod unread;
 
-pub use any_version::{AnyVersion, StateFault};
+pub use any_version::{AnyVersion, StateFault, erase_in_aside};
 pub use checks::Checks;
 pub use deletions::Deletion;
 pub use drafts::KnownDraft;
+pub use due::{DueEntry, DueMessage};
 pub use events::Events;
 pub use member::Member;
 pub use room_events::Text;
@@ -102,6 +104,7 @@ const SCHEMA: &str = "
     CREATE TABLE erasable(g INTEGER PRIMARY KEY, text INTEGER NOT NULL, part_of BLOB, since INTEGER,
         erased INTEGER);
     CREATE INDEX erasable_parts ON erasable(part_of, since) WHERE part_of IS NOT NULL;
+    CREATE INDEX erasable_replaced ON erasable(since) WHERE erased IS NULL AND text AND part_of IS NOT NULL;
     CREATE INDEX erasable_since ON erasable(since) WHERE erased IS NULL AND (NOT text OR part_of IS NULL);
     CREATE INDEX erasable_gone ON erasable(g) WHERE erased IS NOT NULL;
     CREATE TABLE erasures(g INTEGER NOT NULL, n INTEGER NOT NULL, id BLOB NOT NULL,

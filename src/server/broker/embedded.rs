@@ -6,6 +6,7 @@
 //! After a commit that fails the outcome is unknown until the file is opened again and read. A statement that ends the
 //! transaction, as on a full disk, fails every call in it: a transaction succeeds or fails as a whole.
 
+mod aside;
 mod copy;
 mod earlier;
 mod fault;
@@ -16,6 +17,7 @@ mod in_place;
 mod moving;
 mod writer;
 
+pub use aside::erase_in_file;
 pub use copy::{COPY_FILE, CopyError, LogCopy};
 pub use earlier::{copy_log, delete_earlier_logs, earlier_log_file, earlier_logs, erase_in_earlier_logs};
 pub use folder::{FolderLock, OpenError, check_moves, lock_folder};

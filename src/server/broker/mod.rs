@@ -171,6 +171,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The log up to and with this entry.
+    pub fn head(&self) -> Head {
+        Head { g: self.header.g, link: self.link }
+    }
+
     /// The body's JSON, without the salt.
     pub fn json(&self) -> Option<&str> {
         self.body.as_deref().and_then(|body| body.get(16..))
@@ -178,7 +183,7 @@ impl Entry {
 }
 
 /// Where the log ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Head {
     pub g: u64,
     pub link: Hash,

@@ -26,6 +26,7 @@ mod moving;
 mod restore;
 mod serve;
 pub mod verify;
+mod without_erased;
 
 use super::admin::Ask;
 use super::broker::archive::Kind;

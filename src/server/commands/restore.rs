@@ -3,6 +3,7 @@
 
 use super::Ended;
 use super::moving::{Load, carry, open_folder, say_done, store};
+use super::without_erased::WithoutErased;
 use crate::server::broker::archive::{Archive, Kind};
 use crate::server::broker::embedded::FolderSource;
 use crate::server::broker::moving::{KeptSecret, Moved, Side, Target};
@@ -24,6 +25,7 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
             let none = KeptSecret { value: no_password(), version: 1, expires: None };
             load.beside.secrets.entry(password_key(*account)).or_insert(none);
         }
+        let source = WithoutErased::of(&archive, load.end, &config.data_dir)?;
         let (verb, doing) = match kind {
             Kind::Backup => ("Restored", "Restoring"),
             Kind::Export => ("Imported", "Importing"),
@@ -35,13 +37,13 @@ pub fn run(config: Config, kind: Kind, path: PathBuf) -> Ended {
                     say!("Warning: {warning}.");
                 }
                 say!("{doing} into {}.", target.name());
-                fill(&archive, &target, &load, verb).await?;
+                fill(&source, &target, &load, verb).await?;
                 "start the servers on this Redis, each with a DATA_DIR of its own; those that run go on by themselves".to_owned()
             }
             None => {
                 let target = open_folder(&config.data_dir, &load.workspace)?;
                 say!("{doing} into {}.", target.name());
-                fill(&archive, &target, &load, verb).await?;
+                fill(&source, &target, &load, verb).await?;
                 format!("start Beck with DATA_DIR={}", config.data_dir.display())
             }
         };
@@ -73,6 +75,7 @@ pub fn run_copy(config: Config) -> Ended {
         })?;
         let source = FolderSource::open_copy(&config.data_dir)?;
         let mut load = Load::of(&source).await?;
+        let source = WithoutErased::of(&source, load.end, &config.data_dir)?;
         let target = StoreTarget::open(settings, load.workspace.id.as_str(), true).await?;
         if let Some(warning) = &target.durability().warning {
             say!("Warning: {warning}.");

@@ -72,8 +72,8 @@ pub fn run(config: Config) -> Ended {
         if let Some(warning) = durability.warning {
             say!("Warning: {warning}");
         }
-        for lost in node.lost_entries() {
-            say!("Warning: {lost}");
+        for warning in node.warnings() {
+            say!("Warning: {warning}");
         }
         node.rise_at_start(rise, |line| say!("{line}")).await;
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {

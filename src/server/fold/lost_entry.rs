@@ -1,22 +1,25 @@
 //! Entries that this server has and the log has no more, as they go into `lost.jsonl`.
 
+use crate::protocol::stored::Stored;
 use crate::protocol::{Hash, Header};
 use crate::server::broker::Entry;
 
 /// A line of `lost.jsonl`.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct LostEntry {
     pub header: Header,
     /// Known of those that come from a copy of the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Hash>,
-    /// Without the salt; none where it was erased.
+    /// The draft: without salt and added part; none where it was erased.
     pub body: Option<serde_json::Value>,
 }
 
 impl From<Entry> for LostEntry {
     fn from(entry: Entry) -> LostEntry {
-        let body = entry.json().and_then(|json| serde_json::from_str(json).ok());
+        let draft = || entry.body.as_deref().and_then(Stored::erasable).map(|stored| stored.draft);
+        let of = |json: &str| serde_json::from_str(json).ok();
+        let body = entry.json().and_then(of).or_else(|| draft().and_then(of));
         LostEntry { header: entry.header, link: Some(entry.link), body }
     }
 }

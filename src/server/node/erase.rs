@@ -1,4 +1,5 @@
-//! Deleted text goes for good once it can be restored no more.
+//! Deleted text goes for good once it can be restored no more. In a log of format 5 that is an entry: see `due`. This is
+//! how it goes from logs of formats 1 to 4.
 //!
 //! A restore and an erasure that cross would leave a message without text though its author was told that it is back.
 //! Three things keep them apart: a restore is refused a day after the deletion, and erasing begins an hour later; on one
@@ -6,12 +7,14 @@
 //! that the log has then. What remains is an entry of another server on the same store that comes between that and the
 //! erasure: its clock would have to be an hour behind.
 
+use super::due::Turn;
 use super::follower::Follower;
 use super::{FoldCommand, Node};
-use crate::protocol::ClientId;
 use crate::protocol::bounds::RESTORE_MS;
+use crate::protocol::change::{Bodies, Reason};
+use crate::protocol::{ClientId, Outcome};
 use crate::server::now_ms;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -20,6 +23,11 @@ use tokio::sync::oneshot;
 pub const ERASE_AFTER_MS: i64 = RESTORE_MS + 60 * 60 * 1000;
 /// Messages that are erased at once; messages that people write wait meanwhile.
 pub const ERASE_AT_ONCE: usize = 32;
+
+/// What is due is looked up so often …
+const TURN: Duration = Duration::from_secs(3600);
+/// … and so soon if a turn has left something.
+const NEXT_TURN: Duration = Duration::from_secs(60);
 
 /// What the fold thread is asked to erase.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +40,17 @@ pub(super) enum ToErase {
 
 impl Node {
     /// Erases the text of a deleted message, in the log and here.
-    pub async fn erase(&self, id: ClientId) -> Result<(), String> {
+    pub async fn erase(self: &Arc<Node>, id: ClientId) -> Result<(), String> {
+        if self.directory().rules().strict.is_some() {
+            let room = self.state.room_of(id).map_err(|fault| fault.to_string())?;
+            return match self
+                .propose_erasure(Some(room), Bodies::Messages(vec![id]), Reason::Operator)
+                .await?
+            {
+                Outcome::Stored { .. } => Ok(()),
+                Outcome::Refused { why } => Err(format!("the log refused to erase it ({why:?})")),
+            };
+        }
         match self.erase_some(ToErase::Message(id)).await? {
             0 => Err("the newest entry of the log cannot be erased; it can once another one follows".into()),
             _ => Ok(()),
@@ -41,14 +59,21 @@ impl Node {
 
     /// Erases the texts that are due at a time (milliseconds since 1970, UTC); gives of how many messages. Erases nothing
     /// while nothing could be stored: if the clock is wrong, the time is too.
-    pub async fn erase_due(&self, now: i64) -> Result<usize, String> {
+    pub async fn erase_due(self: &Arc<Node>, now: i64) -> Result<usize, String> {
+        Ok(self.erase_turn(now).await?.erased)
+    }
+
+    async fn erase_turn(self: &Arc<Node>, now: i64) -> Result<Turn, String> {
+        if let Some(strict) = self.directory().rules().strict {
+            return self.propose_what_is_due(&strict, now).await;
+        }
         self.broker.try_append().await.map_err(|fault| fault.to_string())?;
         let mut all = 0;
         loop {
             let erased = self.erase_some(ToErase::DeletedBefore(now - ERASE_AFTER_MS)).await?;
             all += erased;
             if erased == 0 {
-                return Ok(all);
+                return Ok(Turn { erased: all, more: false });
             }
         }
     }
@@ -105,12 +130,16 @@ impl Follower {
 }
 
 pub(super) async fn erase_what_is_due(node: Weak<Node>) {
-    let mut hour = tokio::time::interval(Duration::from_secs(3600));
     loop {
-        hour.tick().await;
-        let Some(node) = node.upgrade() else { return };
-        if let Err(why) = node.erase_due(now_ms()).await {
-            tracing::warn!(why, "deleted messages could not be erased; tried again in an hour");
-        }
+        let Some(here) = node.upgrade() else { return };
+        let more = match here.erase_turn(now_ms()).await {
+            Ok(turn) => turn.more,
+            Err(why) => {
+                tracing::warn!(why, "deleted messages could not be erased; tried again in an hour");
+                false
+            }
+        };
+        drop(here);
+        tokio::time::sleep(if more { NEXT_TURN } else { TURN }).await;
     }
 }

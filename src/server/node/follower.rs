@@ -207,7 +207,14 @@ impl Follower {
             }
         })?;
         let Some(node) = self.node.upgrade() else { return Ok(()) };
+        // Before anybody is answered: who has an answer can wait for the removal.
+        for folded in &folded {
+            node.erasures.owe(&folded.erased, folded.event.as_ref().map(|(_, event)| event.as_ref()));
+        }
         self.look_ahead(entries.len(), runtime);
+        if let Some(newest) = entries.last() {
+            node.note_entry_time(newest.header.at);
+        }
         self.publish(&node, |directory| {
             node.publish(entries, &folded, directory);
             if entries.first().is_some_and(|first| first.header.g == 1) {

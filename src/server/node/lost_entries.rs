@@ -6,15 +6,15 @@ use crate::protocol::{ClientId, Digest, Header};
 use crate::server::broker::embedded::{CopyError, LogCopy};
 use crate::server::broker::{Broker, BrokerError, Head, SharedBroker, digest};
 use crate::server::fold::{FoldError, LostBatch, LostEntry};
-use crate::server::private_files;
 use crate::server::readiness::{Unready, UnreadyState};
 use crate::server::state::{AnyVersion, Events, StateFault, set_aside};
+use crate::server::{json_lines, private_files};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The file in the data folder that lost entries are added to, one JSON object a line.
 pub(super) const LOST_FILE: &str = "lost.jsonl";
@@ -65,6 +65,8 @@ impl From<KeepError> for Unready {
 pub(super) struct LostEntries {
     path: PathBuf,
     lines: AtomicU64,
+    /// Held while the file is written.
+    writing: Mutex<()>,
     /// Lost entries that the state file does not have as entries: how far it had read, and where the log ended.
     not_kept: OnceLock<(u64, u64)>,
 }
@@ -73,7 +75,12 @@ impl LostEntries {
     pub(super) fn of(folder: &Path) -> Result<LostEntries, KeepError> {
         let path = folder.join(LOST_FILE);
         let lines = known(&path)?.len() as u64;
-        Ok(LostEntries { path, lines: AtomicU64::new(lines), not_kept: OnceLock::new() })
+        Ok(LostEntries {
+            path,
+            lines: AtomicU64::new(lines),
+            writing: Mutex::default(),
+            not_kept: OnceLock::new(),
+        })
     }
 
     /// Clauses for people: of the file as long as it is there, of what was not kept until the next start.
@@ -101,6 +108,7 @@ impl LostEntries {
         again: &SentAgain,
         mut next: impl FnMut() -> Result<LostBatch, E>,
     ) -> Result<u64, E> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = known(&self.path)?;
         let (mut file, mut kept) = (None, 0);
         loop {
@@ -127,14 +135,20 @@ impl LostEntries {
         }
         if let Some(file) = file {
             file.sync_all()?;
-            // The folder has the file's name.
-            #[cfg(unix)]
-            if let Some(folder) = self.path.parent() {
-                File::open(folder)?.sync_all()?;
-            }
+            private_files::sync_folder_of(&self.path)?;
         }
         self.lines.store(known.len() as u64, Ordering::Relaxed);
         Ok(kept)
+    }
+
+    /// Removes the bodies of entries whose text is erased; their lines stay.
+    pub(super) fn erase(&self, is_erased: impl Fn(&Header) -> bool) -> std::io::Result<u64> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        json_lines::replace_lines(&self.path, |line| {
+            let entry: LostEntry = serde_json::from_slice(line).ok()?;
+            let goes = entry.body.is_some() && is_erased(&entry.header);
+            goes.then(|| serde_json::to_string(&LostEntry { body: None, ..entry }).ok()).flatten()
+        })
     }
 }
 

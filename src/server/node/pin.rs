@@ -4,6 +4,7 @@ use super::Node;
 use crate::server::broker::embedded::{COPY_FILE, CopyError, LogCopy};
 use crate::server::broker::{BrokerError, Entry, SharedBroker};
 use crate::server::counted::counted;
+use crate::server::erased_entries::ERASED_FILE;
 use crate::server::fold::{FoldError, WorkspaceBody};
 use crate::server::private_files;
 use crate::server::readiness::{Unready, UnreadyState};
@@ -29,6 +30,8 @@ pub enum StartError {
     Pin(std::io::Error),
     #[error("{}", self.unready())]
     Lost(std::io::Error),
+    #[error("{}", self.unready())]
+    Erased(std::io::Error),
     #[error("{}", self.unready())]
     Copy(#[from] CopyError),
     #[error("No thread can be started: {0}. Raise the limit of threads or memory for Beck's user.")]
@@ -70,6 +73,10 @@ impl StartError {
                         "entries that the log has lost cannot be kept, and nothing was deleted: {detail}"
                     ),
                 )
+            }
+            StartError::Erased(fault) => {
+                let Unready { state, detail } = Unready::of_io(fault);
+                Unready::new(state, format!("the file {ERASED_FILE}: {detail}"))
             }
             StartError::Copy(fault) => fault.into(),
             StartError::Thread(_) => Unready::new(UnreadyState::TaskEnded, self),

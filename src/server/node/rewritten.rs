@@ -54,6 +54,7 @@ impl Follower {
             }
         }
 
+        node.erasures.begin_anew();
         self.head = head.g;
         self.aligned = false;
         let g = self.fold.folded().0;

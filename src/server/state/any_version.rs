@@ -2,7 +2,8 @@
 
 use super::{Events, STATE_FILE, folded, open_file};
 use crate::protocol::Hash;
-use rusqlite::{Connection, ErrorCode};
+use crate::server::broker::Entry;
+use rusqlite::{Connection, ErrorCode, params};
 use std::path::Path;
 
 /// Why an existing state file was not read.
@@ -53,4 +54,32 @@ impl AnyVersion {
     pub fn events(&mut self) -> Events<'_> {
         Events { db: &mut self.db }
     }
+}
+
+/// Removes the bodies of entries from a state file that was set aside: from its events. Its other tables nobody reads, so
+/// they go.
+pub fn erase_in_aside(path: &Path, entries: &[Entry]) -> rusqlite::Result<()> {
+    let db = open_file(path)?;
+    let sql = "UPDATE events SET json = NULL WHERE g = ?1 AND rest = ?2 AND json IS NOT NULL";
+    let erase = |entry: &Entry| {
+        let header = &entry.header;
+        db.prepare_cached(sql)?.execute(params![super::integer(header.g), header.rest()]).map(drop)
+    };
+    let named = db.execute("DELETE FROM meta WHERE key = 'name'", []).map(drop);
+    let mut erased = Ok(());
+    // One that fails does not keep the others.
+    for entry in entries {
+        erased = erased.and(erase(entry));
+    }
+    let dropped = drop_others(&db);
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    erased.and(named).and(dropped)
+}
+
+fn drop_others(db: &Connection) -> rusqlite::Result<()> {
+    let mut select =
+        db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('meta', 'events')")?;
+    let tables = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    drop(select);
+    tables.iter().try_for_each(|table| db.execute_batch(&format!("DROP TABLE \"{table}\"")))
 }

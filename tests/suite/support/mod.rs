@@ -57,7 +57,12 @@ pub async fn set_up(folder: &Path) -> TestNode {
 
 /// As [`set_up`], on a log that is open already.
 pub async fn set_up_on(folder: &Path, log: SharedBroker) -> TestNode {
-    let node = Node::start(config(folder), log.clone()).await.unwrap();
+    set_up_with(config(folder), log).await
+}
+
+/// As [`set_up_on`], with other settings.
+pub async fn set_up_with(config: Config, log: SharedBroker) -> TestNode {
+    let node = Node::start(config, log.clone()).await.unwrap();
     let new = accounts::NewAccount { name: "Olive Owner", handle: "olive", password: "a long password" };
     let (owner, general) = accounts::set_up(&node, "Test Place", new).await.unwrap();
     TestNode { node, log, owner, general }

@@ -1,6 +1,6 @@
 //! The copy of a store's log that a server keeps in its data folder: with it a lost store can be made again.
 
-use super::{OpenError, file, lock};
+use super::{OpenError, aside, file, lock};
 use crate::protocol::{AccountId, Hash};
 use crate::server::broker::moving::KeptSecret;
 use crate::server::broker::{Entry, Head, Pointer};
@@ -124,6 +124,11 @@ impl LogCopy {
         }
         open.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// As [`LogCopy::erase`], of those that have these links.
+    pub fn erase_entries(&self, entries: &[Head]) -> Result<(), CopyError> {
+        Ok(aside::erase_in(&lock(&self.open).0, entries)?)
     }
 
     pub fn put_secret(&self, key: &str, secret: &KeptSecret) -> Result<(), CopyError> {

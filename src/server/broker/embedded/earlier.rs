@@ -1,11 +1,10 @@
 //! The copy of a folder's log that is made before the log's format rises: with it an earlier version can be started again.
 
 use super::folder::OpenError;
-use super::{CopyError, LOG_FILE, file};
+use super::{CopyError, LOG_FILE, erase_in_file, file};
 use crate::protocol::Format;
 use crate::server::broker::Head;
 use crate::server::private_files;
-use rusqlite::params;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,14 +82,7 @@ fn check_room(_folder: &Path) -> io::Result<()> {
 /// that of this number is none of these.
 pub fn erase_in_earlier_logs(folder: &Path, entries: &[Head]) -> Result<(), CopyError> {
     for path in earlier_logs(folder) {
-        let copy = file::open_again(&path)?;
-        let transaction = copy.unchecked_transaction()?;
-        for Head { g, link } in entries {
-            let sql = "UPDATE entries SET body = NULL WHERE g = ?1 AND link = ?2 AND body IS NOT NULL";
-            transaction.prepare_cached(sql)?.execute(params![*g as i64, link.to_string()])?;
-        }
-        transaction.commit()?;
-        copy.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        erase_in_file(&path, entries)?;
     }
     Ok(())
 }

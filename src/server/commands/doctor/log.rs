@@ -11,7 +11,7 @@ use crate::server::commands::verify;
 use crate::server::config::Config;
 use crate::server::counted::counted;
 use crate::server::fold::WorkspaceBody;
-use crate::server::node::missing_log;
+use crate::server::node::{AHEAD_MS, missing_log, stand_still_words};
 use crate::server::now_ms;
 use crate::server::readiness::UnreadyState;
 
@@ -128,7 +128,12 @@ pub async fn look(config: &Config, report: &mut Report) {
         ),
     }
     // Behind the log it would go on with the log's time for so long.
-    if last > now_ms() + CLOCK_MS {
+    if last > now_ms() + AHEAD_MS {
+        let seconds = (last - now_ms()) / 1000;
+        let behind =
+            format!("this machine's clock is {seconds} s behind the last entry of the log: set it by NTP");
+        report.warning("clock", format!("{behind}. If it is right, {}", stand_still_words(last)));
+    } else if last > now_ms() + CLOCK_MS {
         look_at_clock("the last entry of the log", last - now_ms(), report);
     } else if config.redis.is_none() {
         report.ok("clock", "it is not behind the last entry of the log");
