@@ -298,7 +298,10 @@ async fn what_cannot_be_restored_says_why() {
     let first = start(folders[0].path(), &log, Format::Five).await;
     let second = start(folders[1].path(), &log, Format::Five).await;
     let place = Place { log, first, second, olive, bo, general, _folders: folders };
-    let risen = place.propose_as_operator(Change::Format { number: 5 }).await;
+    // In the form of the log that is raised by it.
+    let operator = place.first.epoch().unwrap().operator();
+    let rise = Proposal::new(operator, ClientId::random(), beck::protocol::Kind::Format, &5_u32);
+    let risen = place.first.propose(rise).await.unwrap();
     assert!(matches!(risen, Outcome::Stored { .. }));
     let sentence = async |target, value| {
         let no = place.act(target, "deleted", value).await.unwrap_err();
