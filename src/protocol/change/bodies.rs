@@ -153,6 +153,7 @@ impl ErasedBody {
             (None, None, Some(numbers))
                 if (1..=1_000).contains(&numbers.len())
                     && numbers.is_sorted_by(|before, after| before < after)
+                    && numbers.first().is_some_and(|first| *first > 0)
                     && numbers.last().is_some_and(|last| *last < g) =>
             {
                 Some(Bodies::Entries(numbers))
