@@ -10,7 +10,7 @@ mod histories;
 mod interpreter;
 mod lists;
 mod maker;
-
+mod quirks;
 mod reading;
 
 use super::interpreter::Decided;

@@ -27,7 +27,7 @@ fn resolve(word: &str, names: &HashMap<String, String>) -> String {
 }
 
 /// Takes the first word and the space after it.
-fn word<'a>(rest: &mut &'a str) -> &'a str {
+pub(super) fn word<'a>(rest: &mut &'a str) -> &'a str {
     let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
     *rest = behind;
     word
@@ -82,7 +82,7 @@ fn quirks() -> Quirks {
 }
 
 /// A decision in the words of the file.
-fn written(g: u64, decided: &Decided) -> String {
+pub(super) fn written(g: u64, decided: &Decided) -> String {
     let (first, seq, ordinal) = match &decided.outcome {
         Err(why) => return format!("refused {why}"),
         Ok(stored) => *stored,
