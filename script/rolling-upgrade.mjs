@@ -420,6 +420,117 @@ async function rolling() {
   );
 }
 
+/** Appends a `format` entry as the operator, without Beck: the log rises although an old server runs on the store. */
+async function raise(port, number) {
+  const redis = redisAt(port);
+  const [[, first]] = await redis.ask("XRANGE", "{beck}:log", "-", "+", "COUNT", "1");
+  const operator = JSON.parse(first[first.indexOf("body") + 1].slice(16)).id;
+  const body = `${randomBytes(8).toString("hex")}${number}`;
+  const digest = createHash("sha256").update(body).digest("hex").slice(0, 32);
+  const rest = `${operator} ${uuid7()} - format - - ${digest}`;
+  for (;;) {
+    const [[id, list]] = await redis.ask("XREVRANGE", "{beck}:log", "+", "-", "COUNT", "1");
+    const field = name => list[list.indexOf(name) + 1];
+    const [g, at] = [Number(id.split("-")[0]) + 1, Math.max(Number(field("at")), Date.now())];
+    const link = linkAfter(field("link"), g, at, rest);
+    const stored = await redis.ask("XADD", "{beck}:log", `${g}-0`, "at", String(at), "link", link, "rest", rest, "body", body);
+    // Another entry may have come meanwhile: its number is taken.
+    if (!(stored instanceof Error)) return redis.end(), g;
+  }
+}
+
+/** An old and a new server on one store, while people write, until the log rises to format 5; then the new one alone. */
+async function mixed() {
+  const redisPort = await freePort();
+  const data = path.join(folder, "mixed");
+  fs.mkdirSync(data);
+  const words = ["--port", redisPort, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", data];
+  const redis = start(redisProgram, words.map(String), {}, "Redis");
+  await until("Redis is there", () => redis.said.some(line => line.includes("eady to accept connections")));
+  const env = { REDIS_URL: `redis://127.0.0.1:${redisPort}` };
+  const newEnv = { ...env, BECK_NEWEST_FORMAT: "5" };
+  const [before, after, third] = [
+    new Server("mixed-old", await freePort(), env),
+    new Server("mixed-new", await freePort(), newEnv),
+    new Server("mixed-third", await freePort(), newEnv),
+  ];
+  for (const [server, program] of [[before, oldProgram], [after, newProgram]]) {
+    const ended = await server.start(program);
+    if (ended) throw new Error(`${server.name} does not start: ${ended}`);
+  }
+  const owner = { workspace: "Mixed", name: "Olive", handle: "olive", password: "a long password" };
+  const { token, location } = await form(before.base, "/setup", owner);
+  const room = location.split("/")[2];
+  const writers = [];
+  for (let n = 0; n < WRITERS; n++) writers.push(new Writer(`writer ${n}`, [before, after], n % 2, token, room));
+  const runs = writers.map(writer => writer.run());
+  const clock = setInterval(() => writers.forEach(writer => writer.write()), PAUSE);
+  const acked = () => writers.reduce((sum, writer) => sum + writer.acked.size, 0);
+  await sleep(seconds * 2000);
+  const both = [await wholeRoom(before, token, room), await wholeRoom(after, token, room)];
+  const length = Math.min(...both.map(({ messages }) => messages.length));
+  const [one, other] = both.map(({ messages }) => JSON.stringify(messages.slice(0, length)));
+  if (one !== other) fault("the old and the new server show different rooms before the rise");
+  const early = acked();
+  if (early === 0) fault("nothing was acknowledged before the rise");
+
+  // A server that was heard and cannot read format 5 keeps the command from raising the log.
+  const command = start(newProgram, ["format", "raise"], { ...newEnv, DATA_DIR: path.join(folder, after.name) }, "beck format raise");
+  const code = await command.ended;
+  if (code === 0) fault(`beck format raise did not mind the old server: ${command.said.join(" ")}`);
+  console.log(`beck format raise: ${command.said.filter(line => line).slice(0, 3).join(" ")}`);
+
+  const rise = await raise(redisPort, 5);
+  const said = await until("the old server says that the log is newer", async () => {
+    const answer = await fetch(`${before.base}/readyz`).catch(() => undefined);
+    const text = (await answer?.text().catch(() => "")) ?? "";
+    return answer?.status !== 200 && text.includes("newer") ? text : undefined;
+  });
+  console.log(`mixed-old says: ${said.trim()}`);
+  await sleep(seconds * 1000);
+  const middle = acked();
+  await before.stop();
+  await until("posts go on", () => acked() > middle + WRITERS);
+  await sleep(seconds * 1000);
+  clearInterval(clock);
+  await until("everything is acknowledged", () => writers.every(writer => writer.waiting.size === 0), 30_000).catch(() => {});
+  for (const writer of writers) {
+    writer.over = true;
+    writer.cut?.();
+  }
+  await Promise.all(runs);
+  const refused = writers.flatMap(writer => writer.refused);
+  const unknown = writers.reduce((sum, writer) => sum + writer.waiting.size, 0);
+  if (refused.length + unknown > 0) fault(`${unknown} posts have no answer, refused: ${JSON.stringify(refused.slice(0, 5))}`);
+
+  // The old build does not start on this log, and a server with an empty folder shows the same room.
+  const ended = await before.start(oldProgram);
+  if (!ended || !/newer/.test(ended)) fault(`the old build starts on a log of format 5: ${ended}`);
+  await before.stop();
+  const late = await third.start(newProgram);
+  if (late) fault(`a new server does not start: ${late}`);
+  const [shown, afresh] = [await wholeRoom(after, token, room), await wholeRoom(third, token, room)];
+  if (JSON.stringify(shown) !== JSON.stringify(afresh)) fault("a fresh server shows another room");
+  const ids = new Set(shown.messages.map(({ id }) => id));
+  for (const writer of writers) for (const id of writer.acked.keys()) if (!ids.has(id)) fault(`${id} is lost`);
+  if (ids.size !== shown.messages.length) fault("a message is shown twice");
+
+  // Until the rise everything has the form of format 4, and after it nothing has: the old server wrote nothing more.
+  const entries = await readLog(redisPort);
+  const { format } = checkLog(entries);
+  const texts = { before: 0, after: 0 };
+  for (const { g, rest, body } of entries.filter(({ rest }) => rest.split(" ")[3] === "message")) {
+    const five = /^[0-9a-f]{32}\{.*\n\{.*\}$/.test(body);
+    texts[g < rise ? "before" : "after"]++;
+    if (five !== g > rise) fault(`entry ${g} has the wrong form, the log rose at ${rise}: ${rest}`);
+  }
+  if (format !== 5 || texts.before === 0 || texts.after === 0) fault(`format ${format}, ${JSON.stringify(texts)}`);
+  await after.stop();
+  await third.stop();
+  redis.kill("SIGTERM");
+  console.log(`Mixed: ${early} posts before the rise at entry ${rise}, ${acked()} in all, none refused; ${JSON.stringify(texts)}`);
+}
+
 /** A folder that the new build has written is opened by the old one, unless the log is of a newer format. */
 async function folderBack() {
   const server = new Server("folder", await freePort(), {});
@@ -453,8 +564,11 @@ async function folderBack() {
 
 let code = 1;
 try {
-  await rolling();
-  await folderBack();
+  if (process.env.MIXED) await mixed();
+  else {
+    await rolling();
+    await folderBack();
+  }
   code = faults.length ? 1 : 0;
 } catch (why) {
   console.error(why);
