@@ -11,8 +11,8 @@ use super::room_names::RoomName;
 use super::unread;
 use crate::protocol::frame::{Person, RoomInfo, RoomKind, Version};
 use crate::protocol::{
-    AccountId, Change, ClientId, Format, Kind, Outcome, Page, PageAt, Position, Quiet, Refusal, RoomId, Row,
-    Token, bounds,
+    AccountId, Change, ClientId, Kind, Outcome, Page, PageAt, Position, Quiet, Refusal, RoomId, Row, Token,
+    bounds,
 };
 use std::sync::Arc;
 
