@@ -6,6 +6,7 @@ mod drafts;
 mod erase;
 mod followers;
 mod mentions;
+mod named_again;
 mod rooms;
 mod rows;
 mod settings;
@@ -32,7 +33,7 @@ impl Fold {
             Effect::Restore(id) => self.remove_deletion(id)?,
             Effect::Format(format) => self.raise_format(format, entry)?,
             Effect::NewAccount(id, body) => {
-                self.add_account(id, body)?;
+                self.add_account(id, body, header.g)?;
                 self.expect_joins(entry)?;
             }
             Effect::Name(id, name) => self.set_name(id, name)?,

@@ -5,7 +5,7 @@ use crate::protocol::erasable::{Erasable, erasable};
 use crate::protocol::stored::Stored;
 use crate::protocol::{
     AccountId, ActBody, ActValue, Added, ClientId, Event, EventBody, Format, Header, Kind, MessageBody,
-    Place, Row, Slot, bounds,
+    Place, Slot, bounds,
 };
 use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ impl Reader<'_> {
     }
 
     /// An event with all that is stored of it.
-    pub(super) fn event_at(&self, n: i64, seq: u64) -> Result<Option<Event>, ReadError> {
+    pub(in crate::server) fn event_at(&self, n: i64, seq: u64) -> Result<Option<Event>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.room = ?1 AND e.seq = ?2");
         let mut select = self.db.prepare_cached(&sql)?;
         let mut rows = select.query(params![n, integer(seq)])?;
@@ -62,7 +62,7 @@ impl Reader<'_> {
     }
 
     /// The acts on a message, the newest first, with all that is stored of them.
-    pub(super) fn acts_on(
+    pub(in crate::server) fn acts_on(
         &self,
         id: ClientId,
         limit: u32,
@@ -99,23 +99,6 @@ impl Reader<'_> {
     pub(in crate::server) fn text_written_by(&self, n: i64, seq: u64) -> Result<Option<Text>, ReadError> {
         let event = self.event_at(n, seq)?;
         Ok(event.and_then(|event| text_of(&event).map(str::to_owned).map(|text| Text { event, text })))
-    }
-
-    /// The texts of a message that are not erased, oldest first.
-    pub(in crate::server) fn texts_left(&self, n: i64, row: &Row) -> Result<Vec<Text>, ReadError> {
-        let mut texts = Vec::new();
-        let mut push = |event: Event| {
-            if let Some(text) = text_of(&event).map(str::to_owned) {
-                texts.push(Text { event, text });
-            }
-        };
-        self.acts_on(row.id, u32::MAX, |act| {
-            push(act);
-            true
-        })?;
-        self.event_at(n, row.seq)?.into_iter().for_each(push);
-        texts.reverse();
-        Ok(texts)
     }
 
     /// Whether an event has a text of a message that is deleted.

@@ -1,6 +1,6 @@
 //! The list `earlier`: the texts of messages that an edit replaced.
 
-use super::log::{ANN, BOB, DAY, Log, OTHER_ROOM, ROOM, id};
+use super::log::{ANN, BOB, DAY, Log, OTHER_ROOM, ROOM, Words, id};
 
 fn edit(log: &mut Log, id: &str, text: &str) -> u64 {
     let edit = log.act(ANN, id, "text", &format!(r#""{text}""#));
@@ -169,4 +169,85 @@ fn a_quote_goes_with_the_text_that_it_stood_in() {
     assert_eq!(log.row(&first).quote, None);
     assert_eq!(log.row(&first).text.as_deref(), Some("two"));
     log.check();
+}
+
+/// A message or an edit whose text is Bob's mention with `added`, where the log stores that with a text.
+fn with_added(words: Words, draft: &str) -> Words {
+    let mentions = if draft.contains("@bob") { r#"{"mentions":{"bob":"cccccccccc"}}"# } else { "{}" };
+    words.stored(&format!("{:032x}{draft}\n{mentions}", 7))
+}
+
+/// Who was named only in texts that are gone does not follow the thread for them, and what is left names as if the
+/// others had never been.
+#[test]
+fn followers_come_from_the_texts_that_are_left() {
+    for (format, added) in [(4, false), (5, false), (5, true)] {
+        let mut log = if format == 5 { Log::new() } else { Log::of_earlier(4) };
+        let message = |log: &mut Log, text: &str| {
+            let words = log.message(ANN, text);
+            let draft = format!(r#"{{"text":"{text}"}}"#);
+            if added { with_added(words, &draft) } else { words }
+        };
+        let edit = |log: &mut Log, id: &str, text: &str| {
+            let words = log.act(ANN, id, "text", &format!(r#""{text}""#));
+            let draft = format!(r#"{{"value":"{text}"}}"#);
+            let words = if added { with_added(words, &draft) } else { words };
+            log.accept(words);
+        };
+        let mut gone = Vec::new();
+        // One root is edited after the first answer, one before it, and one names Bob in an edit alone.
+        for (root_texts, before_answer) in
+            [(["@bob root", "root"], false), (["@bob root", "root"], true), (["root", "@bob root"], true)]
+        {
+            let root = message(&mut log, root_texts[0]);
+            let root_id = root.id.clone();
+            gone.push((root_id.clone(), log.accept(root)));
+            if before_answer {
+                edit(&mut log, &root_id, root_texts[1]);
+            }
+            let in_reply = [
+                ["@bob one", "two", "three"],
+                ["@bob one", "@bob two", "three"],
+                ["@bob one", "@bob two", "@bob three"],
+                ["one", "@bob two", "@bob three"],
+                ["one", "two", "@bob three"],
+                ["@bob one", "two", "@bob three"],
+                ["one", "two", "@carol three"],
+            ];
+            for texts in in_reply {
+                let reply = message(&mut log, texts[0]).target(&root_id);
+                let id = reply.id.clone();
+                let reply = log.accept(reply);
+                edit(&mut log, &id, texts[1]);
+                let edited = log.entries.len() as u64;
+                edit(&mut log, &id, texts[2]);
+                gone.extend([(id.clone(), reply), (id.clone(), edited)]);
+                if format == 4 {
+                    for value in ["true", r#"{"restored":"@bob again"}"#] {
+                        let act = log.act(ANN, &id, "deleted", value);
+                        log.accept(act);
+                    }
+                }
+            }
+            if !before_answer {
+                edit(&mut log, &root_id, root_texts[1]);
+            }
+        }
+        // Handles that nobody had when they were written name nobody later either.
+        let carol = match format {
+            5 => log.raw("dddddddddd", "account", r#"{"handle":"carol"}"#),
+            _ => log.raw("dddddddddd", "account", r#"{"name":"Carol","handle":"carol","role":"member"}"#),
+        };
+        log.accept(carol.target("dddddddddd"));
+        if format == 4 {
+            log.rise_to(5);
+        }
+        log.now += DAY;
+        let mut ids: Vec<&str> = gone.iter().map(|(id, _)| id.as_str()).collect();
+        ids.dedup();
+        let numbers: Vec<u64> = gone.iter().map(|(_, g)| *g).collect();
+        let erase = log.erase_earlier(&ids);
+        log.takes(erase, &numbers);
+        log.check();
+    }
 }

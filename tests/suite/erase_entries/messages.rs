@@ -126,11 +126,14 @@ fn all_texts_go_with_their_duplicates_and_no_other_body() {
     goes.push(log.accept(again));
     goes.push(log.refuse(by_another, "other_draft"));
     log.refuse(other_kind, "other_draft");
+    // Erasable, but no text.
+    let name = log.raw(ANN, "account.set", r#"{"value":"Ann"}"#).target(ANN).slot("name").id(&first);
+    let name = log.refuse(name, "other_draft");
     log.now += DAY;
     goes.sort();
     let erase = log.erase_messages(&[&first]);
     log.takes(erase, &goes);
-    assert_eq!(log.can_be_erased(i64::MAX), [refused]);
+    assert_eq!(log.can_be_erased(i64::MAX), [refused, name]);
     let row = log.row(&first);
     assert!(row.deleted.is_some());
     assert_eq!((row.text, row.quote), (None, None));

@@ -6,15 +6,17 @@ use crate::server::directory::Account;
 use crate::server::fold::bodies::AccountBody;
 use crate::server::fold::{Fold, FoldError};
 use crate::server::state::ReadError;
+use rusqlite::params;
 use std::sync::Arc;
 
 impl Fold {
-    pub(super) fn add_account(&mut self, id: AccountId, body: AccountBody) -> Result<(), FoldError> {
+    /// `g` is the number of the entry that makes it.
+    pub(super) fn add_account(&mut self, id: AccountId, body: AccountBody, g: u64) -> Result<(), FoldError> {
         let AccountBody { name, handle, role } = body;
         let json = serde_json::to_string(&role).map_err(ReadError::from)?;
         self.db
-            .prepare_cached("INSERT INTO accounts(id, name, handle, role) VALUES(?1, ?2, ?3, ?4)")?
-            .execute([id.as_str(), &name, &handle, &json])?;
+            .prepare_cached("INSERT INTO accounts(id, g, name, handle, role) VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![id.as_str(), g as i64, name, handle, json])?;
         let directory = Arc::make_mut(&mut self.directory);
         directory.handles.insert(handle.clone(), id);
         let account = Account { id, name, handle, role, status: OwnStatus::default() };

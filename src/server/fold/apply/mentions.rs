@@ -1,9 +1,9 @@
 //! Whom messages name.
 
 use crate::protocol::bounds::{MENTIONED, ROOM_HANDLE};
-use crate::protocol::{AccountId, Kind, Row};
+use crate::protocol::{AccountId, Row};
 use crate::server::fold::{Fold, FoldError};
-use crate::server::state::{Reader, RoomHead, Text};
+use crate::server::state::RoomHead;
 use crate::text;
 use rusqlite::params;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ impl Fold {
 
     /// Whom the text of a row names: accounts, and [`ROOM_HANDLE`] for everybody. What was stored with a text counts; only
     /// of one with which nothing was stored the handles are looked up. An imported message names nobody.
-    fn names(&self, row: &Row) -> BTreeSet<String> {
+    pub(super) fn names(&self, row: &Row) -> BTreeSet<String> {
         let text = row.text.as_deref().filter(|_| !row.imported).unwrap_or("");
         let known = |account: &AccountId| self.directory.accounts.contains_key(account);
         let all = || ROOM_HANDLE.to_owned();
@@ -68,7 +68,13 @@ impl Fold {
     }
 
     /// Whether the message has not named this account before.
-    fn put_named(&self, n: i64, row: &Row, account: AccountId, seq: u64) -> Result<bool, FoldError> {
+    pub(super) fn put_named(
+        &self,
+        n: i64,
+        row: &Row,
+        account: AccountId,
+        seq: u64,
+    ) -> Result<bool, FoldError> {
         let sql = "INSERT OR IGNORE INTO named(room, lane, ordinal, account, seq) SELECT ?1, ?2, ?3, ?4, ?5
                    WHERE (SELECT COUNT(*) FROM named WHERE room = ?1 AND lane = ?2 AND ordinal = ?3) < ?6";
         let added = self.db.prepare_cached(sql)?.execute(params![
@@ -80,36 +86,6 @@ impl Fold {
             MENTIONED as i64
         ])?;
         Ok(added > 0)
-    }
-
-    /// Some texts of a message are erased that do not stand: whom it named is told by those that are left.
-    pub(super) fn name_again(&self, n: i64, row: &Row) -> Result<(), FoldError> {
-        let sql = "DELETE FROM named WHERE room = ?1 AND lane = ?2 AND ordinal = ?3";
-        self.db.prepare_cached(sql)?.execute(params![n, row.lane as i64, row.ordinal as i64])?;
-        let texts = (Reader { db: &self.db }).texts_left(n, row)?;
-        for Text { event, text } in &texts {
-            let edits = event.salt.is_some() && event.header.kind == Kind::Act;
-            let written = Row { text: Some(text.clone()), added: event.added.clone(), ..row.clone() };
-            for account in self.names(&written) {
-                match account.parse() {
-                    Ok(account) if account != row.author => {
-                        self.put_named(n, row, account, if edits { event.seq } else { 0 })?;
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let Some(place) = row.answers_in() else { return Ok(()) };
-        let sql = "DELETE FROM followers WHERE room = ?1 AND lane = ?2 AND ordinal = ?3 AND NOT wrote AND account NOT IN
-                   (SELECT account FROM named WHERE room = ?1 AND lane = ?4 AND ordinal = ?5)";
-        self.db.prepare_cached(sql)?.execute(params![
-            n,
-            place.lane as i64,
-            place.ordinal as i64,
-            row.lane as i64,
-            row.ordinal as i64
-        ])?;
-        Ok(())
     }
 
     pub(super) fn change_mentions(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
