@@ -332,15 +332,15 @@ pub fn erased_texts(event: &Event) -> &[ClientId] {
     }
 }
 
-/// Writes the slot that an act names. The first deletion says until when it can be taken back: only by who made it, and
-/// if nobody else has deleted the message since.
+/// Writes the slot that an act names. The first deletion of format 5, whose events have a salt, says until when it can be
+/// taken back: only by who made it, and if nobody else has deleted the message since.
 pub fn write(row: &mut Arc<Row>, event: &Event) {
     let row = Arc::make_mut(row);
     let before = row.deleted.clone();
     row.write(event);
     if let Some(deleted) = &mut row.deleted {
         deleted.until = match before {
-            None => Some(event.header.at + RESTORE_MS),
+            None => event.salt.as_ref().map(|_| event.header.at + RESTORE_MS),
             Some(before) if before.by == deleted.by => before.until,
             Some(_) => None,
         };
