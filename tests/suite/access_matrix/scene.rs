@@ -130,9 +130,13 @@ impl Scene {
         self.accounts.get(person as usize).copied()
     }
 
-    /// A text without the room's id and the scene's names.
+    /// A text without the room's id, the ids of the scene's accounts and its names.
     pub fn plain(&self, text: &str, room: RoomId) -> String {
-        text.replace(room.as_str(), "ROOM").replace(&self.name, "NAME")
+        let mut text = text.replace(room.as_str(), "ROOM").replace(&self.name, "NAME");
+        for (n, account) in self.accounts.iter().chain([&self.author]).enumerate() {
+            text = text.replace(account.as_str(), &format!("ACCOUNT {n}"));
+        }
+        text
     }
 }
 
