@@ -325,6 +325,7 @@ async fn what_cannot_be_restored_says_why() {
     // Bo is neither its author nor an owner.
     place.act(theirs, "deleted", ActValue::On(true)).await.unwrap();
     let by_bo = place.act_as(ClientId::random(), theirs, "deleted", ActValue::On(false));
+    place.caught_up(&place.second).await;
     assert!(matches!(rooms::act(&place.second, bo, by_bo).await, Err(AppError::Forbidden(_))));
     // What stands is not restored; the fold says so.
     let stands = place.post("stands").await;
