@@ -464,13 +464,15 @@ async function mixed() {
   const writers = [];
   for (let n = 0; n < WRITERS; n++) writers.push(new Writer(`writer ${n}`, [before, after], n % 2, token, room));
   const runs = writers.map(writer => writer.run());
-  const clock = setInterval(() => writers.forEach(writer => writer.write()), PAUSE);
+  let writing = true;
+  const clock = setInterval(() => writing && writers.forEach(writer => writer.write()), PAUSE);
   const acked = () => writers.reduce((sum, writer) => sum + writer.acked.size, 0);
   await sleep(seconds * 2000);
-  const both = [await wholeRoom(before, token, room), await wholeRoom(after, token, room)];
-  const length = Math.min(...both.map(({ messages }) => messages.length));
-  const [one, other] = both.map(({ messages }) => JSON.stringify(messages.slice(0, length)));
-  if (one !== other) fault("the old and the new server show different rooms before the rise");
+  writing = false;
+  await until("everything is acknowledged", () => writers.every(writer => writer.waiting.size === 0), 30_000);
+  const [one, other] = [await wholeRoom(before, token, room), await wholeRoom(after, token, room)];
+  writing = true;
+  if (JSON.stringify(one) !== JSON.stringify(other)) fault("the old and the new server show different rooms before the rise");
   const early = acked();
   if (early === 0) fault("nothing was acknowledged before the rise");
 
@@ -519,11 +521,13 @@ async function mixed() {
   const entries = await readLog(redisPort);
   const { format } = checkLog(entries);
   const texts = { before: 0, after: 0 };
+  const wrong = [];
   for (const { g, rest, body } of entries.filter(({ rest }) => rest.split(" ")[3] === "message")) {
     const five = /^[0-9a-f]{32}\{.*\n\{.*\}$/.test(body);
     texts[g < rise ? "before" : "after"]++;
-    if (five !== g > rise) fault(`entry ${g} has the wrong form, the log rose at ${rise}: ${rest}`);
+    if (five !== g > rise) wrong.push(g);
   }
+  if (wrong.length > 0) fault(`the log rose at ${rise}; of the wrong form are ${wrong.length} entries: ${wrong.slice(0, 9)}`);
   if (format !== 5 || texts.before === 0 || texts.after === 0) fault(`format ${format}, ${JSON.stringify(texts)}`);
   await after.stop();
   await third.stop();
