@@ -473,8 +473,7 @@ async function mixed() {
   const [one, other] = [await wholeRoom(before, token, room), await wholeRoom(after, token, room)];
   writing = true;
   if (JSON.stringify(one) !== JSON.stringify(other)) fault("the old and the new server show different rooms before the rise");
-  const early = acked();
-  if (early === 0) fault("nothing was acknowledged before the rise");
+  if (acked() === 0) fault("nothing was acknowledged before the rise");
 
   // A server that was heard and cannot read format 5 keeps the command from raising the log.
   const command = start(newProgram, ["format", "raise"], { ...newEnv, DATA_DIR: path.join(folder, after.name) }, "beck format raise");
@@ -532,7 +531,7 @@ async function mixed() {
   await after.stop();
   await third.stop();
   redis.kill("SIGTERM");
-  console.log(`Mixed: ${early} posts before the rise at entry ${rise}, ${acked()} in all, none refused; ${JSON.stringify(texts)}`);
+  console.log(`Mixed: the log rose at entry ${rise}; ${texts.before} posts before it and ${texts.after} after it, ${acked()} acknowledged`);
 }
 
 /** A folder that the new build has written is opened by the old one, unless the log is of a newer format. */
