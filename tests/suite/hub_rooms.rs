@@ -18,7 +18,7 @@ use tempfile::tempdir;
 
 const NOTHING: HubCounts = HubCounts { rooms: 0, accounts: 0, connections: 0, ring_bytes: 0 };
 
-async fn serve_in_process(here: &TestNode) -> String {
+pub async fn serve_in_process(here: &TestNode) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let app = router::router(here.node.clone(), None);
@@ -26,7 +26,7 @@ async fn serve_in_process(here: &TestNode) -> String {
     host
 }
 
-async fn cookie(here: &TestNode, account: beck::protocol::AccountId) -> String {
+pub async fn cookie(here: &TestNode, account: beck::protocol::AccountId) -> String {
     format!("beck_login={}", here.node.sign_in(account).await.unwrap())
 }
 

@@ -161,7 +161,7 @@ fn frame_at(held: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Bytes that the system holds of what the server wrote to these sockets and nobody read, by the client's port.
-fn unread(server_port: u16) -> std::collections::HashMap<u16, u64> {
+pub fn unread(server_port: u16) -> std::collections::HashMap<u16, u64> {
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
     let mut unread = std::collections::HashMap::new();
     for line in std::fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1) {

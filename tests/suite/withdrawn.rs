@@ -1,5 +1,8 @@
 //! From a deletion on no ring has the text of the message, in a log of format 5.
 
+use crate::hub_rooms::{cookie, serve_in_process};
+use crate::slow::unread;
+use crate::support::server::TestClient;
 use crate::support::{TestNode, config, set_up_with};
 use beck::protocol::{ActDraft, ActValue, ClientId, Format, Kind, RoomId};
 use beck::server::broker::embedded::Embedded;
@@ -7,6 +10,8 @@ use beck::server::broker::{Proposal, SharedBroker};
 use beck::server::hub::{HubRoom, Pulled};
 use beck::server::node::Node;
 use beck::server::rooms;
+use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::tempdir;
 
@@ -24,11 +29,11 @@ async fn delete(here: &TestNode, room: RoomId, target: ClientId) {
     rooms::act(&here.node, here.owner, act).await.unwrap();
 }
 
-async fn ring_after_a_deletion(format: Format) -> (Option<bool>, u64) {
-    let folder = tempdir().unwrap();
-    let mut config = config(folder.path());
+/// A node on a log of this format; its first entries are of format 4.
+async fn node_of(folder: &Path, format: Format) -> TestNode {
+    let mut config = config(folder);
     config.newest_format = Format::Four;
-    let log: SharedBroker = Arc::new(Embedded::open(folder.path()).unwrap());
+    let log: SharedBroker = Arc::new(Embedded::open(folder).unwrap());
     let here = set_up_with(config.clone(), log.clone()).await;
     let operator = here.node.epoch().unwrap().as_str().parse().unwrap();
     let TestNode { node, owner, general, .. } = here;
@@ -40,7 +45,12 @@ async fn ring_after_a_deletion(format: Format) -> (Option<bool>, u64) {
     }
     let node = Node::start(config, log.clone()).await.unwrap();
     assert_eq!(node.directory().format(), format);
-    let here = TestNode { node, log, owner, general };
+    TestNode { node, log, owner, general }
+}
+
+async fn ring_after_a_deletion(format: Format) -> (Option<bool>, u64) {
+    let folder = tempdir().unwrap();
+    let here = node_of(folder.path(), format).await;
     let mailbox = here.node.hub.connect(here.owner, here.node.hub.ended_logins()).unwrap();
     let room = here.node.hub.open(here.general, &mailbox);
     here.post(here.owner, ClientId::random(), "another message").await;
@@ -67,4 +77,53 @@ async fn a_ring_loses_its_frames_when_a_message_is_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_log_of_format_4_a_ring_keeps_its_frames() {
     assert_eq!(ring_after_a_deletion(Format::Four).await, (Some(true), 0));
+}
+
+const MESSAGES: usize = 400;
+const TEXT_BYTES: usize = 20 * 1024;
+
+/// What the system has taken of the bytes to a client cannot be called back; all else can.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_connection_is_not_sent_what_was_deleted_while_it_waited() {
+    let folder = tempdir().unwrap();
+    let here = node_of(folder.path(), Format::Five).await;
+    let host = serve_in_process(&here).await;
+    let server_port = host.rsplit(':').next().unwrap().parse().unwrap();
+    let cookie = cookie(&here, here.owner).await;
+    let (mut client, port) = TestClient::connect_with_little_room(&host, &cookie).await;
+    client.send(json!({ "t": "subscribe", "room": here.general })).await;
+    let since = client.until("subscribed").await["head"].clone();
+    client.send(json!({ "t": "unsubscribe", "room": here.general })).await;
+    let mut seq = since["seq"].as_u64().unwrap();
+    let ids: Vec<_> = (0..MESSAGES).map(|_| ClientId::random()).collect();
+    let secret = "the secret text ".repeat(TEXT_BYTES / 16);
+    for id in &ids {
+        here.post(here.owner, *id, &secret).await;
+    }
+    // The connection pulls many at once, and waits for its peer with those that it has not written.
+    client.send(json!({ "t": "subscribe", "room": here.general, "since": since })).await;
+    let held = || unread(server_port).get(&port).copied().unwrap_or_default();
+    let (mut before, mut same) = (0, 0);
+    while same < 10 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let now = held();
+        same = if now == before && now > 0 { same + 1 } else { 0 };
+        before = now;
+    }
+    for id in &ids {
+        delete(&here, here.general, *id).await;
+    }
+    let head = seq + 2 * MESSAGES as u64;
+    let mut texts = 0;
+    while seq < head {
+        let frame = client.until("event").await;
+        seq += 1;
+        assert_eq!(frame["event"]["seq"], seq, "an event is missing or doubled");
+        texts += u64::from(frame["event"]["body"]["text"].is_string());
+    }
+    println!("{texts} texts came after their deletion; the system held {before} bytes");
+    // One that was being written, and what the socket's own buffer held.
+    let most = before / TEXT_BYTES as u64 + 3;
+    assert!(texts > 0 && texts <= most, "{texts} texts came, and the system held {before} bytes");
 }

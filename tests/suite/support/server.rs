@@ -241,6 +241,22 @@ impl TestClient {
         }
     }
 
+    /// As [`TestClient::connect_at`], of a client that leaves as much as it can with the server; and its port.
+    pub async fn connect_with_little_room(host: &str, cookie: &str) -> (TestClient, u16) {
+        let mut request = format!("ws://{host}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("origin", format!("http://{host}").parse().unwrap());
+        request.headers_mut().insert("cookie", cookie.parse().unwrap());
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        let stream = socket.connect(host.parse().unwrap()).await.unwrap();
+        let port = stream.local_addr().unwrap().port();
+        let connected = tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(stream)).await;
+        let mut client = TestClient { socket: connected.unwrap().0, closed: None };
+        client.send(json!({ "t": "hello", "version": 1 })).await;
+        client.until("welcome").await;
+        (client, port)
+    }
+
     pub async fn send(&mut self, frame: Value) {
         self.send_raw(Message::text(frame.to_string())).await;
     }
