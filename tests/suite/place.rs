@@ -17,7 +17,8 @@ fn append(store: &RedisServer, g: u64, link: &str) -> String {
     let (g, rest) = (g.to_string(), proposal.header(0, 0).rest());
     let keys = ["EVAL", SCRIPT, "3", "{beck}:log", "{beck}:erased", "{beck}:mark"];
     let now = beck::server::now_ms().to_string();
-    store.command(&[&keys[..], &["append", &g, link, "", &now, &rest, &proposal.body]].concat())
+    let form = ["0", "0000000000000000"];
+    store.command(&[&keys[..], &["append", &g, link, "", &now, &rest, &proposal.body], &form[..]].concat())
 }
 
 /// Twenty entries, of which 5 and 6 are erased.

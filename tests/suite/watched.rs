@@ -20,11 +20,21 @@ use tower::ServiceExt;
 
 /// A process that has not ended after so long never will.
 const HANG: Duration = Duration::from_secs(60);
-const NODE_PARTS: [&str; 8] =
-    ["fold", "signals", "presence", "erase", "write-probe", "state-log", "admin-socket", "memory"];
-const FOLDER_PARTS: [&str; 1] = ["log-writer"];
-const STORE_PARTS: [&str; 5] =
-    ["redis-tail", "redis-writer", "redis-signals-out", "redis-signals-in", "copy"];
+const NODE_PARTS: [&str; 10] = [
+    "fold",
+    "signals",
+    "presence",
+    "erasures",
+    "erase",
+    "sign-ups",
+    "write-probe",
+    "state-log",
+    "admin-socket",
+    "memory",
+];
+const FOLDER_PARTS: [&str; 2] = ["log-writer", "earlier-log"];
+const STORE_PARTS: [&str; 6] =
+    ["redis-tail", "redis-writer", "redis-signals-out", "redis-signals-in", "copy", "rise"];
 
 struct Planted {
     part: &'static str,
@@ -131,7 +141,7 @@ async fn a_fold_that_panics_makes_readyz_red_with_its_name_and_posts_are_refused
 
 /// Calls that start a thread or task beside watch.rs, and why each may end by itself.
 const UNWATCHED: [(&str, &str); 4] = [
-    ("rooms.rs", "one restore, which ends with its outcome"),
+    ("messages.rs", "one restore, which ends with its outcome"),
     ("hub.rs", "ends by itself when somebody stops typing"),
     ("socket.rs", "one socket, which ends with its peer"),
     ("commands/doctor/client.rs", "one connection of a command that ends soon"),
