@@ -47,12 +47,15 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 pub const STATE_FILE: &str = "state.sqlite";
 /// Says that damage was found while the file was open: the next start sets it aside.
 const DAMAGE_MARK: &str = "state.sqlite.damage-found";
 /// Raised whenever the tables change or a format is added: a file of another version is made anew.
 pub const SCHEMA_VERSION: i64 = 7;
+/// A statement waits so long for another connection.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 8;
 
@@ -104,7 +107,8 @@ const SCHEMA: &str = "
     CREATE TABLE erasable(g INTEGER PRIMARY KEY, text INTEGER NOT NULL, part_of BLOB, since INTEGER,
         erased INTEGER);
     CREATE INDEX erasable_parts ON erasable(part_of, since) WHERE part_of IS NOT NULL;
-    CREATE INDEX erasable_replaced ON erasable(since) WHERE erased IS NULL AND text AND part_of IS NOT NULL;
+    CREATE INDEX erasable_replaced ON erasable(since)
+        WHERE erased IS NULL AND text AND part_of IS NOT NULL AND since IS NOT NULL;
     CREATE INDEX erasable_since ON erasable(since) WHERE erased IS NULL AND (NOT text OR part_of IS NULL);
     CREATE INDEX erasable_gone ON erasable(g) WHERE erased IS NOT NULL;
     CREATE TABLE erasures(g INTEGER NOT NULL, n INTEGER NOT NULL, id BLOB NOT NULL,
@@ -254,7 +258,7 @@ impl State {
 fn open_file(path: &Path) -> rusqlite::Result<Connection> {
     private_files::prepare_database(path);
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // Not flushed at each commit: the log is, and this file is made from it.
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;

@@ -2,7 +2,11 @@
 
 use super::{Fold, FoldError};
 use crate::protocol::{ClientId, Hash, Row};
-use crate::server::state::{ReadError, Reader, RoomHead};
+use crate::server::state::{BUSY_TIMEOUT, ReadError, Reader, RoomHead};
+use std::time::Duration;
+
+/// Emptying the journal of the state file waits so long for those who read the file.
+const JOURNAL_WAIT: Duration = Duration::from_millis(100);
 
 impl Fold {
     /// The entries that hold text of a message that is deleted.
@@ -52,8 +56,11 @@ impl Fold {
     /// Empties the file's journal, where bodies stay that were removed from the file. A reader may keep it from that.
     pub(super) fn empty_journal(&mut self) -> rusqlite::Result<()> {
         self.journal_has_erased = true;
-        let statement = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.journal_has_erased = self.db.query_row(statement, [], |row| row.get(0))?;
+        // Whoever reads the file for long must not hold up what is folded next.
+        self.db.busy_timeout(JOURNAL_WAIT)?;
+        let kept = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        self.db.busy_timeout(BUSY_TIMEOUT)?;
+        self.journal_has_erased = kept?;
         Ok(())
     }
 

@@ -152,7 +152,8 @@ impl Fold {
             Body::WithFirst => (true, Value::Null, None),
         };
         // An edit, and a setting, replace what came before. A restore does not: it has the text that stood.
-        if header.kind != Kind::Act || slot(header) == Some("text") {
+        // Nothing stands before a message.
+        if header.kind != Kind::Message && (header.kind != Kind::Act || slot(header) == Some("text")) {
             self.db
                 .prepare_cached("UPDATE erasable SET since = ?2 WHERE part_of = ?1 AND since IS NULL")?
                 .execute(params![part_of, header.at])?;

@@ -4,6 +4,7 @@ use crate::protocol::frame::RoomKind;
 use crate::protocol::{AccountId, ClientId, Format, Header, Refusal, RoomId};
 use crate::server::access::{self, Action, Actor};
 use crate::server::directory::Directory;
+use crate::server::fold::lower_case;
 use crate::server::state::{Deletion, KnownDraft, ReadError, Reader, RoomHead};
 use rusqlite::Connection;
 use std::cell::RefCell;
@@ -109,12 +110,12 @@ impl<'a> Facts<'a> {
 
     /// Whether another open room that is not archived has this name, in any case.
     pub(super) fn room_name_is_taken(&self, name: &str, except: RoomId) -> bool {
-        let name = name.to_lowercase();
+        let name = lower_case(name);
         self.directory.rooms.values().any(|room| {
             room.id != except
                 && room.kind == RoomKind::Open
                 && !room.archived
-                && room.name.to_lowercase() == name
+                && lower_case(&room.name) == name
         })
     }
 

@@ -105,6 +105,10 @@ impl Follower {
             self.fold_entries(&entries, runtime)
                 .map_err(|_| "the server has not caught up with the log".to_owned())?;
         }
+        // It has risen meanwhile: from now on texts go by entries.
+        if self.fold.directory().rules().strict.is_some() {
+            return Ok(0);
+        }
         let found = match what {
             ToErase::Message(id) => self.fold.texts_of_deleted(id).map(|numbers| vec![(id, numbers)]),
             ToErase::DeletedBefore(time) => self.fold.texts_due(time, ERASE_AT_ONCE),

@@ -40,7 +40,9 @@ impl Follower {
         match self.fold.refold(read) {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => return Err(refold_failed(fault.into())),
-            Err(fault @ (FoldError::Format(_) | FoldError::NoWorkspace)) => {
+            Err(
+                fault @ (FoldError::Format(_) | FoldError::NoWorkspace | FoldError::OperatorIsAccount { .. }),
+            ) => {
                 return Err(Stopped::Ended(fault.into()));
             }
             // Read from its start, the log does not continue itself.
