@@ -1,6 +1,7 @@
 //! `beck serve`.
 
 use super::Ended;
+use crate::protocol::Format;
 use crate::server::broker::Broker;
 use crate::server::broker::embedded::{Embedded, LOG_FILE, check_moves, lock_folder};
 use crate::server::broker::redis::Redis;
@@ -74,6 +75,13 @@ pub fn run(config: Config) -> Ended {
         }
         for warning in node.warnings() {
             say!("Warning: {warning}");
+        }
+        let newest = node.config.newest_format;
+        if newest != Format::NEWEST {
+            say!(
+                "Warning: BECK_NEWEST_FORMAT is set, which is for tests: this server reads formats up to {}.",
+                newest.number()
+            );
         }
         node.rise_at_start(rise, |line| say!("{line}")).await;
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
