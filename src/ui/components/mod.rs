@@ -56,6 +56,12 @@ use dioxus::prelude::*;
 /// Said where people enter what nobody can remove from the log.
 pub const FOR_EVER: &str = "It stays in the log for ever.";
 
+/// The lengths that a browser lets a name of a person or room have. From format 5 on the server counts characters as people
+/// do, and says by itself what does not fit.
+pub fn name_lengths(format: u32) -> (u32, u32) {
+    if format < Format::Five.number() { (2, 32) } else { (1, 256) }
+}
+
 /// The same where it is so before format 5 alone: names of people, topics.
 pub fn for_ever_before_five(format: u32) -> &'static str {
     if format < Format::Five.number() { FOR_EVER } else { "" }

@@ -84,7 +84,7 @@ pub fn Door(shown: Signal<Shown>) -> Element {
                         }
                         Field { name: "handle", label: "Handle", kind: "text" }
                         if server.invitation.is_some() {
-                            p { class: "note", "Name and handle stay in the log for ever; your name can go where the log has format 5." }
+                            p { class: "note", "Name and handle stay in the log for ever." }
                         }
                         Field { name: "password", label: "Password", kind: "password" }
                         button { class: "button wide", r#type: "submit", disabled: busy(),

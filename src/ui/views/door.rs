@@ -1,7 +1,7 @@
 //! Pages for those who are not signed in: first run, sign in, join. Plain forms; no script is needed.
 
 use crate::api::{DEAD_ENTER_LINK, DEAD_JOIN_LINK};
-use crate::ui::components::{FOR_EVER, Mark, for_ever_before_five};
+use crate::ui::components::{FOR_EVER, Mark, for_ever_before_five, name_lengths};
 use crate::ui::route::Route;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
@@ -105,7 +105,7 @@ pub fn SetUp() -> Element {
                 fieldset { class: "step",
                     legend { "You" }
                     div { class: "pair",
-                        Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: 1, maxlength: 256 }
+                        Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: name_lengths(store.boot.format).0, maxlength: name_lengths(store.boot.format).1 }
                         Field { name: "handle", label: "Handle", autocomplete: "username", note: HANDLE_NOTE, minlength: 2, maxlength: 25 }
                     }
                 }
@@ -157,7 +157,7 @@ pub fn Join(token: String) -> Element {
             form { class: "form", method: "post", action: "/join/{token}",
                 NoticeLine {}
                 Next {}
-                Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: 1, maxlength: 256 }
+                Field { name: "name", label: "Your name", autocomplete: "name", note: for_ever_before_five(store.boot.format), minlength: name_lengths(store.boot.format).0, maxlength: name_lengths(store.boot.format).1 }
                 Field { name: "handle", label: "Handle", autocomplete: "username", note: HANDLE_NOTE, minlength: 2, maxlength: 25 }
                 Field { name: "password", label: "Password", kind: "password", autocomplete: "new-password", note: "10 characters at least.", minlength: 10, maxlength: 256 }
                 button { class: "button wide", r#type: "submit", "Join" }

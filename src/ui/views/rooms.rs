@@ -4,7 +4,7 @@ use super::SignIn;
 use super::inside::Page;
 use crate::client::Session;
 use crate::protocol::RoomAct;
-use crate::ui::components::{ArchiveForm, FOR_EVER, for_ever_before_five, icon};
+use crate::ui::components::{ArchiveForm, FOR_EVER, for_ever_before_five, icon, name_lengths};
 use crate::ui::route::Route;
 use crate::ui::store::{use_refused, use_store};
 use dioxus::prelude::*;
@@ -79,7 +79,7 @@ fn RoomList(session: Signal<Session>) -> Element {
                 form { class: "form", method: "post", action: "/rooms",
                     div { class: "field-group",
                         label { r#for: "name", "Name" }
-                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", maxlength: "256", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}", "aria-describedby": "name-hint" }
+                        input { class: "field", id: "name", name: "name", r#type: "text", autocomplete: "off", minlength: "{name_lengths(format).0}", maxlength: "{name_lengths(format).1}", required: true, autofocus: refused.is_some() && !wrong_topic, "aria-invalid": wrong_name.then_some("true"), value: "{name}", "aria-describedby": "name-hint" }
                         p { class: "note", id: "name-hint", {FOR_EVER} }
                     }
                     div { class: "field-group",
