@@ -349,9 +349,8 @@ test("the chip: what one holds, what the server says, every link recomputed, and
     await page.getByText(new RegExp(`^All ${events} links agree, \\d+\\.\\d s$`)).waitFor();
     await page.getByRole("button", { name: "Copy as text" }).click();
     const report = await until(() => page.evaluate(() => navigator.clipboard.readText()), "it is copied");
-    const older = "0 of 12 texts checked. 12 not checked: written before the log had format 5.";
-    assert.equal(await facts.last().textContent(), `Texts${older}`);
-    for (const words of [room, said[0], said[2], `All ${events} links agree`, `Texts: ${older}`, "Not sent: 0"]) assert(report.includes(words), `${words}: ${report}`);
+    assert.equal(await facts.count(), 4, "texts of a log before format 5 cannot be checked: nothing is said of them");
+    for (const words of [room, said[0], said[2], `All ${events} links agree`, "Not sent: 0"]) assert(report.includes(words), `${words}: ${report}`);
     bend = true;
     await page.getByRole("button", { name: "Check from #1" }).click();
     await page.getByText("Event 3 does not continue the one before it. Tell who runs the server.").waitFor();

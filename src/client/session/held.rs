@@ -87,6 +87,9 @@ impl Session {
 
     /// An `erase` took texts away: nothing of them stays here.
     pub(super) fn erase(&mut self, room: RoomId, event: &Event, out: &mut Vec<Effect>) {
+        if event.erased.is_empty() {
+            return;
+        }
         if let Some((_, versions)) = self.history.as_mut().filter(|(of, _)| event.erased.contains(of)) {
             versions.clear();
         }

@@ -1,6 +1,7 @@
 //! Taking a deletion back: for how long that is offered, and what is sent.
 
 use super::Session;
+use crate::client::Lane;
 use crate::client::outbox::Proposed;
 use crate::protocol::bounds::RESTORE_MS;
 use crate::protocol::frame::ActDraft;
@@ -41,11 +42,13 @@ impl Session {
         if act.value != ActValue::On(true) {
             self.undo.retain(|undo| undo.id != act.target);
         } else if !self.is_of_five() {
-            let me = self.me.id;
-            let root = self.thread.as_ref().and_then(|open| open.root().cloned());
-            let loaded = self.timelines_of(act.room).find_map(|timeline| timeline.row(act.target).cloned());
-            let row = loaded.or(root).filter(|row| row.id == act.target && row.author == me);
-            if let Some(text) = row.and_then(|row| row.text.clone()) {
+            // As it is shown: an edit may be under way.
+            let beside = self.thread.as_ref().map(|open| open.at).filter(|at| at.room == act.room);
+            let mut lanes = [Some(Lane::from(act.room)), beside].into_iter().flatten();
+            let row = lanes.find_map(|lane| self.shown(lane, act.target));
+            let mine = row.filter(|row| row.author == self.me.id);
+            if let Some(text) = mine.and_then(|row| row.text.clone()) {
+                self.undo.retain(|undo| undo.id != act.target);
                 self.undo.push(Undo { id: act.target, room: act.room, text, at: self.now });
             }
         }

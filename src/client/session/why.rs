@@ -256,12 +256,14 @@ impl Session {
         let mut all = self.notices.decided.iter().rev();
         let decided =
             all.find(|decided| decided.news == news && decided.after < number && number <= decided.to);
+        // An edit of a text of format 5 notifies whom it names for the first time.
+        let named_later = row.edited.is_some() && row.added.is_some();
         let decided = decided.and_then(|decided| match decided.how {
             // It may have said something else then.
-            How::One(Why::NotNamed | Why::Unfollowed) if row.edited.is_some() && said == Said::ToMe => None,
+            How::One(Why::NotNamed | Why::Unfollowed) if named_later && said == Said::ToMe => None,
             How::One(why) => Some(why),
             How::All(most, case) if row.edited.is_some() && why(most, case).tells() => None,
-            How::All(most, _) if row.edited.is_some() && said == Said::ToMe && most < said => None,
+            How::All(most, _) if named_later && said == Said::ToMe && most < said => None,
             How::All(most, case) => Some(why(said.min(most), case)),
         });
         let told = self.thread.as_ref().filter(|open| open.at == at).and_then(|open| open.told.as_ref());

@@ -327,7 +327,10 @@ impl Session {
         out: &mut Vec<Effect>,
     ) {
         self.viewport.unpinned_at = None;
-        self.forget_texts(room, out);
+        // Only from format 5 on can a log have erased texts by an entry that was missed.
+        if why != ResetReason::Far || self.is_of_five() {
+            self.forget_texts(room, out);
+        }
         if why == ResetReason::Far {
             let missed = head.saturating_sub(before);
             if missed > 0 {

@@ -50,7 +50,7 @@ type Change = fn(&mut Log, ClientId);
 
 #[test]
 fn each_state_of_a_text_is_told_apart() {
-    let table: [(&str, Change, Texts, bool); 22] = [
+    let table: [(&str, Change, Texts, bool); 25] = [
         ("a message", |_, _| {}, Texts { checked: 1, ..Texts::default() }, false),
         (
             "an edit",
@@ -138,6 +138,38 @@ fn each_state_of_a_text_is_told_apart() {
                 log.act_deleted(log.bo, id, false, Some(ActValue::Restored { restored: text }));
             },
             Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "an edit that a deletion and a restore came behind",
+            |log, id| {
+                let before = log.row(id).clone();
+                log.edit(id, "edited", Added::default());
+                log.act_deleted(log.bo, id, true, Some(ActValue::On(true)));
+                log.act_deleted(log.bo, id, false, Some(ActValue::Restored { restored: "edited".into() }));
+                *log.row(id) = before;
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "bytes in which the salt has a text",
+            |log, id| {
+                let row = log.row(id);
+                let salt = format!("{}{{\"text\":\"hello there\"}}\n", row.proof.as_ref().unwrap().salt);
+                row.proof.as_mut().unwrap().salt = salt;
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "absent for a reason that came since",
+            |log, id| {
+                let row = log.row(id);
+                (row.text, row.added, row.proof) = (None, None, None);
+                row.version = 99;
+            },
+            Texts { not_checked: 1, ..Texts::default() },
             false,
         ),
         (

@@ -75,6 +75,26 @@ fn in_format_5_a_restore_carries_no_text_and_is_offered_for_a_day() {
 }
 
 #[test]
+fn before_format_5_undo_gives_back_the_text_that_was_shown_last() {
+    let (mut log, mut client, id) = own(4);
+    let edit = |client: &Client, text: &str| {
+        let value = ActValue::Text(text.into());
+        Input::Act(ActDraft { slot: "text".into(), ..act(client, id, value) })
+    };
+    // A deletion that was not carried out leaves nothing behind.
+    let refused = act(&client, id, ActValue::On(true));
+    let outcome = Outcome::Refused { why: Refusal::Archived };
+    client.give(Input::Act(refused.clone()));
+    client.give(Input::Frame(ServerFrame::Ack { id: refused.id, outcome }));
+    // The edit is on its way while the message is deleted.
+    let under_way = edit(&client, "edited");
+    client.give(under_way);
+    delete(&mut log, &mut client, id);
+    let restored = Some(ActValue::Restored { restored: "edited".into() });
+    assert_eq!(client.session.restore_of(&client.row(id)), restored);
+}
+
+#[test]
 fn a_page_says_until_when_and_only_whoever_deleted_it_alone_may_restore() {
     let (mut log, _, id) = own(5);
     log.delete(log.me, id);
