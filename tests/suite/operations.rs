@@ -1,7 +1,7 @@
 //! Accounts and rooms in a log of format 5: what servers write, and operations that one server begins and another one
 //! finishes.
 
-use crate::support::backend::Backend;
+use crate::support::backend::{Backend, on_backend};
 use crate::support::{config, read_all};
 use beck::protocol::frame::Role;
 use beck::protocol::{AccountId, Change, ClientId, Format, Kind, Outcome, OwnStatus, Refusal, RoomId};
@@ -293,14 +293,8 @@ async fn topics_and_statuses_have_two_parts(backend: &Backend) {
 
 macro_rules! on_a_folder_and_a_store {
     ($($name:ident)*) => {
-        mod embedded {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::embedded()).await })*
-        }
-        mod redis {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::redis()).await })*
-        }
+        on_backend! { embedded { $($name)* } }
+        on_backend! { redis { $($name)* } }
     };
 }
 

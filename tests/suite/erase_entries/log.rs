@@ -1,13 +1,12 @@
 //! A log that is written entry by entry and folded at once.
 
 use crate::support::log_reader::{digest_of, link_after};
+use crate::support::tables::tables;
 use beck::protocol::{AccountId, ClientId, Event, Format, Header, Outcome, Row};
 use beck::server::broker::Entry;
 use beck::server::fold::{Fold, Folded};
-use beck::server::state::{Reader, STATE_FILE, State};
-use rusqlite::types::Value as Cell;
+use beck::server::state::{Reader, State};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::{TempDir, tempdir};
@@ -331,19 +330,4 @@ impl Log {
             }
         }
     }
-}
-
-/// Every table of a state file, row by row.
-fn tables(folder: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
-    let db = rusqlite::Connection::open(folder.join(STATE_FILE)).unwrap();
-    let mut names = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
-    let names = names.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<String>, _>>().unwrap();
-    let read = |name: String| {
-        let mut select = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let columns = select.column_count();
-        let row = |row: &rusqlite::Row| (0..columns).map(|column| row.get(column)).collect();
-        let rows = select.query_map([], row).unwrap().collect::<Result<Vec<Vec<Cell>>, _>>().unwrap();
-        (name, rows)
-    };
-    names.into_iter().map(read).collect()
 }

@@ -6,15 +6,14 @@ use super::maker::{Maker, history};
 use super::written::{ZERO, then};
 use super::{decided, interpreted};
 use crate::support::seed;
+use crate::support::tables::tables;
 use beck::protocol::{ClientId, RoomId};
 use beck::server::broker::Entry;
 use beck::server::fold::{Fold, Folded};
 use beck::server::state::STATE_FILE;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rusqlite::types::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
 const HISTORIES: u64 = 12;
@@ -34,7 +33,7 @@ fn open(folder: &TempDir) -> Fold {
 }
 
 /// Folds entries in batches of random sizes.
-fn fold(fold: &mut Fold, mut entries: &[Entry], dice: &mut StdRng) -> Vec<Folded> {
+pub fn fold(fold: &mut Fold, mut entries: &[Entry], dice: &mut StdRng) -> Vec<Folded> {
     let mut all = Vec::new();
     while !entries.is_empty() {
         let (now, later) = entries.split_at(dice.random_range(1..=entries.len().min(60)));
@@ -44,26 +43,11 @@ fn fold(fold: &mut Fold, mut entries: &[Entry], dice: &mut StdRng) -> Vec<Folded
     all
 }
 
-fn assert_same(now: &[Decided], then: &[Decided], log: &[Entry], of: &str) {
+pub fn assert_same(now: &[Decided], then: &[Decided], log: &[Entry], of: &str) {
     for ((now, then), entry) in now.iter().zip(then).zip(log) {
         assert_eq!(now, then, "{of}: {:?} {:?}", entry.header, entry.body);
     }
     assert_eq!(now.len(), then.len(), "{of}");
-}
-
-/// Every table of a state file, row by row.
-fn tables(folder: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
-    let db = rusqlite::Connection::open(folder.join(STATE_FILE)).unwrap();
-    let mut names = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
-    let names = names.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<String>, _>>().unwrap();
-    let read = |name: String| {
-        let mut select = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let columns = select.column_count();
-        let row = |row: &rusqlite::Row| (0..columns).map(|column| row.get(column)).collect();
-        let rows = select.query_map([], row).unwrap().collect::<Result<Vec<Vec<Value>>, _>>().unwrap();
-        (name, rows)
-    };
-    names.into_iter().map(read).collect()
 }
 
 #[test]

@@ -75,25 +75,24 @@ impl Backend {
     }
 }
 
+/// Makes a test of each named function for one backend, in a module of its name.
+macro_rules! on_backend {
+    ($backend:ident { $($name:ident)* }) => {
+        mod $backend {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(&crate::support::backend::Backend::$backend()).await })*
+        }
+    };
+}
+pub(crate) use on_backend;
+
 /// Makes a test of each named function for each backend.
 macro_rules! on_every_backend {
     ($($name:ident)*) => {
-        mod embedded {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::embedded()).await })*
-        }
-        mod redis {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::redis()).await })*
-        }
-        mod tls {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::tls()).await })*
-        }
-        mod valkey {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(&crate::support::backend::Backend::valkey()).await })*
-        }
+        crate::support::backend::on_backend! { embedded { $($name)* } }
+        crate::support::backend::on_backend! { redis { $($name)* } }
+        crate::support::backend::on_backend! { tls { $($name)* } }
+        crate::support::backend::on_backend! { valkey { $($name)* } }
     };
 }
 pub(crate) use on_every_backend;

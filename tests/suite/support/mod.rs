@@ -19,6 +19,7 @@ pub mod room_log;
 pub mod server;
 pub mod store_line;
 pub mod swapped;
+pub mod tables;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};

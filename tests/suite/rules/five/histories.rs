@@ -3,20 +3,19 @@
 //! BECK_SEED the seed of the first.
 
 use super::super::decided;
-use super::super::interpreter::Decided;
+use super::super::histories::{assert_same, fold};
 use super::super::written::{ZERO, then};
 use super::interpreted;
 use super::lists::refusing_lines;
 use super::maker::{Maker, history};
 use crate::support::seed;
+use crate::support::tables::tables;
 use beck::protocol::{Format, RoomId};
-use beck::server::broker::Entry;
-use beck::server::fold::{Fold, Folded};
+use beck::server::fold::Fold;
 use beck::server::state::STATE_FILE;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rusqlite::types::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
@@ -34,39 +33,6 @@ fn histories() -> impl Iterator<Item = (u64, Maker)> {
 
 fn open(folder: &TempDir) -> Fold {
     Fold::open_up_to(folder.path(), |_, _| true, Format::Five).unwrap().1
-}
-
-/// Folds entries in batches of random sizes.
-fn fold(fold: &mut Fold, mut entries: &[Entry], dice: &mut StdRng) -> Vec<Folded> {
-    let mut all = Vec::new();
-    while !entries.is_empty() {
-        let (now, later) = entries.split_at(dice.random_range(1..=entries.len().min(60)));
-        all.extend(fold.fold(now).unwrap());
-        entries = later;
-    }
-    all
-}
-
-fn assert_same(now: &[Decided], then: &[Decided], log: &[Entry], of: &str) {
-    for ((now, then), entry) in now.iter().zip(then).zip(log) {
-        assert_eq!(now, then, "{of}: {:?} {:?}", entry.header, entry.body);
-    }
-    assert_eq!(now.len(), then.len(), "{of}");
-}
-
-/// Every table of a state file, row by row.
-fn tables(folder: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
-    let db = rusqlite::Connection::open(folder.join(STATE_FILE)).unwrap();
-    let mut names = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
-    let names = names.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<String>, _>>().unwrap();
-    let read = |name: String| {
-        let mut select = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let columns = select.column_count();
-        let row = |row: &rusqlite::Row| (0..columns).map(|column| row.get(column)).collect();
-        let rows = select.query_map([], row).unwrap().collect::<Result<Vec<Vec<Value>>, _>>().unwrap();
-        (name, rows)
-    };
-    names.into_iter().map(read).collect()
 }
 
 /// What the histories reach together, by the interpreter's own decisions.
