@@ -74,7 +74,7 @@
     const li = rowOf(e.target);
     if (!li || e.shiftKey || e.target.closest("a, input, textarea, .edit-box")) return;
     if (press || rested) { e.preventDefault(); return; } // the finger's own menu comes
-    if (getSelection().toString()) return; // Firefox selects within an icon: that is no text
+    if (getSelection().toString()) return; // a click on an icon leaves a selection without text in Firefox
     e.preventDefault();
     wish("menu", li, e.button === 2 ? { x: e.clientX, y: e.clientY } : null);
   });
