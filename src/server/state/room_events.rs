@@ -61,7 +61,8 @@ impl Reader<'_> {
         rows.next()?.map(event).transpose()
     }
 
-    /// The acts on a message, the newest first, with all that is stored of them.
+    /// The acts on a message, the newest first, with all that is stored of them. With its room the index gives them in
+    /// order: none but those that are asked for is read.
     pub(in crate::server) fn acts_on(
         &self,
         id: ClientId,
@@ -70,7 +71,8 @@ impl Reader<'_> {
     ) -> Result<(), ReadError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM acts a JOIN events e ON e.room = a.room AND e.seq = a.seq
-             WHERE a.target = ?1 ORDER BY a.seq DESC LIMIT ?2"
+             WHERE a.target = ?1 AND a.room = (SELECT room FROM rows WHERE id = ?1)
+             ORDER BY a.seq DESC LIMIT ?2"
         );
         let mut select = self.db.prepare_cached(&sql)?;
         let mut rows = select.query(params![id.as_bytes(), limit])?;
