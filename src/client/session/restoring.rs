@@ -61,10 +61,11 @@ impl Session {
         };
         let open = self.thread.as_ref().and_then(|open| open.timeline.as_ref());
         let mut lanes = self.timelines.get(room).into_iter().chain(open);
-        let (row, operator) = lanes.find_map(|lane| Some((lane.row(*target)?, lane.cursor().epoch)))?;
+        let (row, operator) =
+            lanes.find_map(|lane| Some((lane.row(*target)?, lane.cursor().epoch.operator())))?;
         let deleted = row.deleted.as_ref()?;
         match why {
-            Refusal::NotAllowed if deleted.by.as_str() == operator.as_str() => {
+            Refusal::NotAllowed if deleted.by == operator => {
                 Some("Deleted by the administrator. It can't be restored.")
             }
             Refusal::TooLate if self.now - deleted.at < RESTORE_MS => {

@@ -35,7 +35,7 @@ impl InForce {
             }
             // A duplicate counts here too; no server writes one with another number.
             Kind::Format if self.is_strict() => {
-                let operator = self.workspace.is_some_and(|it| it.as_str() == header.author.as_str());
+                let operator = self.workspace.is_some_and(|workspace| workspace.operator() == header.author);
                 if let (true, Ok(Change::Format { number })) = (operator, Change::read(header, body)) {
                     self.number = self.number.max(number);
                 }

@@ -3,7 +3,7 @@
 
 use super::{Node, stand_still_words};
 use crate::protocol::change::{Bodies, Change, Reason};
-use crate::protocol::{AccountId, ClientId, Outcome, Refusal, RoomId};
+use crate::protocol::{ClientId, Outcome, Refusal, RoomId};
 use crate::server::broker::{Content, Proposal};
 use crate::server::fold::Strict;
 use crate::server::state::{DueEntry, DueMessage, ReadError};
@@ -59,8 +59,7 @@ impl Node {
         bodies: Bodies,
         reason: Reason,
     ) -> Result<Outcome, String> {
-        let operator: Option<AccountId> = self.epoch().and_then(|id| id.as_str().parse().ok());
-        let operator = operator.ok_or("there is no workspace yet")?;
+        let operator = self.operator().ok_or("there is no workspace yet")?;
         let change = Change::Erase { room, bodies, reason };
         let proposal = Proposal::of(operator, ClientId::random(), &change, Content::None);
         let proposal = proposal.map_err(|fault| fault.to_string())?;

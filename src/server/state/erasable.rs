@@ -1,7 +1,7 @@
 //! Bodies that `erase` entries can remove, and those that they have removed.
 
-use super::{ReadError, Reader, State, client_id, integer, number, parsed};
-use crate::protocol::{ClientId, RoomId};
+use super::{ReadError, Reader, State, client_id, integer, number};
+use crate::protocol::ClientId;
 use rusqlite::{ToSql, params};
 
 impl State {
@@ -9,18 +9,6 @@ impl State {
     /// wherever it is found.
     pub fn erased_entries(&self, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
         self.read(|state| state.erased_entries(after, limit))
-    }
-
-    /// The entries whose bodies can be erased by their numbers, at a time that is a day after this one, in the order in
-    /// which they became so.
-    pub fn entries_to_erase(&self, since: i64, limit: usize) -> Result<Vec<u64>, ReadError> {
-        self.read(|state| state.entries_to_erase(since, limit))
-    }
-
-    /// The messages that can be erased at a time that is a day after this one, with their rooms, the oldest deletion
-    /// first. None that has no text here.
-    pub fn messages_to_erase(&self, since: i64, limit: usize) -> Result<Vec<(RoomId, ClientId)>, ReadError> {
-        self.read(|state| state.messages_to_erase(since, limit))
     }
 }
 
@@ -43,24 +31,6 @@ impl Reader<'_> {
         let sql = "SELECT 1 FROM erasable WHERE g = ?1 AND since <= ?2 AND erased IS NULL
                    AND (NOT text OR part_of IS NULL)";
         Ok(self.db.prepare_cached(sql)?.exists(params![integer(g), since])?)
-    }
-
-    fn entries_to_erase(&self, since: i64, limit: usize) -> Result<Vec<u64>, ReadError> {
-        let sql =
-            "SELECT g FROM erasable WHERE since <= ?1 AND erased IS NULL AND (NOT text OR part_of IS NULL)
-                   ORDER BY since, g LIMIT ?2";
-        self.numbers(sql, params![since, limit as i64])
-    }
-
-    fn messages_to_erase(&self, since: i64, limit: usize) -> Result<Vec<(RoomId, ClientId)>, ReadError> {
-        let sql =
-            "SELECT rooms.id, t.id FROM to_erase t JOIN deletions d ON d.id = t.id JOIN rows r ON r.id = t.id
-                     JOIN rooms ON rooms.n = r.room
-                   WHERE d.at <= ?1 OR d.by_operator ORDER BY d.at, t.id LIMIT ?2";
-        let mut select = self.db.prepare_cached(sql)?;
-        let rows = select
-            .query_map(params![since, limit as i64], |row| Ok((parsed(row, 0)?, client_id(row, 1)?)))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn erased_entries(&self, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {

@@ -255,7 +255,8 @@ impl Log {
     }
 
     pub fn can_be_erased(&self, since: i64) -> Vec<u64> {
-        self.state.entries_to_erase(since, 100).unwrap()
+        let due = self.state.due_entries(since, 100).unwrap();
+        due.into_iter().map(|entry| entry.g).collect()
     }
 
     fn decisions(folded: &[Folded]) -> Vec<String> {
