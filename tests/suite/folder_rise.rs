@@ -102,6 +102,8 @@ async fn the_start_says_where_the_copy_is_and_what_cannot_be_restored() {
     let line = server.first_line();
     assert!(line.starts_with("The log rises from format 4 to format 5"), "{line}");
     assert!(line.contains(COPY) && line.contains("deleted after 7 days"), "{line}");
+    let line = server.first_line();
+    assert!(line.starts_with("Warning: BECK_NEWEST_FORMAT is set, which is for tests"), "{line}");
     assert_eq!(server.stop_unheard(), Some(0));
 }
 

@@ -76,6 +76,7 @@ pub fn run(config: Config) -> Ended {
         for warning in node.warnings() {
             say!("Warning: {warning}");
         }
+        node.rise_at_start(rise, |line| say!("{line}")).await;
         let newest = node.config.newest_format;
         if newest != Format::NEWEST {
             say!(
@@ -83,7 +84,6 @@ pub fn run(config: Config) -> Ended {
                 newest.number()
             );
         }
-        node.rise_at_start(rise, |line| say!("{line}")).await;
         for line in addresses::start_lines(&node.config, address, std::io::stdout().is_terminal()) {
             say!("{line}");
         }
