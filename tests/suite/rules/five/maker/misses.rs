@@ -51,7 +51,8 @@ impl Maker {
     }
 
     fn near_miss(&mut self, body: &str) -> String {
-        let Some((salt, json)) = body.split_at_checked(16) else { return String::new() };
+        let salted = body.split_at_checked(16).filter(|(salt, _)| salt.is_ascii());
+        let Some((salt, json)) = salted else { return String::new() };
         let inside = json.strip_prefix('{').and_then(|json| json.strip_suffix('}')).unwrap_or("\"a\":1");
         let (first, last) = (inside.split(',').next().unwrap(), inside.rsplit(',').next().unwrap());
         let misses = [
