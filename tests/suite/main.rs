@@ -53,6 +53,7 @@ mod formats;
 mod frame_numbers;
 mod full;
 mod gone_log;
+mod header_words;
 mod hub_rooms;
 mod kill;
 mod known_entry;
