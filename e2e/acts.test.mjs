@@ -1,25 +1,17 @@
 // What people do with messages: edit, react, reply, pin, delete; by mouse, by keys, by finger; without a connection too.
 
 import assert from "node:assert/strict";
-import { LONG, NO_SERVER, box, offline, online, rewire, row, say, settled, storedOnce, texts, two } from "./room.mjs";
+import {
+  LONG, NO_SERVER, bar, box, choose, editBox, menu, offline, online, rewire, row, say, settled, storedOnce, texts, two,
+} from "./room.mjs";
 import { SIZES, assertAccessible, live, test, until } from "./support.mjs";
 
 const TIMEOUT = { timeout: 120_000 };
 
-const bar = page => page.getByRole("toolbar", { name: "Message actions" });
-const menu = page => page.getByRole("menu", { name: "Message" });
 const picker = page => page.getByRole("dialog", { name: "Choose a reaction" });
-const editBox = page => page.getByRole("textbox", { name: "Edit the message" });
 /** Reactions of a message as [emoji and count, mine]. */
 const reactions = (page, text) =>
   row(page, text).locator(".reaction").evaluateAll(all => all.map(one => [one.textContent, one.classList.contains("mine")]));
-
-/** Opens the menu of a message by the bar, and chooses. */
-async function choose(page, text, item) {
-  await row(page, text).locator(".text").first().hover();
-  await bar(page).getByRole("button", { name: "More" }).click();
-  await menu(page).getByRole("menuitem", { name: item }).click();
-}
 
 test("an edit is seen by both, and its earlier texts can be opened", async t => {
   const server = await t.server();

@@ -20,6 +20,9 @@ export const count = (all, text) => all.filter(one => one === text).length;
 export const row = (page, text) => page.locator(".timeline > .row[data-ordinal]").filter({ hasText: text });
 export const pending = (page, text) => page.locator(".timeline > .row.pending").filter({ hasText: text });
 export const box = page => page.locator(".composer textarea");
+export const bar = page => page.getByRole("toolbar", { name: "Message actions" });
+export const menu = page => page.getByRole("menu", { name: "Message" });
+export const editBox = page => page.getByRole("textbox", { name: "Edit the message" });
 export const online = page => page.locator(".own-state.online").waitFor({ state: "attached", timeout: LONG });
 export const offline = page => page.locator(".chip.offline").waitFor({ state: "attached", timeout: LONG });
 export const roomOf = page => new URL(page.url()).pathname.split("/")[2];
@@ -35,6 +38,19 @@ export async function settled(page) {
 export async function say(page, text) {
   await box(page).fill(text);
   await box(page).press("Enter");
+}
+
+/** Opens the menu of a message by the bar, and chooses. */
+export async function choose(page, text, item) {
+  await row(page, text).locator(".text").first().hover();
+  await bar(page).getByRole("button", { name: "More" }).click();
+  await menu(page).getByRole("menuitem", { name: item }).click();
+}
+
+export async function edit(page, text, to) {
+  await choose(page, text, /^Edit/);
+  await editBox(page).fill(to);
+  await editBox(page).press("Enter");
 }
 
 /** Texts of one line that wait, in the order of the list; without the word about their state. */

@@ -4,8 +4,8 @@ import { post, run, settled } from "./room.mjs";
 import { SIZES } from "./support.mjs";
 
 /** Ada and Bo in General and a second room; the page is Ada's. With a permission, what she is told is recorded. */
-export async function scene(t, size, { messages = 0, permission, ...options } = {}) {
-  const server = await t.server();
+export async function scene(t, size, { messages = 0, permission, env, ...options } = {}) {
+  const server = await t.server({ env });
   const ada = await server.setUp();
   const bo = await server.join(await server.joinPath(ada));
   const { location } = await server.request("/", { cookie: ada });

@@ -110,12 +110,12 @@ export class Server {
     return this.child !== undefined;
   }
 
-  #spawn(verb) {
+  #spawn(...words) {
     // Nothing of the person's own settings reaches it; the working folder has no .env above it.
     const { PATH, HOME, TMPDIR = tmpdir(), RUST_BACKTRACE = "1" } = process.env;
     const own = { IP: "127.0.0.1", PORT: String(this.port), DATA_DIR: this.data };
     const env = { PATH, HOME, TMPDIR, RUST_BACKTRACE, LOG: "info", ...own, ...this.env };
-    const child = spawn(program, [verb], { cwd: this.home, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, words, { cwd: this.home, env, stdio: ["ignore", "pipe", "pipe"] });
     children.add(child);
     child.output = "";
     let ready;
@@ -138,15 +138,21 @@ export class Server {
     return child;
   }
 
-  async fillWithDemo() {
-    const child = this.#spawn("demo");
+  /** Runs a command on the data folder, as `beck backup FILE`; answers with what it printed. */
+  async command(...words) {
+    const child = this.#spawn(...words);
     const { code, fault } = await child.ended;
-    if (code !== 0) throw new Error(`beck demo failed (${fault ?? `exit ${code}`}):\n${child.output}`);
-    this.links = [...child.output.matchAll(/^Sign in as (.+): (\S+)$/gm)].map(([, name, link]) => ({
+    if (code !== 0) throw new Error(`beck ${words.join(" ")} failed (${fault ?? `exit ${code}`}):\n${child.output}`);
+    return child.output;
+  }
+
+  async fillWithDemo() {
+    const output = await this.command("demo");
+    this.links = [...output.matchAll(/^Sign in as (.+): (\S+)$/gm)].map(([, name, link]) => ({
       name,
       path: new URL(link).pathname,
     }));
-    assert(this.links.length > 0, `beck demo printed no links:\n${child.output}`);
+    assert(this.links.length > 0, `beck demo printed no links:\n${output}`);
   }
 
   /** Starts the process and waits until it says that it is ready. */
