@@ -111,6 +111,21 @@ function chainAfter(before, { g, at, by, id, room, kind, target, slot, digest })
   return createHash("sha1").update(`${before}\n${g ?? "-"}\n${at ?? "-"}\n${words}`).digest("hex").slice(0, 16);
 }
 
+/**
+ * Whether a message has the text that its header's digest is of; undefined where no salt comes with it: of texts of
+ * formats 1 to 4 and of deleted messages.
+ */
+function isWhatWasWritten({ header, body, salt, added, stored }) {
+  if (salt === undefined && stored === undefined) return undefined;
+  const { mentions = {}, ...rest } = added ?? {};
+  // JSON.stringify would put handles that are numbers first.
+  const named = Object.keys(mentions).sort().map(handle => `"${handle}":"${mentions[handle]}"`);
+  const parts = named.length ? [`"mentions":{${named}}`] : [];
+  for (const name in rest) parts.push(`"${name}":${JSON.stringify(rest[name])}`);
+  const bytes = stored ?? salt + JSON.stringify(body ?? null) + (added ? `\n{${parts}}` : "");
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 32) === header.digest;
+}
+
 // These outlive a connection.
 let token;
 let cursor; // the position of the last event that was applied
@@ -152,7 +167,8 @@ async function connection() {
     load();
   }
 
-  function apply({ seq, chain, lane = 0, ordinal, header, body }) {
+  function apply(event) {
+    const { seq, chain, lane = 0, ordinal, header, body } = event;
     if (!cursor || seq <= cursor.seq) return; // a page is under way, or a double
     seen = Math.max(seen, seq);
     if (seq > cursor.seq + 1) return fill(); // instead of keeping it, this client fetches it with what is before it
@@ -160,10 +176,16 @@ async function connection() {
       return once ? stop(`the chain does not agree at ${seq}`) : again("the log was rewritten");
     }
     cursor = { epoch: cursor.epoch, seq, chain };
+    if (header.kind === "message" && isWhatWasWritten(event) === false) {
+      const why = `the text at ${seq} is not the one that was written`;
+      if (once) return stop(why);
+      note(why);
+    }
     const own = header.id === draft?.id;
     if (own) draft.done = true;
     // A client that keeps rows would apply the acts to them, and show the threads.
-    if (header.kind === "message" && lane === 0) lines.push({ author: header.by, ordinal, text: body?.text, own });
+    const author = event.for ?? header.by;
+    if (header.kind === "message" && lane === 0) lines.push({ author, ordinal, text: body?.text, own });
   }
 
   const on = {

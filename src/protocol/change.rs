@@ -1,6 +1,7 @@
 //! What an entry does, as its header words and its body say if that is never erased.
 //!
-//! Format 5 decides by this type, so no decision can read an erasable body. `docs/format-5.md` has the table of kinds.
+//! Format 5 decides by this type, so no decision can read an erasable body. docs/protocol.md, "Entries", has the
+//! tables.
 
 mod bodies;
 mod read;

@@ -1,5 +1,6 @@
-//! The `erase` entry of format 5, sentence by sentence: docs/format-5.md, "Erasing". The values are by hand. After each
-//! log a second fold reads it without the bodies that were removed, and must come to the same decisions and tables.
+//! The `erase` entry of format 5, sentence by sentence: docs/architecture.md, "Erasing". The values are by hand. After
+//! each log a second fold reads it without the bodies that were removed, and must come to the same decisions and
+//! tables.
 
 mod earlier;
 mod earlier_formats;

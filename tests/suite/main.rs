@@ -35,6 +35,7 @@ mod data_folders;
 mod demo;
 mod disk;
 mod doctor;
+mod documented;
 mod drain;
 mod embedded;
 mod entry_times;

@@ -1,4 +1,5 @@
-//! The ids of the steps of an operation. The constants were computed by another program from docs/format-5.md.
+//! The ids of the steps of an operation. The constants were computed by another program from
+//! docs/architecture.md, "Operations of several entries".
 
 use beck::protocol::ClientId;
 use beck::server::steps::step;

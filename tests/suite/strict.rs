@@ -1,4 +1,5 @@
-//! What the fold decides in format 5, line by line of docs/format-5.md, with expected answers written by hand.
+//! What the fold decides in format 5, line by line of docs/architecture.md, "Rules of the log", with expected answers
+//! written by hand.
 
 mod accounts;
 mod acts;

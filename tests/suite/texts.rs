@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// By what §2 of the format says: the first 16 bytes of the SHA-256 of the stored bytes.
+/// By docs/protocol.md, "Bodies": the first 16 bytes of the SHA-256 of the stored bytes.
 fn digest(stored: &str) -> Digest {
     let hex: String = Sha256::digest(stored).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     hex.parse().unwrap()
@@ -238,7 +238,7 @@ impl Log {
     }
 }
 
-/// By §2: what is absent or default is left out.
+/// By "Bodies": what is absent or default is left out.
 fn added_bytes(added: &Added) -> String {
     let people: Vec<_> = added.mentions.iter().map(|(handle, id)| format!("\"{handle}\":\"{id}\"")).collect();
     let mut parts = Vec::new();

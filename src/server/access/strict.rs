@@ -1,4 +1,5 @@
-//! The gate from format 5 on: see [`can`](super::can). The order of the reasons is that of docs/format-5.md, section 13.
+//! The gate from format 5 on: see [`can`](super::can). The order of the reasons is that of docs/architecture.md, "The
+//! order of refusals".
 
 use super::{Action, Actor, Denied, Facts, Rules};
 use crate::protocol::Refusal;

@@ -1,4 +1,5 @@
-//! The gate in format 5, against a table written by hand: what docs/format-5.md says in sections 4, 8 and 13.
+//! The gate in format 5, against a table written by hand: what docs/architecture.md says in "The operator",
+//! "Deleting and restoring" and "The order of refusals".
 
 use super::{About::*, Line, OUTSIDE, Place, is_of_room, letter, place};
 use beck::protocol::frame::RoomKind;

@@ -1,4 +1,4 @@
-//! §13 and §4: accounts, settings, logins, the workspace's name.
+//! "The order of refusals" and "The operator": accounts, settings, logins, the workspace's name.
 
 use super::log::{Log, account};
 use super::scene::scene;

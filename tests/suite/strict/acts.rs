@@ -1,4 +1,5 @@
-//! §13 and §9: acts on messages but for deletions and restores, and the limits of reactions.
+//! "The order of refusals" and "Limits and clocks": acts on messages but for deletions and restores, and the limits of
+//! reactions.
 
 use super::log::{account, id};
 use super::scene::scene;

@@ -1,4 +1,5 @@
-//! §8 and §13: who deletes and restores, until when, and what the message shows.
+//! "Deleting and restoring" and "The order of refusals": who deletes and restores, until when, and what the message
+//! shows.
 
 use super::log::{Log, account, number};
 use super::scene::scene;

@@ -1,4 +1,5 @@
-//! §3 and §13: entries with a `client_id` that came before, and drafts that are taken back.
+//! "Repeated drafts" and "The order of refusals": entries with a `client_id` that came before, and drafts that are
+//! taken back.
 
 use super::log::Log;
 use super::scene::scene;

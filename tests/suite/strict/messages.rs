@@ -1,4 +1,4 @@
-//! §13 and §4: messages, answers, and messages in somebody's name.
+//! "The order of refusals" and "The operator": messages, answers, and messages in somebody's name.
 
 use super::log::{Log, account, number};
 use super::scene::scene;

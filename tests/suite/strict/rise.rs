@@ -1,4 +1,4 @@
-//! §12, §1 and §6: one log of all formats, where the fold stops, and what it has of earlier formats.
+//! "Formats" and "Formats 1 to 4": one log of all formats, where the fold stops, and what it has of earlier formats.
 
 use super::log::{Log, account, number, room};
 use super::scene::scene;

@@ -1,4 +1,4 @@
-//! §13 and §6: rooms, their names and keys, and their members.
+//! "The order of refusals" and "Names of rooms": rooms, their names and keys, and their members.
 
 use super::log::{Log, room};
 use super::scene::scene;

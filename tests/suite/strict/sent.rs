@@ -1,4 +1,4 @@
-//! §8 and §11: what readers are sent of a text, and what they can check of it.
+//! docs/protocol.md, "Texts": what readers are sent of a text, and what they can check of it.
 
 use super::log::{Log, account, number, room};
 use super::scene::scene;

@@ -1,6 +1,6 @@
 //! The decisions of the formats whose rules are [`strict`](crate::server::fold::Rules::strict): from format 5 on. Each
 //! takes a [`Change`], which has nothing of a body that can be erased. The order of the reasons is that of
-//! docs/format-5.md, section 13.
+//! docs/architecture.md, "The order of refusals".
 
 mod accounts;
 mod drafts;
