@@ -13,9 +13,9 @@ const chip = page => page.locator(".chip-text").textContent();
 const card = (page, text) => page.locator(".row.failed").filter({ hasText: text });
 
 /** Ada's page, with a wire that the test holds, and Bo's login. */
-async function scene(t, { wire, way, path = "/", ...options } = {}) {
+async function scene(t, { wire, way, env, path = "/", ...options } = {}) {
   t.allow(...NO_SERVER);
-  const server = await t.server();
+  const server = await t.server({ env });
   const login = await server.setUp();
   const bo = await server.join(await server.joinPath(login));
   const through = way ? await t.proxy(server) : server;
@@ -331,7 +331,7 @@ test("the chip: what one holds, what the server says, every link recomputed, and
   let bend = false;
   const wire = { headers: frame => (bend ? { ...frame, headers: frame.headers.map(([header, chain], n) => [n === 2 ? { ...header, at: header.at + 1 } : header, chain]) } : frame) };
   for (const size of ["desktop", "phone"]) {
-    const { server, page, bo, room } = await scene(t, { wire, ...SIZES[size] });
+    const { server, page, bo, room } = await scene(t, { wire, env: { BECK_NEWEST_FORMAT: "4" }, ...SIZES[size] });
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     for (const n of run(1, 12)) await post(server, room, bo, `Message ${n}`);
     await until(async () => (await chip(page)) === "12", "all are there");
