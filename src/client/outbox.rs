@@ -3,11 +3,11 @@
 //! Within a lane of a room drafts go out one by one, in the order of writing. Which tab of a browser sends does not matter for
 //! what is stored: a draft keeps its id, and the log takes an id once.
 
-use crate::protocol::frame::{ActDraft, Draft};
-use crate::protocol::{ActValue, ClientId, RoomId};
+use crate::protocol::frame::{ActDraft, Answer, Draft};
+use crate::protocol::{AccountId, ActValue, ClientId, RoomId};
 use crate::timeline::EchoState;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A draft that waited longer is sent only after its author was asked, in milliseconds.
 pub const ASK_AFTER_MS: i64 = 10 * 60 * 1000;
@@ -19,10 +19,42 @@ const LOOKED_UP_AT_ONCE: usize = 20;
 
 /// What is proposed: a message, or an act on one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "ReadProposed")]
 pub enum Proposed {
     Message(Draft),
     Act(ActDraft),
+}
+
+/// A [`Proposed`] as it is read, with the fields of both kinds: serde would read it into a buffer first, which takes
+/// decoders of its own.
+#[derive(Deserialize)]
+struct ReadProposed {
+    id: ClientId,
+    room: RoomId,
+    thread: Option<Answer>,
+    quote: Option<ClientId>,
+    text: Option<String>,
+    target: Option<ClientId>,
+    slot: Option<String>,
+    value: Option<serde_json::Value>,
+    #[serde(default)]
+    named: BTreeMap<String, AccountId>,
+}
+
+impl TryFrom<ReadProposed> for Proposed {
+    type Error = &'static str;
+
+    fn try_from(read: ReadProposed) -> Result<Proposed, &'static str> {
+        let ReadProposed { id, room, thread, quote, text, target, slot, value, named } = read;
+        let value = value.as_ref().and_then(ActValue::of);
+        match (text, target, slot, value) {
+            (Some(text), ..) => Ok(Proposed::Message(Draft { id, room, thread, quote, text, named })),
+            (None, Some(target), Some(slot), Some(value)) => {
+                Ok(Proposed::Act(ActDraft { id, room, target, slot, value, named }))
+            }
+            _ => Err("this is neither a message nor an act"),
+        }
+    }
 }
 
 impl Proposed {
@@ -66,7 +98,7 @@ pub struct Kept {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case", try_from = "ReadState")]
 pub enum KeptState {
     #[default]
     Waiting,
@@ -82,6 +114,36 @@ pub enum KeptState {
     TakingBack { void: ClientId, edit: bool },
     /// Acknowledged; when, by this device's clock.
     Stored { seq: u64, at: i64 },
+}
+
+/// A [`KeptState`] as it is read: the fields of all kinds, since serde's decoder of an enum with a tag is several times as
+/// large.
+#[derive(Deserialize)]
+struct ReadState {
+    is: String,
+    why: Option<String>,
+    void: Option<ClientId>,
+    edit: Option<bool>,
+    seq: Option<u64>,
+    at: Option<i64>,
+}
+
+impl TryFrom<ReadState> for KeptState {
+    type Error = &'static str;
+
+    fn try_from(ReadState { is, why, void, edit, seq, at }: ReadState) -> Result<KeptState, &'static str> {
+        let state = match is.as_str() {
+            "waiting" => Some(KeptState::Waiting),
+            "asking" => Some(KeptState::Asking),
+            "question" => Some(KeptState::Question),
+            "lost" => Some(KeptState::Lost),
+            "not_sent" => why.map(|why| KeptState::NotSent { why }),
+            "taking_back" => void.zip(edit).map(|(void, edit)| KeptState::TakingBack { void, edit }),
+            "stored" => seq.zip(at).map(|(seq, at)| KeptState::Stored { seq, at }),
+            _ => None,
+        };
+        state.ok_or("this is no state of a draft")
+    }
 }
 
 impl Kept {

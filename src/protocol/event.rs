@@ -5,7 +5,8 @@ use super::entry::{Header, Kind, Slot, Token};
 use super::ids::{AccountId, ClientId, RoomId};
 use super::number::bounded;
 use super::position::{Hash, Position};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,13 +110,27 @@ pub struct Place {
 }
 
 /// The erasable part of an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum EventBody {
     Message(MessageBody),
     Act(ActBody),
     /// Of a kind that this reader does not show.
-    Other(serde_json::Value),
+    Other(Value),
+}
+
+/// A client reads each body as any JSON first: decoders of the structs from serde's buffer of an untagged enum would be
+/// compiled for this alone.
+impl<'de> Deserialize<'de> for EventBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let body = Value::deserialize(deserializer)?;
+        let act = |body: &Value| Some(ActBody { value: ActValue::of(body.get("value")?)? });
+        Ok(match (MessageBody::of(&body), act(&body)) {
+            (Some(message), _) => EventBody::Message(message),
+            (None, Some(act)) => EventBody::Act(act),
+            (None, None) => EventBody::Other(body),
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +142,21 @@ pub struct MessageBody {
     /// When an imported message was written: milliseconds since 1970, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<i64>,
+}
+
+impl MessageBody {
+    fn of(body: &Value) -> Option<MessageBody> {
+        let text = body.get("text")?.as_str()?.to_owned();
+        let quote = match body.get("quote") {
+            None | Some(Value::Null) => None,
+            Some(quote) => Some(quote.as_str()?.parse().ok()?),
+        };
+        let said = match body.get("said") {
+            None | Some(Value::Null) => None,
+            Some(said) => Some(said.as_i64()?),
+        };
+        Some(MessageBody { text, quote, said })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +174,17 @@ pub enum ActValue {
     Text(String),
     /// `deleted`: taken back, with the text that stands again.
     Restored { restored: String },
+}
+
+impl ActValue {
+    /// The value that this JSON is, as a client reads it.
+    pub fn of(value: &Value) -> Option<ActValue> {
+        match value {
+            Value::Bool(on) => Some(ActValue::On(*on)),
+            Value::String(text) => Some(ActValue::Text(text.clone())),
+            value => Some(ActValue::Restored { restored: value.get("restored")?.as_str()?.to_owned() }),
+        }
+    }
 }
 
 /// What people see of one message: the last write of each slot.

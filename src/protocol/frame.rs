@@ -6,12 +6,14 @@ use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
 use super::event::{ActValue, Added, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
+use super::json::Tagged;
 use super::may::May;
 use super::number::{bounded, bounded_if_any};
 use super::position::{Hash, Position};
 use super::presence::Seen;
-use super::unread::{Badge, Mentions, Raise, Thread, Wanted};
-use serde::{Deserialize, Serialize};
+use super::unread::{Badge, Mention, Raise, Thread, Wanted};
+use serde::de::{Error as _, value::EnumAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -223,10 +225,33 @@ pub struct ActDraft {
     pub named: BTreeMap<String, AccountId>,
 }
 
-/// From server to client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
-pub enum ServerFrame {
+/// Defines the frames twice, from the same lines: as serde writes them with the tag `t`, and as [`Json`](super::json)
+/// reads them.
+macro_rules! server_frames {
+    ($($variants:tt)*) => {
+        /// From server to client.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "t", rename_all = "snake_case")]
+        pub enum ServerFrame {
+            $($variants)*
+        }
+
+        #[derive(Deserialize)]
+        #[serde(remote = "ServerFrame", rename_all = "snake_case")]
+        enum ReadFrame {
+            $($variants)*
+        }
+    };
+}
+
+impl<'de> Deserialize<'de> for ServerFrame {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tagged = Tagged::read("t", deserializer)?;
+        ReadFrame::deserialize(EnumAccessDeserializer::new(tagged)).map_err(D::Error::custom)
+    }
+}
+
+server_frames! {
     /// The answer to `hello`, after what I need to know before I tell my person anything: `quiet`, and a `presence` of
     /// myself.
     Welcome {
@@ -329,8 +354,9 @@ pub enum ServerFrame {
     },
     Mentions {
         req: u64,
-        #[serde(flatten)]
-        page: Mentions,
+        /// Newest first, and whether there are older ones.
+        mentions: Vec<Mention>,
+        more: bool,
     },
     /// All of the people in view, and later those who are different.
     Presence {
@@ -399,7 +425,7 @@ pub enum ResetReason {
 
 /// What the fold decided of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case", try_from = "ReadOutcome")]
 pub enum Outcome {
     /// Stored and accepted. `seq` and `ordinal` are the room's, where the entry has a room.
     Stored {
@@ -411,6 +437,29 @@ pub enum Outcome {
     },
     /// Nothing changed, and a retry changes nothing.
     Refused { why: Refusal },
+}
+
+/// An [`Outcome`] as it is read: the fields of both kinds, since serde's decoder of an enum with a tag is several times as
+/// large.
+#[derive(Deserialize)]
+struct ReadOutcome {
+    is: String,
+    g: Option<u64>,
+    seq: Option<u64>,
+    ordinal: Option<u64>,
+    why: Option<Refusal>,
+}
+
+impl TryFrom<ReadOutcome> for Outcome {
+    type Error = &'static str;
+
+    fn try_from(ReadOutcome { is, g, seq, ordinal, why }: ReadOutcome) -> Result<Outcome, &'static str> {
+        match (is.as_str(), g, why) {
+            ("stored", Some(g), _) => Ok(Outcome::Stored { g, seq, ordinal }),
+            ("refused", _, Some(why)) => Ok(Outcome::Refused { why }),
+            _ => Err("this is no outcome"),
+        }
+    }
 }
 
 /// An account as others see it.

@@ -16,6 +16,7 @@ mod behind;
 mod beside;
 mod changes;
 mod clean_stop;
+mod client_reads;
 mod clock;
 mod cluster;
 mod commands;

@@ -4,8 +4,8 @@ use crate::support::{boot, welcome};
 use beck::client::{Effect, Input, MarkedAs, Session};
 use beck::protocol::frame::{Person, ResetReason, Role, RoomInfo};
 use beck::protocol::{
-    AccountId, Badge, ClientFrame, ClientId, Hash, Mention, Mentions, Page, Pointer, Position, Raise, RoomId,
-    Row, ServerFrame, WorkspaceId,
+    AccountId, Badge, ClientFrame, ClientId, Hash, Mention, Page, Pointer, Position, Raise, RoomId, Row,
+    ServerFrame, WorkspaceId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -244,7 +244,8 @@ fn the_list_of_mentions_grows_at_both_ends_and_asks_who_is_named() {
     let mut here = here(0);
     let list = |from: u64, to: u64, more| {
         let mention = |g| Mention { g, room: RoomId::random(), row: row(g, "@zoe hello") };
-        Mentions { mentions: (from..=to).rev().map(mention).collect(), more }
+        let mentions = (from..=to).rev().map(mention).collect();
+        move |req| Input::Frame(ServerFrame::Mentions { req, mentions, more })
     };
     let asked = |effects: &[Effect]| {
         effects.iter().find_map(|effect| match effect {
@@ -255,12 +256,12 @@ fn the_list_of_mentions_grows_at_both_ends_and_asks_who_is_named() {
     let (req, before) = asked(&here.give(Input::LookAtMentions)).unwrap();
     assert_eq!(before, None);
     assert_eq!(asked(&here.give(Input::LookAtMentions)), None, "it is under way");
-    let effects = here.give(Input::Frame(ServerFrame::Mentions { req, page: list(40, 69, true) }));
+    let effects = here.give(list(40, 69, true)(req));
     let named = |effect: &Effect| matches!(effect, Effect::Send(ClientFrame::People { handles, .. }) if *handles == ["zoe".to_owned()]);
     assert!(effects.iter().any(named), "{effects:?}");
     let (req, before) = asked(&here.give(Input::OlderMentions)).unwrap();
     assert_eq!(before, Some(40));
-    here.give(Input::Frame(ServerFrame::Mentions { req, page: list(10, 39, false) }));
+    here.give(list(10, 39, false)(req));
     let numbers =
         |here: &Here| here.session.mentions.as_ref().unwrap().mentions.iter().map(|m| m.g).collect();
     let held: Vec<u64> = numbers(&here);
@@ -269,7 +270,7 @@ fn the_list_of_mentions_grows_at_both_ends_and_asks_who_is_named() {
     // A new one: the newest page is asked for again, and the older ones stay.
     let effects = here.badge(here.other, counted(8, 3, 3, 4, 11));
     let (req, _) = asked(&effects).unwrap();
-    here.give(Input::Frame(ServerFrame::Mentions { req, page: list(41, 70, true) }));
+    here.give(list(41, 70, true)(req));
     let held: Vec<u64> = numbers(&here);
     assert_eq!(held, (10..=70).rev().collect::<Vec<_>>());
     assert!(!here.session.mentions.as_ref().unwrap().more);

@@ -5,7 +5,6 @@ use crate::client::Lane;
 use crate::client::engine::Intents;
 use crate::client::outbox::{Kept, Proposed};
 use crate::client::session::{Effect, Input, Notice, Permission, Probe};
-use crate::protocol::frame::Draft;
 use crate::protocol::{ClientId, json};
 use crate::ui::dom;
 use futures::{Sink, StreamExt};
@@ -84,8 +83,7 @@ fn kept_under(prefix: &str) -> Vec<(String, String)> {
 
 fn parse_kept(text: &str) -> Option<Kept> {
     // Written by the first version: the draft and its time.
-    let first =
-        || json::read(text).ok().map(|(draft, at): (Draft, i64)| Kept::new(Proposed::Message(draft), at));
+    let first = || json::read(text).ok().map(|(draft, at): (Proposed, i64)| Kept::new(draft, at));
     json::read(text).ok().or_else(first)
 }
 

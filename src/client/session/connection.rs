@@ -5,7 +5,7 @@ use super::window::Ask;
 use super::{Effect, Probe, Session, Status};
 use crate::protocol::frame::RoomInfo;
 use crate::protocol::{
-    ClientFrame, CloseCode, PROTOCOL_VERSION, Position, Quiet, RoomId, ServerFrame, bounds,
+    ClientFrame, CloseCode, Mentions, PROTOCOL_VERSION, Position, Quiet, RoomId, ServerFrame, bounds,
 };
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
@@ -218,7 +218,9 @@ impl Session {
                 self.notices.quiet = Quiet::new(on, from, to).unwrap_or_default();
             }
             ServerFrame::Badge { room, badge } => self.badge_came(room, badge, out),
-            ServerFrame::Mentions { req, page } => self.mentions_came(req, page, out),
+            ServerFrame::Mentions { req, mentions, more } => {
+                self.mentions_came(req, Mentions { mentions, more }, out);
+            }
             ServerFrame::Presence { people } => self.seen_came(people),
             ServerFrame::Typing { room, people, threads } => self.typing_came(room, people, threads, out),
             ServerFrame::Members { req, room, people } => self.members_came(req, room, people, out),

@@ -3,8 +3,8 @@
 use super::{Connection, End};
 use crate::protocol::frame::{ActDraft, Draft};
 use crate::protocol::{
-    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Outcome, Presence, Raise, RoomId,
-    ServerFrame, bounds,
+    AccountId, ClientFrame, ClientId, CloseCode, ErrorCode, Event, Mentions, Outcome, Presence, Raise,
+    RoomId, ServerFrame, bounds,
 };
 use crate::server::access::Action;
 use crate::server::accounts;
@@ -187,7 +187,7 @@ impl Connection {
             }
             ClientFrame::Mentions { req, before } => {
                 let frame = match unread::mentions(&self.node, self.me, before).await {
-                    Ok(page) => ServerFrame::Mentions { req, page },
+                    Ok(Mentions { mentions, more }) => ServerFrame::Mentions { req, mentions, more },
                     Err(fault) => refused(None, Some(req), &fault),
                 };
                 self.send(&frame).await

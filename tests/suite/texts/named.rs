@@ -3,9 +3,7 @@
 use super::{Client, Log, naming, sent};
 use crate::notices::told;
 use beck::client::{Effect, Input, Known, Permission, Why};
-use beck::protocol::{
-    AccountId, Added, Badge, ClientFrame, ClientId, Mention, Mentions, Row, ServerFrame, bounds,
-};
+use beck::protocol::{AccountId, Added, Badge, ClientFrame, ClientId, Mention, Row, ServerFrame, bounds};
 use beck::ui::components::Named;
 use std::sync::Arc;
 
@@ -93,7 +91,7 @@ fn asked(effects: &[Effect]) -> Option<u64> {
 fn give(client: &mut Client, req: u64, rows: &[&Arc<Row>]) -> Vec<Effect> {
     let room = client.room;
     let mentions = rows.iter().map(|row| Mention { g: row.seq, room, row: (*row).clone() }).collect();
-    client.give(Input::Frame(ServerFrame::Mentions { req, page: Mentions { mentions, more: false } }))
+    client.give(Input::Frame(ServerFrame::Mentions { req, mentions, more: false }))
 }
 
 #[test]
