@@ -24,7 +24,7 @@ pub use rules::{Archiving, Rules, Strict};
 
 use super::broker::{Entry, Head};
 use super::directory::{Directory, Workspace};
-use super::state::{self, Events, ReadError, Reader, RoomHead, State};
+use super::state::{self, Events, ReadError, Reader, RoomHead, State, Trace};
 use crate::protocol::{
     AccountId, Change, Erasable, Event, Format, Hash, Kind, NewerFormat, Outcome, Refusal, RoomId,
     WorkspaceId, erasable,
@@ -125,6 +125,11 @@ impl Fold {
         let heads = Heads::default();
         // A server that was killed may have left them there.
         Ok(Fold { newest, db, directory, heads, g, link, journal_has_erased: true })
+    }
+
+    /// Reports every statement that the fold runs from now on. For tests.
+    pub fn trace(&self, trace: Trace) {
+        self.db.trace_v2(state::TRACED, Some(trace));
     }
 
     pub fn directory(&self) -> Arc<Directory> {

@@ -31,7 +31,7 @@ pub use due::{DueEntry, DueMessage};
 pub use events::Events;
 pub use member::Member;
 pub use room_events::Text;
-pub(super) use room_events::{event_body, put_parts, show_again};
+pub(super) use room_events::{event_body, put_parts, show_again, text_of};
 pub use rooms::RoomHead;
 pub use scope::Scope;
 pub use sign_ups::JoinToCome;
@@ -53,7 +53,7 @@ pub const STATE_FILE: &str = "state.sqlite";
 /// Says that damage was found while the file was open: the next start sets it aside.
 const DAMAGE_MARK: &str = "state.sqlite.damage-found";
 /// Raised whenever the tables change or a format is added: a file of another version is made anew.
-pub const SCHEMA_VERSION: i64 = 7;
+pub const SCHEMA_VERSION: i64 = 8;
 /// A statement waits so long for another connection.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle reading connections that are kept.
@@ -81,7 +81,7 @@ const SCHEMA: &str = "
     CREATE INDEX drafts_by_g ON drafts(g);
     CREATE TABLE rows(room INTEGER NOT NULL, lane INTEGER NOT NULL, ordinal INTEGER NOT NULL, id BLOB NOT NULL,
         author TEXT NOT NULL, deleted INTEGER NOT NULL, imported INTEGER NOT NULL, pinned INTEGER NOT NULL,
-        row TEXT NOT NULL,
+        writer INTEGER NOT NULL, row TEXT NOT NULL,
         PRIMARY KEY(room, lane, ordinal)) WITHOUT ROWID;
     CREATE UNIQUE INDEX rows_by_id ON rows(id);
     CREATE INDEX rows_pinned ON rows(room, ordinal) WHERE pinned AND lane = 0;
@@ -126,8 +126,11 @@ pub struct State {
     trace: OnceLock<Trace>,
 }
 
-/// Called with each statement that a reader runs.
-type Trace = fn(TraceEvent<'_>);
+/// Called when a statement begins and when it ends.
+pub type Trace = fn(TraceEvent<'_>);
+/// What it is called with.
+pub(super) const TRACED: TraceEventCodes =
+    TraceEventCodes::SQLITE_TRACE_STMT.union(TraceEventCodes::SQLITE_TRACE_PROFILE);
 
 /// A page or events could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -242,13 +245,13 @@ impl State {
     fn open_reader(&self) -> rusqlite::Result<Connection> {
         let connection = open_file(&self.path)?;
         if let Some(trace) = self.trace.get() {
-            connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(*trace));
+            connection.trace_v2(TRACED, Some(*trace));
         }
         Ok(connection)
     }
 
-    /// Reports every statement that readers run from now on. For tests.
-    pub fn trace_readers(&self, trace: fn(TraceEvent<'_>)) {
+    /// Reports every statement that readers run from now on, when it begins and when it ends. For tests.
+    pub fn trace_readers(&self, trace: Trace) {
         if self.trace.set(trace).is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod acts;
+mod cost;
 mod deletions;
 mod drafts;
 mod log;

@@ -16,7 +16,7 @@ impl Member<'_> {
         let written = self.state.event_at(self.head.n, row.seq)?;
         let mut versions: Vec<_> = written.and_then(version).into_iter().collect();
         let mut newest = Vec::new();
-        self.state.acts_on(id, bounds::HISTORY_WITHIN, |act| {
+        self.state.texts_after_first(id, bounds::HISTORY_WITHIN, |act| {
             let Some(earlier) = version(act) else { return true };
             // What was deleted and taken back is the same text again.
             newest.pop_if(|later: &mut Version| later.text == earlier.text);
@@ -32,16 +32,8 @@ impl Member<'_> {
 impl Reader<'_> {
     /// The text that a message had when it was deleted, or has; none once it is erased.
     pub fn last_text(&self, id: ClientId) -> Result<Option<String>, ReadError> {
-        let Some((n, row)) = self.row(id)? else { return Err(ReadError::NotFound) };
-        let mut last = None;
-        self.acts_on(id, u32::MAX, |act| {
-            last = version(act);
-            last.is_none()
-        })?;
-        if last.is_none() {
-            last = self.event_at(n, row.seq)?.and_then(version);
-        }
-        Ok(last.map(|version| version.text))
+        let (n, writer) = self.writer_of_text(id)?.ok_or(ReadError::NotFound)?;
+        Ok(self.text_written_by(n, writer)?.map(|text| text.text))
     }
 }
 

@@ -61,9 +61,9 @@ impl Reader<'_> {
         rows.next()?.map(event).transpose()
     }
 
-    /// The acts on a message, the newest first, with all that is stored of them. With its room the index gives them in
-    /// order: none but those that are asked for is read.
-    pub(in crate::server) fn acts_on(
+    /// The events that wrote or took away the text of a message after its own, the newest first, with all that is stored of
+    /// them. With its room the index gives them in order: none but those that are asked for is read.
+    pub(super) fn texts_after_first(
         &self,
         id: ClientId,
         limit: u32,
@@ -84,17 +84,23 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The seq of the event that wrote the text of a message that stands, or stood before it was deleted.
-    pub(in crate::server) fn writer_of_text(&self, id: ClientId, written: u64) -> Result<u64, ReadError> {
-        let mut writer = written;
-        self.acts_on(id, u32::MAX, |act| {
-            let wrote = may_write_text(&act);
-            if wrote {
-                writer = act.seq;
-            }
-            !wrote
-        })?;
-        Ok(writer)
+    /// The seqs of these events, rising.
+    pub(in crate::server) fn text_seqs_after_first(
+        &self,
+        n: i64,
+        id: ClientId,
+    ) -> Result<Vec<u64>, ReadError> {
+        let sql = "SELECT seq FROM acts WHERE target = ?1 AND room = ?2 ORDER BY seq";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map(params![id.as_bytes(), n], |row| number(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The number of a message's room here, and the seq of the event that wrote the text that stands, or stood before it
+    /// was deleted.
+    pub(in crate::server) fn writer_of_text(&self, id: ClientId) -> Result<Option<(i64, u64)>, ReadError> {
+        let mut select = self.db.prepare_cached("SELECT room, writer FROM rows WHERE id = ?1")?;
+        Ok(select.query_row([id.as_bytes()], |row| Ok((row.get(0)?, number(row, 1)?))).optional()?)
     }
 
     /// The text that an event wrote; none once it is erased.
@@ -210,7 +216,7 @@ fn may_write_text(act: &Event) -> bool {
 }
 
 /// The text that an event carries.
-pub(super) fn text_of(event: &Event) -> Option<&str> {
+pub(in crate::server) fn text_of(event: &Event) -> Option<&str> {
     match event.body.as_ref()? {
         EventBody::Message(body) => Some(&body.text),
         EventBody::Act(ActBody { value: ActValue::Text(text) | ActValue::Restored { restored: text } }) => {

@@ -201,14 +201,14 @@ async fn each_fault_of_a_folder_is_named_by_its_number() {
             "rooms",
             "has row 9000",
             sql(
-                "INSERT INTO rows SELECT room, lane, 9000, zeroblob(16), author, deleted, imported, pinned, row FROM rows WHERE room = 1 AND ordinal = 100",
+                "INSERT INTO rows SELECT room, lane, 9000, zeroblob(16), author, deleted, imported, pinned, writer, row FROM rows WHERE room = 1 AND ordinal = 100",
             ),
         ),
         (
             "rooms",
             "has row 7",
             sql(
-                "INSERT INTO rows SELECT room, 55, 7, zeroblob(16), author, deleted, imported, pinned, row FROM rows WHERE room = 1 AND ordinal = 100",
+                "INSERT INTO rows SELECT room, 55, 7, zeroblob(16), author, deleted, imported, pinned, writer, row FROM rows WHERE room = 1 AND ordinal = 100",
             ),
         ),
         ("rooms", "ends with message 9000", sql("UPDATE lanes SET head = 9000 WHERE room = 1 AND lane = 0")),
@@ -236,7 +236,7 @@ async fn each_fault_of_a_folder_is_named_by_its_number() {
             "rooms",
             "the table rows has rows of room number 99",
             sql(
-                "INSERT INTO rows SELECT 99, lane, ordinal, zeroblob(16), author, deleted, imported, pinned, row FROM rows WHERE room = 1 AND ordinal = 100",
+                "INSERT INTO rows SELECT 99, lane, ordinal, zeroblob(16), author, deleted, imported, pinned, writer, row FROM rows WHERE room = 1 AND ordinal = 100",
             ),
         ),
         (

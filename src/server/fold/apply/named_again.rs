@@ -1,77 +1,52 @@
 //! Whom a message names once some of its texts are erased that do not stand.
 
-use crate::protocol::{AccountId, ClientId, Event, Place, Row, Slot};
+use crate::protocol::{AccountId, ClientId, Kind, Place, Row};
 use crate::server::fold::{Fold, FoldError, Rules};
-use crate::server::state::Reader;
+use crate::server::state::{Reader, text_of};
 use rusqlite::{OptionalExtension, params};
 
-/// What an event made of the text of a message.
-struct Step {
-    seq: u64,
-    edits: bool,
-    strict: bool,
-    /// Whom the text named then.
-    names: Vec<AccountId>,
-}
-
 impl Fold {
-    /// Leaves what a fold of the log without these texts would have made.
+    /// Leaves what a fold of the log without these texts would have made. One text at a time: a message may have any number
+    /// of them.
     pub(super) fn name_again(&self, n: i64, row: &Row) -> Result<(), FoldError> {
         self.forget_named(n, row)?;
-        let steps = self.steps(n, row)?;
-        let mut before: &[AccountId] = &[];
-        for step in &steps {
-            let noted = if step.edits && step.strict { step.seq } else { 0 };
+        let reader = Reader { db: &self.db };
+        let answer = if row.answers_in().is_none() { self.first_answer(n, row.seq)? } else { None };
+        // Whom the text before names, and the text that stood when the first answer came.
+        let (mut before, mut of_root) = (Vec::new(), Vec::new());
+        for seq in std::iter::once(row.seq).chain(reader.text_seqs_after_first(n, row.id)?) {
+            let Some(event) = reader.event_at(n, seq)? else { continue };
+            let g = event.header.g;
+            let names = match text_of(&event) {
+                Some(text) => {
+                    let (text, added) = (Some(text.to_owned()), event.added.clone());
+                    self.named_then(&Row { text, added, ..row.clone() }, g)?
+                }
+                None => Vec::new(),
+            };
+            let strict = Rules::of(reader.format_of(g)?).strict.is_some();
+            let edits = event.header.kind == Kind::Act;
             let mut new = Vec::new();
-            for account in &step.names {
-                if self.put_named(n, row, *account, noted)? {
+            for account in &names {
+                if self.put_named(n, row, *account, if edits && strict { seq } else { 0 })? {
                     new.push(*account);
                 }
             }
             if let Some(place) = row.answers_in() {
-                if !step.strict || step.seq == row.seq {
-                    new = step.names.iter().filter(|name| !before.contains(name)).copied().collect();
+                if !edits || !strict {
+                    new = names.iter().filter(|name| !before.contains(*name)).copied().collect();
                 }
-                self.follow_since(n, place, &new, step.seq, step.seq)?;
+                self.follow_since(n, place, &new, seq, seq)?;
             }
-            before = &step.names;
+            if answer.is_some_and(|answer| seq < answer) {
+                of_root.clone_from(&names);
+            }
+            before = names;
         }
-        if row.answers_in().is_none()
-            && let Some(answer) = self.first_answer(n, row.seq)?
-            && let Some(root) = steps.iter().rfind(|step| step.seq < answer)
-        {
-            self.follow_since(n, Place { lane: row.seq, ordinal: 0 }, &root.names, 0, answer)?;
+        if let Some(answer) = answer {
+            self.follow_since(n, Place { lane: row.seq, ordinal: 0 }, &of_root, 0, answer)?;
         }
         Ok(())
-    }
-
-    /// The events that wrote the text of a message, took it away or gave it back, in order.
-    fn steps(&self, n: i64, row: &Row) -> Result<Vec<Step>, FoldError> {
-        let reader = Reader { db: &self.db };
-        let mut events: Vec<Event> = Vec::new();
-        reader.acts_on(row.id, u32::MAX, |act| {
-            events.push(act);
-            true
-        })?;
-        events.extend(reader.event_at(n, row.seq)?);
-        let mut steps = Vec::new();
-        for event in events.iter().rev() {
-            let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
-            if event.seq != row.seq && !matches!(slot, Some(Slot::Text | Slot::Deleted)) {
-                continue;
-            }
-            let text = reader.text_written_by(n, event.restores.unwrap_or(event.seq))?;
-            let names = match text {
-                Some(text) => {
-                    let added = text.event.added;
-                    self.named_then(&Row { text: Some(text.text), added, ..row.clone() }, event.header.g)?
-                }
-                None => Vec::new(),
-            };
-            let strict = Rules::of(reader.format_of(event.header.g)?).strict.is_some();
-            steps.push(Step { seq: event.seq, edits: matches!(slot, Some(Slot::Text)), strict, names });
-        }
-        Ok(steps)
     }
 
     /// Whom the text of a row names of the accounts that were there before an entry, but for its author.

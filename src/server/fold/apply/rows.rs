@@ -45,7 +45,7 @@ impl Fold {
             (_, Some(json)) => event.body = event_body(&header.kind, json),
             _ => {}
         }
-        let again = restores.map(|message| self.text_of(&head, message)).transpose()?.flatten();
+        let again = restores.map(|message| self.text_before(message)).transpose()?.flatten();
         if let Some(again) = &again {
             show_again(&mut event, again.text.as_ref());
         }
@@ -94,11 +94,14 @@ impl Fold {
         Ok(())
     }
 
+    /// Writes a row, anew or over the one that is there. Its first text is that of its own event; see
+    /// [`Fold::put_writer`].
     pub(in crate::server::fold) fn put_row(&self, head: &RoomHead, row: &Row) -> Result<(), FoldError> {
         let json = serde_json::to_string(row).map_err(ReadError::from)?;
-        let sql =
-            "INSERT OR REPLACE INTO rows(room, lane, ordinal, id, author, deleted, imported, pinned, row)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sql = "INSERT INTO rows(room, lane, ordinal, id, author, deleted, imported, pinned, writer, row)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                   ON CONFLICT(room, lane, ordinal) DO UPDATE
+                   SET deleted = excluded.deleted, pinned = excluded.pinned, row = excluded.row";
         self.db.prepare_cached(sql)?.execute(params![
             head.n,
             row.lane as i64,
@@ -108,17 +111,25 @@ impl Fold {
             row.deleted.is_some(),
             row.imported,
             row.pinned.is_some() && row.deleted.is_none(),
+            row.seq as i64,
             json
         ])?;
         Ok(())
     }
 
+    /// The text of a message that stands, or stood before it was deleted, is that of this event.
+    fn put_writer(&self, message: ClientId, seq: u64) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("UPDATE rows SET writer = ?2 WHERE id = ?1")?
+            .execute(params![message.as_bytes(), seq as i64])?;
+        Ok(())
+    }
+
     /// The text that stood before a message was deleted.
-    fn text_of(&self, head: &RoomHead, message: ClientId) -> Result<Option<Again>, FoldError> {
+    fn text_before(&self, message: ClientId) -> Result<Option<Again>, ReadError> {
         let reader = Reader { db: &self.db };
-        let Some((_, row)) = reader.row(message)? else { return Ok(None) };
-        let writer = reader.writer_of_text(message, row.seq)?;
-        Ok(Some(Again { writer, text: reader.text_written_by(head.n, writer)? }))
+        let Some((n, writer)) = reader.writer_of_text(message)? else { return Ok(None) };
+        Ok(Some(Again { writer, text: reader.text_written_by(n, writer)? }))
     }
 
     /// `proof` is that of the text that a restore without text gives back.
@@ -137,12 +148,22 @@ impl Fold {
         row.proof = proof.or(row.proof);
         self.put_row(head, &row)?;
         let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
-        if matches!(slot, Some(Slot::Text | Slot::Deleted)) {
-            let before = self.named_in(head, &row)?;
-            self.change_mentions(head, &row)?;
-            let parted = self.directory.rules().strict.is_some();
-            let edits = parted && matches!(slot, Some(Slot::Text));
-            let new = self.note_named(head, &row, if edits { event.seq } else { 0 })?;
+        let (edits, deletes) = (matches!(slot, Some(Slot::Text)), matches!(slot, Some(Slot::Deleted)));
+        if !edits && !deletes {
+            return Ok(());
+        }
+        let before = self.named_in(head, &row)?;
+        self.change_mentions(head, &row)?;
+        let parted = self.directory.rules().strict.is_some();
+        // From format 5 on a deletion and a restore write no text, so they name nobody anew.
+        if edits || !parted {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO acts(target, room, seq) VALUES(?1, ?2, ?3)")?
+                .execute(params![target.as_bytes(), head.n, event.seq as i64])?;
+            if edits || event.restores_message() {
+                self.put_writer(target, event.seq)?;
+            }
+            let new = self.note_named(head, &row, if parted { event.seq } else { 0 })?;
             // Formats 1 to 4 count those as new whom the text before did not name.
             let named = if parted {
                 new
@@ -153,9 +174,6 @@ impl Fold {
                 self.follow_named(room, head, place, &row, named, event.seq)?;
             }
         }
-        self.db
-            .prepare_cached("INSERT OR IGNORE INTO acts(target, room, seq) VALUES(?1, ?2, ?3)")?
-            .execute(params![target.as_bytes(), head.n, event.seq as i64])?;
         if row.deleted.is_none() {
             self.db.prepare_cached("DELETE FROM to_erase WHERE id = ?1")?.execute([target.as_bytes()])?;
         } else if had_text {
