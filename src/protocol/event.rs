@@ -248,7 +248,7 @@ pub struct Answers {
 
 pub const ANSWERERS: usize = 3;
 
-/// Who deleted a message, and when.
+/// Who deleted a message, and when: the first deletion since it was written or last restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     pub by: AccountId,
@@ -415,7 +415,7 @@ impl Row {
             }
             (Slot::Deleted, Some(ActValue::On(true))) => {
                 self.put_text(None);
-                self.deleted = Some(Tombstone { by, at, until: None });
+                self.deleted.get_or_insert(Tombstone { by, at, until: None });
             }
             (Slot::Deleted, Some(ActValue::Restored { restored })) => {
                 self.put_text(Some(restored.clone()));

@@ -259,6 +259,8 @@ pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
     let Facts { actor, known, owner, own, deleted, target, .. } = *facts;
     let require = |fact: bool, code| if fact { Ok(()) } else { Err(Denied::new(action, code)) };
     let permitted = |fact| require(fact, Refusal::NotAllowed);
+    // Before a proposal an author cannot get at what somebody else has deleted too.
+    let may_take_back = facts.deleted_by_actor && !facts.deleted_by_others || !rules.proposing;
     // What needs no room.
     match action {
         Action::SetUp => return permitted(actor == Actor::Visitor && !facts.has_owner),
@@ -304,9 +306,8 @@ pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
             require(deleted || action != Action::Restore, Refusal::Malformed)?;
             permitted(match action {
                 Action::Pin => true,
-                // Whoever deletes it last may restore it: an author cannot get at what an owner has deleted.
-                Action::Delete => owner || own && !(rules.proposing && deleted && !facts.deleted_by_actor),
-                Action::Restore => own && (facts.deleted_by_actor || !rules.proposing),
+                Action::Delete => owner || own && (!deleted || may_take_back),
+                Action::Restore => own && may_take_back,
                 _ => own,
             })?;
             let on_deleted = matches!(action, Action::Delete | Action::Restore);

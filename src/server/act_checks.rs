@@ -48,7 +48,12 @@ impl Checked {
                 let Some(row) = self.row(state)? else { return Ok(Ok(())) };
                 let directory = node.directory();
                 let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
-                match directory.permits(&about(facts.row(&row)), action) {
+                let mut facts = about(facts.row(&row));
+                if row.deleted.is_some() {
+                    let (deletion, _) = state.deletion(self.target)?.unzip();
+                    facts = facts.deletion(deletion, false);
+                }
+                match directory.permits(&facts, action) {
                     Ok(()) => check(state, row),
                     Err(denied) if denied.is_lasting() => Ok(Err(denied.into())),
                     Err(_) => Ok(Ok(())),

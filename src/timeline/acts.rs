@@ -1,6 +1,6 @@
 //! Acts on the screen before their events are there: written over the rows, never into them.
 
-use super::Timeline;
+use super::{Timeline, deleted_until};
 use crate::protocol::bounds::RESTORE_MS;
 use crate::protocol::frame::ActDraft;
 use crate::protocol::{AccountId, ActValue, ClientId, Row, Slot};
@@ -51,10 +51,12 @@ impl Timeline {
             {
                 let deletion = (slot == Slot::Deleted).then(|| ActValue::On(true) == echo.act.value);
                 let shown = Arc::make_mut(&mut shown);
+                let before = shown.deleted.clone();
                 shown.set(slot, Some(&echo.act.value), echo.by, echo.at);
                 // What is being deleted can be restored, what is being restored is.
                 if let (Some(on), Some(deleted)) = (deletion, &mut shown.deleted) {
-                    deleted.until = on.then_some(echo.at + RESTORE_MS);
+                    let until = deleted_until(before, echo.by, Some(echo.at + RESTORE_MS));
+                    deleted.until = until.filter(|_| on);
                 }
             }
         }

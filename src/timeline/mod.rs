@@ -13,7 +13,9 @@ pub use echo::{Echo, EchoState};
 pub use items::{Item, Mark, MarkKind, items};
 
 use crate::protocol::bounds::RESTORE_MS;
-use crate::protocol::{ClientId, Event, EventBody, Hash, Kind, Outcome, Page, Position, Quote, Row};
+use crate::protocol::{
+    AccountId, ClientId, Event, EventBody, Hash, Kind, Outcome, Page, Position, Quote, Row, Tombstone,
+};
 use crate::text::first_line;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -332,18 +334,24 @@ pub fn erased_texts(event: &Event) -> &[ClientId] {
     }
 }
 
-/// Writes the slot that an act names. The first deletion of format 5, whose events have a salt, says until when it can be
-/// taken back: only by who made it, and if nobody else has deleted the message since.
+/// Writes the slot that an act names. A deletion of format 5, whose event has a salt, can be taken back.
 pub fn write(row: &mut Arc<Row>, event: &Event) {
     let row = Arc::make_mut(row);
     let before = row.deleted.clone();
     row.write(event);
     if let Some(deleted) = &mut row.deleted {
-        deleted.until = match before {
-            None => event.salt.as_ref().map(|_| event.header.at + RESTORE_MS),
-            Some(before) if before.by == deleted.by => before.until,
-            Some(_) => None,
-        };
+        let until = event.salt.as_ref().map(|_| event.header.at.saturating_add(RESTORE_MS));
+        deleted.until = deleted_until(before, event.header.author, until);
+    }
+}
+
+/// Until when a message can be restored that somebody deletes now: only by who made the first deletion, in its time, and
+/// if nobody else has deleted the message since.
+fn deleted_until(before: Option<Tombstone>, by: AccountId, until: Option<i64>) -> Option<i64> {
+    match before {
+        None => until,
+        Some(first) if first.by == by => first.until,
+        Some(_) => None,
     }
 }
 

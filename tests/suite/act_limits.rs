@@ -1,8 +1,10 @@
 //! What a server refuses before it proposes an act: restores of what did not stand, and reactions beyond their limits.
 
-use crate::support::{TestNode, set_up, set_up_on};
+use crate::support::{TestNode, config, set_up, set_up_on, set_up_with};
 use beck::protocol::frame::Draft;
-use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, ErrorCode, Outcome, PageAt, Row, bounds};
+use beck::protocol::{
+    AccountId, ActDraft, ActValue, ClientId, ErrorCode, Format, Outcome, PageAt, Row, bounds,
+};
 use beck::server::broker::embedded::Embedded;
 use beck::server::error::{AppError, ReactionError, RestoreError};
 use beck::server::now_ms;
@@ -99,6 +101,30 @@ async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
         assert!(matches!(done, Err(AppError::Restore(RestoreError::TooLate))), "{done:?}");
     }
     assert_eq!(row(&here, id).text, None);
+}
+
+/// The tombstone has the first deletion, and an author cannot get at what somebody else has deleted too.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_format_4_an_author_restores_only_what_nobody_else_has_deleted() {
+    let folder = tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.newest_format = Format::Four;
+    let here = set_up_with(config, Arc::new(Embedded::open(folder.path()).unwrap())).await;
+    let guest = here.member("guest").await;
+    let id = ClientId::random();
+    here.post(guest, id, "words").await;
+    delete(&here, guest, id).await;
+    let first = row(&here, id).deleted;
+    delete(&here, guest, id).await;
+    assert_eq!(row(&here, id).deleted, first);
+    act(&here, guest, id, "deleted", restored("words")).await.unwrap();
+    delete(&here, guest, id).await;
+    delete(&here, here.owner, id).await;
+    assert_eq!(row(&here, id).deleted.unwrap().by, guest);
+    for value in [restored("words"), ActValue::On(true)] {
+        let done = act(&here, guest, id, "deleted", value).await;
+        assert_eq!(done.unwrap_err().code(), ErrorCode::Forbidden);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

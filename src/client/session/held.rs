@@ -82,6 +82,10 @@ impl Session {
             let of = |kept: &&Kept| kept.is_stored() && kept.message() == target;
             let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
             self.forget(of, out);
+            // What somebody else has deleted too cannot be restored.
+            if event.header.author != self.me.id {
+                self.undo.retain(|undo| undo.id != target);
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! "Deleting and restoring" and "The order of refusals": who deletes and restores, until when, and what the message
 //! shows.
 
-use super::log::{Log, account, number};
+use super::log::{BEGIN, Log, account, number};
 use super::scene::scene;
+use beck::protocol::AccountId;
 use beck::server::state::Deletion;
 
 const ON: &str = r#"{"value":true}"#;
@@ -76,6 +77,29 @@ fn the_first_deletion_counts() {
     log.ok("op act general #3 deleted", ON);
     assert_eq!(deletion(&log, 3), Some(Deletion { by_others: true, by_operator: true, ..first }));
     assert_eq!(deletion(&log, 1), None);
+}
+
+/// What a reader sees: who deleted the message, and when.
+fn tombstone(log: &Log, n: u64) -> Option<(AccountId, i64)> {
+    log.row(n).deleted.map(|deleted| (deleted.by, deleted.at - BEGIN))
+}
+
+#[test]
+fn the_tombstone_is_that_of_the_first_deletion() {
+    let mut log = scene();
+    for (at, who) in [(1_000, "ann"), (2_000, "ann"), (3_000, "olga"), (4_000, "op")] {
+        log.at = at;
+        log.ok(&format!("{who} act general #1 deleted"), ON);
+        assert_eq!(tombstone(&log, 1), Some((account("ann"), 1_000)), "{who}");
+    }
+    // After a restore the next one is the first.
+    log.ok("ann act general #3 deleted", OFF);
+    assert_eq!(tombstone(&log, 3), None);
+    for (at, who) in [(5_000, "olga"), (6_000, "ann")] {
+        log.at = at;
+        log.ok(&format!("{who} act general #3 deleted"), ON);
+        assert_eq!(tombstone(&log, 3), Some((account("olga"), 5_000)), "{who}");
+    }
 }
 
 #[test]

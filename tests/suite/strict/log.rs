@@ -22,7 +22,7 @@ const NAMES: [(&str, &str); 9] = [
     ("side", "kkkkkkkkkk"),
 ];
 
-const BEGIN: i64 = 1_767_225_600_000;
+pub const BEGIN: i64 = 1_767_225_600_000;
 
 pub fn id(name: &str) -> &str {
     NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, id)| id)

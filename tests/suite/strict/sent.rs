@@ -3,8 +3,10 @@
 use super::log::{Log, account, number, room};
 use super::scene::scene;
 use beck::protocol::{Event, PageAt, Row};
+use beck::timeline::{Applied, Timeline};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 const SALT: &str = "9f3a77c1004be2d8c07d55e21b90aa34";
 
@@ -323,4 +325,33 @@ fn an_edit_tells_each_person_that_it_names_anew_once() {
         format!("{SALT}{}\n{}", r#"{"value":"@bob!"}"#, r#"{"mentions":{"bob":"cccccccccc"},"all":true}"#);
     assert_eq!(log.raw("ann act general #30 text", Some(&edit)), "ok");
     assert_eq!((told(&log, "bob"), told(&log, "olga")), (12, 13));
+}
+
+#[test]
+fn whoever_reads_along_has_the_tombstone_of_the_page() {
+    let page = |log: &Log| {
+        let epoch = "wwwwwwwwww".parse().unwrap();
+        let who = (account("ann"), room("general"));
+        log.state.enter(who, |member| member.page(epoch, 0, PageAt::Newest, 100)).unwrap()
+    };
+    let mut log = scene();
+    let mut timeline = Timeline::from_page(&page(&log));
+    let mut seen = 0;
+    for (at, who, value) in [
+        (1_000, "ann", true),
+        (2_000, "ann", true),
+        (3_000, "ann", false),
+        (4_000, "ann", true),
+        (5_000, "olga", true),
+        (6_000, "op", true),
+    ] {
+        log.at = at;
+        log.ok(&format!("{who} act general #1 deleted"), &format!(r#"{{"value":{value}}}"#));
+        let event = event_at(&log, timeline.cursor().seq + 1);
+        assert_eq!(timeline.apply(&Arc::new(event)), Applied::Advanced);
+        let shown = timeline.row(number(1)).unwrap().deleted.clone();
+        assert_eq!(shown, row(&log, "ann", 1).deleted, "{who} at {at}");
+        seen += usize::from(shown.is_some_and(|deleted| deleted.until.is_some()));
+    }
+    assert_eq!(seen, 3, "by Ann alone");
 }

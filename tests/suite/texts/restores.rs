@@ -1,7 +1,7 @@
 //! Taking a deletion back: how long it is offered, what is sent, what its event shows, and why it is refused.
 
 use super::{Client, Log, naming, sent};
-use beck::client::{Effect, Input};
+use beck::client::{Effect, Input, Lane};
 use beck::protocol::frame::ActDraft;
 use beck::protocol::{
     ActBody, ActValue, Added, ClientFrame, ClientId, EventBody, Outcome, Refusal, ServerFrame, Tombstone,
@@ -104,7 +104,15 @@ fn a_page_says_until_when_and_only_whoever_deleted_it_alone_may_restore() {
     // An earlier log does not know this form.
     let older = log.client(4);
     assert_eq!(older.session.restore_of(&older.row(id)), None);
-    // A second deletion of one's own does not begin a new day.
+    // A second deletion of one's own does not begin a new day, neither on its way nor once it is stored.
+    client.now = 2_500;
+    let second = act(&client, id, ActValue::On(true));
+    client.give(Input::Act(second.clone()));
+    let lane = Lane::from(client.room);
+    let shown = client.session.shown(lane, id).unwrap();
+    assert_eq!(shown.deleted, Some(Tombstone { by: log.me, at: 1_500, until: Some(5_000) }));
+    let outcome = Outcome::Refused { why: Refusal::NotAllowed };
+    client.give(Input::Frame(ServerFrame::Ack { id: second.id, outcome }));
     let again = log.act_deleted(log.me, id, true, Some(ActValue::On(true)));
     client.event(&again);
     assert_eq!(client.row(id).deleted.as_ref().unwrap().until, Some(5_000));
@@ -112,6 +120,8 @@ fn a_page_says_until_when_and_only_whoever_deleted_it_alone_may_restore() {
     let other = log.act_deleted(beck::protocol::AccountId::random(), id, true, Some(ActValue::On(true)));
     client.event(&other);
     assert_eq!(client.session.restore_of(&client.row(id)), None);
+    let first = Some(Tombstone { by: log.me, at: 1_500, until: None });
+    assert_eq!(client.row(id).deleted, first, "it has the first one's author and time");
     // The page of a server that does not let one restore it.
     log.row(id).deleted = Some(Tombstone { by: log.me, at: 1_500, until: None });
     let client = log.client(5);
