@@ -177,15 +177,15 @@ impl Links {
         let took = |link: &Link| matches!(&link.what, What::Erase(Some(took)) if took.contains(&row.id));
         let Some(text) = &row.text else {
             let deletion = |link: &Link| match link.what {
-                What::Deletion(of, on) if of == row.id => Some(on != Some(false)),
+                What::Deletion(of, on) if of == row.id => Some(on),
                 _ => None,
             };
-            let deleted = self.links.iter().rev().find_map(deletion).unwrap_or(false);
-            return match self.of.contains(&row.id) {
+            return match self.links.iter().rev().find_map(deletion) {
                 _ if self.links.iter().any(took) => TextState::Erased,
-                true if deleted && row.deleted.is_some() => TextState::Deleted,
-                // What came since the check began may say why.
-                true if row.version <= self.to => TextState::Missing,
+                Some(Some(true)) if row.deleted.is_some() => TextState::Deleted,
+                // An act that was not read may say why, or what came since the check began.
+                Some(None) => TextState::NotChecked,
+                _ if self.of.contains(&row.id) && row.version <= self.to => TextState::Missing,
                 _ => TextState::NotChecked,
             };
         };

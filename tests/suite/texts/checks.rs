@@ -50,7 +50,7 @@ type Change = fn(&mut Log, ClientId);
 
 #[test]
 fn each_state_of_a_text_is_told_apart() {
-    let table: [(&str, Change, Texts, bool); 25] = [
+    let table: [(&str, Change, Texts, bool); 27] = [
         ("a message", |_, _| {}, Texts { checked: 1, ..Texts::default() }, false),
         (
             "an edit",
@@ -229,6 +229,26 @@ fn each_state_of_a_text_is_told_apart() {
             false,
         ),
         (
+            "deleted by an act whose body is not given",
+            |log, id| {
+                log.delete(log.bo, id);
+                let event = Arc::make_mut(log.events.last_mut().unwrap());
+                (event.salt, event.body) = (None, None);
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "deleted, and then an act whose body is not given",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.act_deleted(log.bo, id, false, None);
+                Arc::make_mut(log.events.last_mut().unwrap()).salt = None;
+            },
+            Texts { not_checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
             "erased",
             |log, id| {
                 log.delete(log.bo, id);
@@ -342,7 +362,7 @@ fn a_log_of_format_4_has_nothing_to_check_and_no_event_is_asked_for() {
     let effects = client.give(Input::Frame(ServerFrame::Headers { req, room, headers }));
     assert_eq!(sent(&effects), Vec::<&ClientFrame>::new());
     let texts = client.session.check.as_ref().unwrap().texts.clone().unwrap();
-    assert_eq!(texts, Texts { older: 1, deleted: 1, ..Texts::default() });
+    assert_eq!(texts, Texts { older: 1, not_checked: 1, ..Texts::default() });
 }
 
 #[test]
