@@ -10,10 +10,11 @@ pub use mailbox::{Inbox, Mailbox};
 use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
+use super::state::target_of;
 use super::throttle::Places;
 use crate::protocol::{AccountId, Event, Format, Kind, RoomId, ServerFrame, Slot, bounds};
 use ring::{ALL_BYTES, Frames, Total};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
@@ -104,9 +105,21 @@ impl HubRoom {
         self.withdrawn.load(Ordering::SeqCst)
     }
 
-    fn withdraw(&self, ring: &mut Ring) {
+    /// The counter rises while the ring is locked: who sees it risen pulls what is left.
+    fn withdraw(&self, frames: &mut Frames, what: impl FnOnce(&mut Frames)) {
         self.withdrawn.fetch_add(1, Ordering::SeqCst);
-        ring.frames.clear();
+        what(frames);
+    }
+
+    /// From a deletion on the texts of the message are not sent.
+    fn withhold_texts(&self, frames: &mut Frames, event: &Event) {
+        let header = &event.header;
+        let deleted = header.slot.as_ref().is_some_and(|slot| slot.as_str() == "deleted");
+        let Some(message) = target_of(header).filter(|_| header.kind == Kind::Act && deleted) else { return };
+        match event.restores_message() {
+            true => frames.restore(message),
+            false => self.withdraw(frames, |frames| frames.withhold(message)),
+        }
     }
 
     /// Where the room stands by the state file: what was folded before the start was never published here.
@@ -144,8 +157,8 @@ impl HubRoom {
 
     fn publish(&self, room: RoomId, event: &Arc<Event>, format: Format, published: &AtomicU64) {
         let mut ring = lock(&self.ring);
-        if format >= Format::Five && withdraws_texts(event) {
-            self.withdraw(&mut ring);
+        if format >= Format::Five {
+            self.withhold_texts(&mut ring.frames, event);
         }
         // Before the head moves: a removed account's connections stop at this event.
         if event.header.kind == Kind::Leave
@@ -163,8 +176,7 @@ impl HubRoom {
         if ring.readers.is_empty() {
             ring.frames.clear();
         } else {
-            let frame = ServerFrame::Event { room, event: event.clone() };
-            ring.frames.push(Utf8Bytes::from(encode(&frame)));
+            ring.frames.push(room, event);
             ring.newest = published.fetch_add(1, Ordering::Relaxed) + 1;
         }
         ring.seq = event.seq;
@@ -204,16 +216,6 @@ impl Ring {
                 inbox.typing.insert(room);
             });
         }
-    }
-}
-
-/// Whether texts of earlier events may not be sent any more from this event on: a deletion, and an erasure. What the
-/// fold took as a restore only gives back.
-fn withdraws_texts(event: &Event) -> bool {
-    let deleted = event.header.slot.as_ref().is_some_and(|slot| slot.as_str() == "deleted");
-    match event.header.kind {
-        Kind::Act => deleted,
-        _ => event.header.kind.as_str() == "erase",
     }
 }
 
@@ -432,13 +434,16 @@ impl Hub {
         if format >= Format::Five && !self.texts_end.swap(true, Ordering::SeqCst) {
             // Earlier formats sent the texts of deleted messages.
             for room in self.rooms().values() {
-                room.withdraw(&mut lock(&room.ring));
+                room.withdraw(&mut lock(&room.ring).frames, Frames::clear);
             }
         }
         for folded in folded {
             if let Some(account) = folded.ended_logins {
                 self.ended_logins.fetch_add(1, Ordering::SeqCst);
                 self.tell(account, Inbox::hold);
+            }
+            if !folded.erased.is_empty() {
+                self.erase(folded);
             }
             if let Some((room, event)) = &folded.event {
                 // Locked until it is published: nobody enters a room anew between the two.
@@ -451,6 +456,16 @@ impl Hub {
             if let Some(room) = folded.changed_room {
                 self.room_changed(room, folded, directory);
             }
+        }
+    }
+
+    /// Bodies are erased: no ring has them any more. Those of messages all stand in the room of the `erase`.
+    fn erase(&self, folded: &Folded) {
+        let erased: HashSet<u64> = folded.erased.iter().copied().collect();
+        let rooms = self.rooms();
+        let of = folded.event.as_ref().map(|(room, _)| room);
+        for (_, room) in rooms.iter().filter(|(id, _)| of.is_none_or(|of| of == *id)) {
+            room.withdraw(&mut lock(&room.ring).frames, |frames| frames.erase(&erased));
         }
     }
 

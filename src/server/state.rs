@@ -31,7 +31,9 @@ pub use due::{DueEntry, DueMessage};
 pub use events::Events;
 pub use member::Member;
 pub use room_events::Text;
-pub(super) use room_events::{event_body, put_parts, show_again, text_of};
+pub(super) use room_events::{
+    event_body, message_of_text, put_parts, show_again, target_of, text_of, withhold,
+};
 pub use rooms::RoomHead;
 pub use scope::Scope;
 pub use sign_ups::JoinToCome;

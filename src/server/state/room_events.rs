@@ -111,15 +111,7 @@ impl Reader<'_> {
 
     /// Whether an event has a text of a message that is deleted.
     fn is_withheld(&self, event: &Event) -> Result<bool, ReadError> {
-        let header = &event.header;
-        let id = match header.kind {
-            Kind::Message => Some(header.client_id),
-            Kind::Act if may_write_text(event) || event.restores.is_some() => {
-                header.target.as_ref().and_then(|target| target.as_str().parse().ok())
-            }
-            _ => None,
-        };
-        let Some(id) = id else { return Ok(false) };
+        let Some(id) = message_of_text(event) else { return Ok(false) };
         let mut select = self.db.prepare_cached("SELECT deleted FROM rows WHERE id = ?1")?;
         let deleted = select.query_row([id.as_bytes()], |row| row.get::<_, bool>(0)).optional()?;
         Ok(deleted.unwrap_or(false))
@@ -191,8 +183,23 @@ pub(in crate::server) fn put_parts(event: &mut Event, body: &str) {
     }
 }
 
+/// The message whose text an event is sent with.
+pub(in crate::server) fn message_of_text(event: &Event) -> Option<ClientId> {
+    let header = &event.header;
+    match header.kind {
+        Kind::Message => Some(header.client_id),
+        Kind::Act if may_write_text(event) || event.restores.is_some() => target_of(header),
+        _ => None,
+    }
+}
+
+/// The message that an act is on.
+pub(in crate::server) fn target_of(act: &Header) -> Option<ClientId> {
+    act.target.as_ref().and_then(|target| target.as_str().parse().ok())
+}
+
 /// Takes away what may not be sent of an event of a deleted message.
-fn withhold(event: &mut Event) {
+pub(in crate::server) fn withhold(event: &mut Event) {
     event.body = None;
     (event.added, event.salt, event.stored, event.restores) = (None, None, None, None);
 }
