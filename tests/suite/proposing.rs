@@ -360,3 +360,53 @@ async fn whoever_has_left_may_delete_and_restore_what_they_wrote_and_nothing_els
     }
     assert_eq!(place.head().await, head, "nothing was stored");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_that_is_stored_has_its_first_outcome_whatever_its_repeat_has() {
+    let place = Place::of(Format::Five).await;
+    let id = place.post("one").await;
+    let edit = place.act_as(ClientId::random(), id, "text", text("two"));
+    let first = rooms::act(&place.first, place.olive, edit.clone()).await.unwrap();
+    assert!(matches!(first, Outcome::Stored { .. }), "{first:?}");
+    let pin = place.act_as(ClientId::random(), id, "pin", ActValue::On(true));
+    let pinned = rooms::act(&place.first, place.olive, pin.clone()).await.unwrap();
+    let head = place.head().await;
+    // The other server reads the log before it says that an act is none.
+    for (first, slot, value, outcome) in [
+        (&edit, "text", text("two"), first),
+        (&edit, "text", text("three"), refused(Refusal::OtherDraft)),
+        (&edit, "text", ActValue::On(true), refused(Refusal::OtherDraft)),
+        (&edit, "later", text("two"), refused(Refusal::OtherDraft)),
+        (&edit, "", text("two"), refused(Refusal::OtherDraft)),
+        (&edit, "not a word", text("two"), refused(Refusal::OtherDraft)),
+        (&edit, "react:thumb:x", text("two"), refused(Refusal::OtherDraft)),
+        (&pin, "pin", ActValue::On(false), pinned),
+        (&pin, "pin", text("two"), pinned),
+    ] {
+        let again = ActDraft { slot: slot.into(), value, ..first.clone() };
+        let found = rooms::act(&place.second, place.olive, again.clone()).await.unwrap();
+        assert_eq!(found, outcome, "{again:?}");
+    }
+    // Under an id that is not stored it is malformed.
+    for slot in ["later", "", "not a word"] {
+        let no =
+            rooms::act(&place.second, place.olive, place.act_as(ClientId::random(), id, slot, text("two")));
+        assert!(matches!(no.await, Err(AppError::Refused(Refusal::Malformed))), "{slot}");
+    }
+    assert_eq!(place.head().await, head, "nothing was stored");
+}
+
+/// As a server of an earlier format stored it: no server proposes such a slot any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_with_a_slot_of_an_earlier_format_has_its_first_outcome_too() {
+    let place = Place::of(Format::Five).await;
+    let id = place.post("one").await;
+    let slot = format!("react:thumb:{}", place.olive);
+    let act = place.act_as(ClientId::random(), id, &slot, ActValue::On(true));
+    let body = beck::protocol::ActBody { value: ActValue::On(true) };
+    let stored = Proposal::new(place.olive, act.id, beck::protocol::Kind::Act, &body).room(place.general);
+    let stored = stored.target(id.to_string().parse().unwrap()).slot(slot.parse().unwrap());
+    let first = place.first.propose(stored).await.unwrap();
+    assert_eq!(first, refused(Refusal::Malformed));
+    assert_eq!(rooms::act(&place.second, place.olive, act).await.unwrap(), first);
+}

@@ -1,10 +1,12 @@
 //! Messages and acts as servers propose them from format 5 on.
 
-use super::{Proposed, permit_draft, root_here};
+use super::{Proposed, permit_draft, root_here, token};
 use crate::protocol::change::Act;
 use crate::protocol::frame::{ActDraft, Answer, Draft};
 use crate::protocol::stored::{MessageDraft, ValueDraft};
-use crate::protocol::{AccountId, ActValue, Added, Change, ClientId, Outcome, Refusal, RoomId, Slot, bounds};
+use crate::protocol::{
+    AccountId, ActBody, ActValue, Added, Change, ClientId, Kind, Outcome, Refusal, RoomId, Slot, bounds,
+};
 use crate::server::access::Action;
 use crate::server::act_checks::Checked;
 use crate::server::broker::{Content, Proposal};
@@ -51,30 +53,35 @@ pub(super) async fn propose_act(
     act: ActDraft,
 ) -> Result<Proposed, AppError> {
     let ActDraft { id, room, target, slot, value, named } = act;
-    let change = match (Slot::parse(&slot), &value) {
-        (Some(Slot::Text), ActValue::Text(_)) => Act::Edit,
-        (Some(Slot::Deleted), ActValue::On(true)) => Act::Delete,
-        // The text stands in the log already.
-        (Some(Slot::Deleted), ActValue::On(false) | ActValue::Restored { .. }) => {
-            Act::Restore { with_text: false }
-        }
-        (Some(Slot::Pin), ActValue::On(on)) => Act::Pin(*on),
-        (Some(Slot::React { emoji, account }), ActValue::On(on)) => Act::React { emoji, account, on: *on },
-        _ => return Err(AppError::Refused(Refusal::Malformed)),
-    };
-    let proposal = |added: &Added| {
-        let content = match &value {
-            ActValue::Text(text) => {
-                Content::erasable(&ValueDraft { value: bounds::message_text(text)? }, added)
-            }
-            _ => Content::None,
+    let again = || {
+        let value = match &value {
+            ActValue::Text(text) => ActValue::Text(bounds::message_text(text)?),
+            value => value.clone(),
         };
-        let change = Change::Act { room, message: target, act: change.clone() };
-        Proposal::of(by, id, &change, content).map_err(|_| AppError::Refused(Refusal::Malformed))
+        let again = Proposal::new(by, id, Kind::Act, &ActBody { value }).room(room);
+        let again = again.target(token(&target.to_string())?);
+        // No entry has a slot that is no token.
+        Ok(match slot.parse() {
+            Ok(slot) => again.slot(slot),
+            Err(_) => again,
+        })
     };
     let checked = async {
+        let act = match (Slot::parse(&slot), &value) {
+            (Some(Slot::Text), ActValue::Text(_)) => Act::Edit,
+            (Some(Slot::Deleted), ActValue::On(true)) => Act::Delete,
+            // The text stands in the log already.
+            (Some(Slot::Deleted), ActValue::On(false) | ActValue::Restored { .. }) => {
+                Act::Restore { with_text: false }
+            }
+            (Some(Slot::Pin), ActValue::On(on)) => Act::Pin(*on),
+            (Some(Slot::React { emoji, account }), ActValue::On(on)) => {
+                Act::React { emoji, account, on: *on }
+            }
+            _ => return Err(AppError::Refused(Refusal::Malformed)),
+        };
         let checked = Checked { id, by, room, target };
-        let on_deletion = matches!(change, Act::Delete | Act::Restore { .. });
+        let on_deletion = matches!(act, Act::Delete | Act::Restore { .. });
         // Who has left the room may still delete and restore what they wrote there.
         if !on_deletion || !is_author(node, room, target, by)? {
             match permit_draft(node, by, room, id).await {
@@ -82,15 +89,16 @@ pub(super) async fn propose_act(
                 permitted => permitted?,
             }
         }
-        let mut named_in_text = Added::default();
-        match &change {
+        let mut content = Content::None;
+        match &act {
             Act::Edit => {
                 checked.permit(node, Action::Edit).await?;
                 if let ActValue::Text(text) = &value {
                     let before = node.state.check(|state| state.message(room, target))?;
                     let before = before.and_then(|row| row.added);
                     let text = bounds::message_text(text)?;
-                    named_in_text = added(node, by, &text, &named, before.as_ref()).await?;
+                    let added = added(node, by, &text, &named, before.as_ref()).await?;
+                    content = Content::erasable(&ValueDraft { value: text }, &added);
                 }
             }
             Act::Delete => checked.permit(node, Action::Delete).await?,
@@ -99,13 +107,15 @@ pub(super) async fn propose_act(
             Act::React { emoji, account, on: true } => checked.react(node, emoji, *account).await?,
             Act::React { emoji, account, on: false } => checked.take_back(node, emoji, *account).await?,
         }
-        proposal(&named_in_text)
+        let change = Change::Act { room, message: target, act };
+        Proposal::of(by, id, &change, content).map_err(|_| AppError::Refused(Refusal::Malformed))
     };
-    propose(node, (by, id), || proposal(&Added::default()), checked).await
+    propose(node, (by, id), again, checked).await
 }
 
 /// Proposes what the checks give. What is stored already gets its first outcome without a check, and what the checks
-/// refuse is refused only after the log's newest entry was read: another server may have stored it.
+/// refuse is refused only after the log's newest entry was read: another server may have stored it. `again` is the
+/// proposal as far as it tells a draft from another one; it is not stored.
 async fn propose(
     node: &Arc<Node>,
     (by, id): (AccountId, ClientId),
@@ -125,14 +135,15 @@ async fn propose(
     {
         return Err(no);
     }
-    match again() {
-        Ok(proposal) => Ok(node.propose(proposal).boxed()),
+    let known = match again() {
+        Ok(proposal) => node.known_outcome(&proposal)?,
         // A text that cannot be stored is not the one that was.
-        Err(AppError::Unfit(_)) => {
-            Ok(std::future::ready(Ok(Outcome::Refused { why: Refusal::OtherDraft })).boxed())
-        }
-        Err(fault) => Err(fault),
-    }
+        Err(AppError::Unfit(_)) => Some(Outcome::Refused { why: Refusal::OtherDraft }),
+        Err(fault) => return Err(fault),
+    };
+    // The log may have lost it just now.
+    let outcome = known.ok_or(AppError::Unknown)?;
+    Ok(std::future::ready(Ok(outcome)).boxed())
 }
 
 /// Looks up whom a text names; of a handle that is unknown here, in what the log has now.

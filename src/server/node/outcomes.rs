@@ -108,7 +108,8 @@ impl Node {
         }
     }
 
-    fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, AppError> {
+    /// The outcome of a proposal whose `client_id` is stored already, as far as it is folded here.
+    pub(in crate::server) fn known_outcome(&self, proposal: &Proposal) -> Result<Option<Outcome>, AppError> {
         let known = self.state.draft(proposal.client_id).map_err(AppError::State)?;
         let Some(known) = known else { return Ok(None) };
         let entry =
