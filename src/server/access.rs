@@ -5,7 +5,7 @@ mod strict;
 
 use super::directory::Directory;
 use super::fold::{self, Archiving};
-use super::state::Deletion;
+use super::state::Undo;
 use crate::protocol::frame::{Role, RoomKind};
 use crate::protocol::{AccountId, Format, Refusal, RoomId, Row};
 use std::fmt;
@@ -104,13 +104,11 @@ pub struct Facts {
     pub target: TargetFacts,
     /// The message, reaction, profile or draft is the actor's.
     pub own: bool,
-    /// Of a message: whether it is deleted, and whether the actor did that.
+    /// Of a message: whether it is deleted, and whether the actor did that and nobody else did too.
     pub deleted: bool,
     pub deleted_by_actor: bool,
-    /// Somebody else has deleted it too, or the operator has.
-    pub deleted_by_others: bool,
-    /// The deletion cannot be taken back any more, whoever made it.
-    pub restore_is_over: bool,
+    /// When this deletion can be taken back; none where the question is not about one.
+    pub undo: Option<UndoTime>,
     /// There is no such message in the room.
     pub message_is_unknown: bool,
 }
@@ -123,6 +121,15 @@ pub struct RoomFacts {
     pub member: bool,
     /// The actor made it.
     pub maker: bool,
+}
+
+/// When a deletion can be taken back, in milliseconds since 1970 (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UndoTime {
+    /// The time that counts.
+    pub at: i64,
+    /// Before this time. None: never.
+    pub until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -147,8 +154,7 @@ impl Facts {
             own: false,
             deleted: false,
             deleted_by_actor: false,
-            deleted_by_others: false,
-            restore_is_over: false,
+            undo: None,
             message_is_unknown: false,
         }
     }
@@ -193,13 +199,12 @@ impl Facts {
         Facts { own: self.is(author), deleted, ..self }
     }
 
-    /// About a message that is deleted, or was.
-    pub fn deletion(self, deletion: Option<Deletion>, restore_is_over: bool) -> Facts {
+    /// About the deletion of a message at a time (milliseconds since 1970, UTC); none of a message that is not deleted.
+    pub fn deletion(self, undo: Option<&Undo>, at: i64) -> Facts {
         Facts {
-            deleted: deletion.is_some(),
-            deleted_by_actor: deletion.is_some_and(|deletion| self.is(deletion.by)),
-            deleted_by_others: deletion.is_some_and(|deletion| deletion.by_others || deletion.by_operator),
-            restore_is_over,
+            deleted: undo.is_some(),
+            deleted_by_actor: undo.is_some_and(|undo| undo.belongs_to(self.actor)),
+            undo: undo.map(|undo| UndoTime { at, until: undo.until_for(self.actor) }),
             ..self
         }
     }
@@ -221,6 +226,8 @@ pub struct Denied {
     pub code: Refusal,
     /// The sentence for the actor.
     pub why: &'static str,
+    /// Of what was possible until a time and is over: that time, in milliseconds since 1970 (UTC).
+    pub until: Option<i64>,
 }
 
 impl fmt::Display for Denied {
@@ -241,7 +248,7 @@ impl Denied {
             }
             _ => code.sentence(),
         };
-        Denied { code, why }
+        Denied { code, why, until: None }
     }
 
     /// Whether the permission is missing. Anything else may be over before a proposal has its place in the log.
@@ -260,7 +267,7 @@ pub fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
     let require = |fact: bool, code| if fact { Ok(()) } else { Err(Denied::new(action, code)) };
     let permitted = |fact| require(fact, Refusal::NotAllowed);
     // Before a proposal an author cannot get at what somebody else has deleted too.
-    let may_take_back = facts.deleted_by_actor && !facts.deleted_by_others || !rules.proposing;
+    let may_take_back = facts.deleted_by_actor || !rules.proposing;
     // What needs no room.
     match action {
         Action::SetUp => return permitted(actor == Actor::Visitor && !facts.has_owner),

@@ -50,8 +50,7 @@ impl Checked {
                 let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
                 let mut facts = about(facts.row(&row));
                 if row.deleted.is_some() {
-                    let (deletion, _) = state.deletion(self.target)?.unzip();
-                    facts = facts.deletion(deletion, false);
+                    facts = facts.deletion(state.undo(self.target)?.as_ref(), node.log_now_ms());
                 }
                 match directory.permits(&facts, action) {
                     Ok(()) => check(state, row),
@@ -73,12 +72,11 @@ impl Checked {
         let ask = || {
             node.state.check(|state| {
                 let Some(row) = self.row(state)? else { return Ok(Ok(())) };
-                let (deletion, until) = state.deletion(self.target)?.unzip();
-                let until = until.flatten();
-                let is_over = until.is_none_or(|until| node.log_now_ms() >= until);
+                let undo = state.undo(self.target)?;
+                let deletion = undo.map(|undo| undo.deletion);
                 let directory = node.directory();
                 let facts = Facts::of(&directory, Actor::Account(self.by)).in_room(&directory, self.room);
-                let facts = facts.row(&row).deletion(deletion, is_over);
+                let facts = facts.row(&row).deletion(undo.as_ref(), node.log_now_ms());
                 let Err(denied) = directory.permits(&facts, Action::Restore) else { return Ok(Ok(())) };
                 Ok(Err(match (denied.code, deletion) {
                     (Refusal::NotAllowed, Some(deletion)) if deletion.by_operator => {

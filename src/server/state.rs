@@ -25,7 +25,7 @@ mod unread;
 
 pub use any_version::{AnyVersion, StateFault, erase_in_aside};
 pub use checks::Checks;
-pub use deletions::Deletion;
+pub use deletions::{Deletion, Undo};
 pub use drafts::KnownDraft;
 pub use due::{DueEntry, DueMessage};
 pub use events::Events;

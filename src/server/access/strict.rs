@@ -1,7 +1,7 @@
 //! The gate from format 5 on: see [`can`](super::can). The order of the reasons is that of docs/architecture.md, "The
 //! order of refusals".
 
-use super::{Action, Actor, Denied, Facts, Rules};
+use super::{Action, Actor, Denied, Facts, Rules, UndoTime};
 use crate::protocol::Refusal;
 
 pub(super) fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), Denied> {
@@ -75,8 +75,17 @@ pub(super) fn can(rules: &Rules, facts: &Facts, action: Action) -> Result<(), De
                 return Ok(());
             }
             require(deleted, Refusal::TargetGone)?;
-            permitted(facts.deleted_by_actor && !facts.deleted_by_others)?;
-            require(!facts.restore_is_over, Refusal::TooLate)
+            if !facts.deleted_by_actor {
+                let why =
+                    "Only whoever deleted a message can restore it, and only if nobody else deleted it too.";
+                return Err(Denied { why, ..Denied::new(action, Refusal::NotAllowed) });
+            }
+            match facts.undo {
+                Some(UndoTime { at, until }) if until.is_none_or(|until| at >= until) => {
+                    Err(Denied { until, ..Denied::new(action, Refusal::TooLate) })
+                }
+                _ => Ok(()),
+            }
         }
         Action::Leave => require(room.member, Refusal::NotFound),
         // Read.

@@ -5,7 +5,7 @@ use crate::protocol::{AccountId, ClientId, Format, Header, Refusal, RoomId};
 use crate::server::access::{self, Action, Actor};
 use crate::server::directory::Directory;
 use crate::server::fold::lower_case;
-use crate::server::state::{Deletion, KnownDraft, ReadError, Reader, RoomHead};
+use crate::server::state::{Deletion, KnownDraft, ReadError, Reader, RoomHead, Undo};
 use rusqlite::Connection;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -146,12 +146,9 @@ impl<'a> Facts<'a> {
         }))
     }
 
-    /// The deletion of a message that stands, and whether it is too late to take it back at a time: an earlier format
-    /// decided it, the time is over, or the message is erased.
-    pub(super) fn deletion(&self, id: ClientId, at: i64) -> Result<(Option<Deletion>, bool), ReadError> {
-        let Some(deletion) = self.state().deletion(id)? else { return Ok((None, false)) };
-        let until = self.state().restorable_until(id, &deletion)?;
-        Ok((Some(deletion), until.is_none_or(|until| at >= until)))
+    /// The deletion of a message that stands, with its end.
+    pub(super) fn undo(&self, id: ClientId) -> Result<Option<Undo>, ReadError> {
+        self.state().undo(id)
     }
 
     /// The deletion of a message of this room that stands.

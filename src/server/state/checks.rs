@@ -1,6 +1,6 @@
 //! Reads that decide whether to propose something.
 
-use super::{Deletion, KnownDraft, ReadError, Reader, RoomHead, State};
+use super::{KnownDraft, ReadError, Reader, RoomHead, State, Undo};
 use crate::protocol::{ClientId, Format, RoomId, Row};
 
 /// Reads outcomes of drafts, and the message that a proposal is about, without checking who asks. The caller sends an
@@ -47,11 +47,9 @@ impl Checks<'_> {
         self.state.deleted_at(id)
     }
 
-    /// The deletion of a message that stands, and the time from which it cannot be taken back; see
-    /// [`Reader::restorable_until`].
-    pub fn deletion(&self, id: ClientId) -> Result<Option<(Deletion, Option<i64>)>, ReadError> {
-        let Some(deletion) = self.state.deletion(id)? else { return Ok(None) };
-        Ok(Some((deletion, self.state.restorable_until(id, &deletion)?)))
+    /// See [`Reader::undo`].
+    pub fn undo(&self, id: ClientId) -> Result<Option<Undo>, ReadError> {
+        self.state.undo(id)
     }
 
     /// See [`Reader::deleted_since`].

@@ -2,6 +2,7 @@
 
 use super::{ReadError, Reader, number, parsed};
 use crate::protocol::{AccountId, ClientId, Format};
+use crate::server::access::Actor;
 use crate::server::fold::Rules;
 use rusqlite::OptionalExtension;
 
@@ -21,6 +22,28 @@ pub struct Deletion {
     pub by_operator: bool,
 }
 
+/// The deletion of a message that stands, and its end: what a row tells its reader of it, and what the gate answers by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undo {
+    pub deletion: Deletion,
+    /// The time from which nobody can take it back, in milliseconds since 1970 (UTC). None if nobody ever can: an earlier
+    /// format decided it, or the message is erased.
+    pub until: Option<i64>,
+}
+
+impl Undo {
+    /// Whether this actor made the deletion and nobody else has deleted the message too: then no other may take it back.
+    pub fn belongs_to(&self, actor: Actor) -> bool {
+        let Deletion { by, by_others, by_operator, .. } = self.deletion;
+        actor == Actor::Account(by) && !by_others && !by_operator
+    }
+
+    /// The time from which this actor cannot take the deletion back; none if they never can.
+    pub fn until_for(&self, actor: Actor) -> Option<i64> {
+        self.until.filter(|_| self.belongs_to(actor))
+    }
+}
+
 impl Reader<'_> {
     /// The deletion of a message that stands; none of a message that is not deleted.
     pub fn deletion(&self, id: ClientId) -> Result<Option<Deletion>, ReadError> {
@@ -37,22 +60,14 @@ impl Reader<'_> {
         Ok(deletion.optional()?)
     }
 
-    /// The time from which a deletion cannot be taken back; none if it never can: an earlier format decided it, or the
-    /// message is erased. It says nothing of who may take it back.
-    pub fn restorable_until(&self, id: ClientId, deletion: &Deletion) -> Result<Option<i64>, ReadError> {
-        let Some(strict) = Rules::of(self.format_of(deletion.g)?).strict else { return Ok(None) };
-        let until = deletion.at.saturating_add(strict.restore_ms);
-        Ok(if self.is_erased(id)? { None } else { Some(until) })
-    }
-
-    /// Until when an account may restore a message; none if it may not.
-    pub(super) fn may_restore_until(&self, id: ClientId, by: AccountId) -> Result<Option<i64>, ReadError> {
-        match self.deletion(id)? {
-            Some(deletion) if deletion.by == by && !deletion.by_others && !deletion.by_operator => {
-                self.restorable_until(id, &deletion)
-            }
-            _ => Ok(None),
-        }
+    /// The deletion of a message that stands, with its end; none of a message that is not deleted.
+    pub fn undo(&self, id: ClientId) -> Result<Option<Undo>, ReadError> {
+        let Some(deletion) = self.deletion(id)? else { return Ok(None) };
+        let until = match Rules::of(self.format_of(deletion.g)?).strict {
+            Some(strict) if !self.is_erased(id)? => Some(deletion.at.saturating_add(strict.restore_ms)),
+            _ => None,
+        };
+        Ok(Some(Undo { deletion, until }))
     }
 
     /// Whether an `erase` entry has removed the texts of this message.

@@ -2,6 +2,7 @@
 
 use super::{Membership, ReadError, Reader, RoomHead, Scope, State, Subscription, parsed};
 use crate::protocol::{AccountId, ClientId, Event, Hash, RoomId, Row};
+use crate::server::access::Actor;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
@@ -84,7 +85,8 @@ impl Member<'_> {
     /// A row as the account is sent it.
     pub(super) fn shown(&self, mut row: Row) -> Result<Row, ReadError> {
         if let Some(deleted) = &mut row.deleted {
-            deleted.until = self.state.may_restore_until(row.id, self.account)?;
+            let undo = self.state.undo(row.id)?;
+            deleted.until = undo.and_then(|undo| undo.until_for(Actor::Account(self.account)));
         }
         Ok(row)
     }

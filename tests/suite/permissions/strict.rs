@@ -5,8 +5,8 @@ use super::{About::*, Line, OUTSIDE, Place, is_of_room, letter, place};
 use beck::protocol::frame::RoomKind;
 use beck::protocol::{AccountId, Format, Refusal};
 use beck::server::access::Action::*;
-use beck::server::access::{Actor, Facts, Rules, TargetFacts, can};
-use beck::server::state::Deletion;
+use beck::server::access::{Actor, Denied, Facts, Rules, TargetFacts, can};
+use beck::server::state::{Deletion, Undo};
 
 /// What is proposed to a log of format 5.
 const NOW: [Line; 47] = [
@@ -99,10 +99,11 @@ fn each_action_of_each_actor_is_answered_as_the_table_of_format_5_says() {
     }
 }
 
-fn restore(place: &Place, actor: Actor, deletion: Option<Deletion>, is_over: bool) -> char {
+/// What the gate answers to a restore at a time.
+fn restore(place: &Place, actor: Actor, undo: Option<&Undo>, at: i64) -> Result<(), Denied> {
     let facts = Facts::of(&place.directory, actor).in_room(&place.directory, place.room);
-    let facts = facts.message(place.other, deletion.is_some()).deletion(deletion, is_over);
-    letter(can(&Rules::of(Format::Five), &facts, Restore).map_err(|denied| denied.code))
+    let facts = facts.message(place.other, undo.is_some()).deletion(undo, at);
+    can(&Rules::of(Format::Five), &facts, Restore)
 }
 
 #[test]
@@ -113,21 +114,59 @@ fn whoever_made_the_only_deletion_restores_in_time() {
         actor => panic!("{actor:?}"),
     };
     let (owner, member): (AccountId, AccountId) = (account(0), account(4));
-    let by = |by, by_others, by_operator| Some(Deletion { g: 1, at: 0, by, by_others, by_operator });
-    for (actor, deletion, is_over, expected) in [
-        (owner, by(owner, false, false), false, 'y'),
-        (owner, by(owner, false, false), true, 'l'),
-        (owner, by(owner, true, false), true, 'f'),
-        (owner, by(owner, false, true), false, 'f'),
-        (owner, by(member, false, false), true, 'f'),
-        (member, by(member, false, false), false, 'y'),
-        (member, by(owner, false, false), false, 'f'),
-        (member, None, true, 'g'),
+    let by = |by, by_others, by_operator| Deletion { g: 1, at: 0, by, by_others, by_operator };
+    let ends = |deletion| Some(Undo { deletion, until: Some(10) });
+    let never = |deletion| Some(Undo { deletion, until: None });
+    // The last column: the time that the refusal names.
+    for (actor, undo, at, expected, named) in [
+        (owner, ends(by(owner, false, false)), 9, 'y', None),
+        (owner, ends(by(owner, false, false)), 10, 'l', Some(10)),
+        (owner, never(by(owner, false, false)), 9, 'l', None),
+        (owner, ends(by(owner, true, false)), 10, 'f', None),
+        (owner, ends(by(owner, false, true)), 9, 'f', None),
+        (owner, ends(by(member, false, false)), 10, 'f', None),
+        (member, ends(by(member, false, false)), 9, 'y', None),
+        (member, ends(by(owner, false, false)), 9, 'f', None),
+        (member, None, 10, 'g', None),
     ] {
-        let actor = Actor::Account(actor);
-        assert_eq!(restore(&place, actor, deletion, is_over), expected, "{deletion:?}");
+        let answer = restore(&place, Actor::Account(actor), undo.as_ref(), at);
+        assert_eq!(letter(answer.map_err(|denied| denied.code)), expected, "{undo:?} at {at}");
+        assert_eq!(answer.err().and_then(|denied| denied.until), named, "{undo:?} at {at}");
     }
-    assert_eq!(restore(&place, Actor::Operator, by(owner, false, true), false), 'f');
+    let no = restore(&place, Actor::Account(member), ends(by(owner, false, false)).as_ref(), 9).unwrap_err();
+    assert_eq!(
+        no.why,
+        "Only whoever deleted a message can restore it, and only if nobody else deleted it too."
+    );
+    let answer = restore(&place, Actor::Operator, ends(by(owner, false, true)).as_ref(), 9);
+    assert_eq!(letter(answer.map_err(|denied| denied.code)), 'f');
+}
+
+/// What a row tells its reader is what the gate answers.
+#[test]
+fn a_row_can_be_restored_until_the_time_that_it_tells() {
+    let place = place(RoomKind::Open, false, true);
+    let accounts = [0, 2, 4].map(|column| match place.actors[column] {
+        Actor::Account(id) => id,
+        actor => panic!("{actor:?}"),
+    });
+    let mut told = 0;
+    for by in accounts {
+        for (by_others, by_operator) in [(false, false), (true, false), (false, true), (true, true)] {
+            let undo =
+                Undo { deletion: Deletion { g: 1, at: 0, by, by_others, by_operator }, until: Some(10) };
+            for actor in place.actors {
+                let until = undo.until_for(actor);
+                told += usize::from(until.is_some());
+                for at in [0, 9, 10, 11] {
+                    let may = restore(&place, actor, Some(&undo), at).is_ok();
+                    assert_eq!(may, until.is_some_and(|until| at < until), "{actor:?} at {at}: {undo:?}");
+                }
+            }
+        }
+    }
+    // The maker of the room stands in two columns.
+    assert_eq!(told, 4);
 }
 
 #[test]

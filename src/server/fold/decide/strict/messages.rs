@@ -52,8 +52,8 @@ pub(super) fn act(
     let asked = match &message {
         None => asked.unknown_message(),
         Some(message) => {
-            let (deletion, is_over) = facts.deletion(id, header.at)?;
-            asked.message(message.author, deletion.is_some()).deletion(deletion, is_over)
+            let undo = facts.undo(id)?;
+            asked.message(message.author, undo.is_some()).deletion(undo.as_ref(), header.at)
         }
     };
     let (action, asked) = match &act {
