@@ -1,6 +1,7 @@
 //! What whoever may read the data folder, or the store, may do as its administrator.
 
 mod format;
+mod message;
 #[cfg(unix)]
 pub mod socket;
 
@@ -26,6 +27,10 @@ pub enum Ask {
     /// Which formats the log and the servers have.
     Format,
     RaiseFormat,
+    /// A message, by its link or its id. The first line of the answer is the id.
+    ShowMessage(String),
+    /// Deletes a message for everybody, for ever.
+    DeleteMessage(ClientId),
     /// A token of a probe.
     Probe,
 }
@@ -48,6 +53,8 @@ pub async fn carry_out(node: &Arc<Node>, ask: &Ask) -> Answer {
         Ask::MakeOwner(handle) => make_owner(node, handle).await,
         Ask::Format => format::report(node).await,
         Ask::RaiseFormat => format::raise(node).await,
+        Ask::ShowMessage(message) => message::show(node, message).await,
+        Ask::DeleteMessage(id) => message::delete(node, *id).await,
         Ask::Probe => Ok(vec![super::probe::mint(node.broker.as_ref()).await.map_err(words)?]),
     }
 }

@@ -7,6 +7,7 @@ mod act_limits;
 mod acts;
 mod addresses;
 mod admin;
+mod admin_delete;
 mod aof;
 mod app_errors;
 mod append_order;

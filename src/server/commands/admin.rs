@@ -1,6 +1,7 @@
 //! `beck admin`: what the administrator of the machine may do, while Beck runs and while it is stopped.
 
 use super::Ended;
+use crate::protocol::ClientId;
 use crate::server::admin::{Answer, Ask, carry_out};
 use crate::server::broker::SharedBroker;
 use crate::server::broker::embedded::{Embedded, FolderLock, LOG_FILE, OpenError, lock_folder};
@@ -8,34 +9,101 @@ use crate::server::broker::redis::Redis;
 use crate::server::config::Config;
 use crate::server::node::Node;
 use futures::FutureExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Reads the words after `admin`.
-pub fn parse(words: &[&str]) -> Result<Ask, String> {
-    match words {
-        ["list"] => Ok(Ask::List),
-        ["reset-password", handle] => Ok(Ask::ResetPassword((*handle).to_owned())),
-        ["make-owner", handle] => Ok(Ask::MakeOwner((*handle).to_owned())),
-        _ => {
-            Err("write beck admin list, beck admin reset-password HANDLE or beck admin make-owner HANDLE"
-                .into())
-        }
-    }
+/// What the command does.
+pub enum Task {
+    /// One question, and its answer.
+    Ask(Ask),
+    /// Shows a message, asks unless that is said to be done, and deletes it.
+    Delete { message: String, confirmed: bool },
 }
 
-pub fn run(config: Config, ask: Ask) -> Ended {
+/// Reads the words after `admin`.
+pub fn parse(words: &[&str]) -> Result<Task, String> {
+    let ask = match words {
+        ["list"] => Ask::List,
+        ["reset-password", handle] => Ask::ResetPassword((*handle).to_owned()),
+        ["make-owner", handle] => Ask::MakeOwner((*handle).to_owned()),
+        ["delete", message, "--yes"] | ["delete", "--yes", message] => {
+            return Ok(Task::Delete { message: (*message).to_owned(), confirmed: true });
+        }
+        ["delete", message] if *message != "--yes" => {
+            return Ok(Task::Delete { message: (*message).to_owned(), confirmed: false });
+        }
+        _ => {
+            return Err(
+                "write beck admin list, beck admin reset-password HANDLE, beck admin make-owner HANDLE or beck admin delete LINK"
+                    .into(),
+            );
+        }
+    };
+    Ok(Task::Ask(ask))
+}
+
+pub fn run(config: Config, task: Task) -> Ended {
     async move {
-        let lines = match open(&config).await? {
-            Some((log, _lock)) => alone(config, log, &ask).await,
-            None => of_server(&config.data_dir, &ask).await,
-        }?;
-        for line in lines {
+        let place = Place::open(config).await?;
+        let ask = match task {
+            Task::Ask(ask) => ask,
+            Task::Delete { message, confirmed } => {
+                let shown = place.ask(&Ask::ShowMessage(message)).await?;
+                Ask::DeleteMessage(confirm(&shown, confirmed).await?)
+            }
+        };
+        for line in place.ask(&ask).await? {
             say!("{line}");
         }
         Ok(())
     }
     .boxed()
+}
+
+/// Prints a message and asks whether it is to be deleted; gives its id.
+async fn confirm(shown: &[String], confirmed: bool) -> Result<ClientId, String> {
+    let (id, lines) = shown.split_first().ok_or("the running Beck answered nothing")?;
+    let id = id.parse().map_err(|_| "the running Beck is of another version")?;
+    for line in lines {
+        say!("{line}");
+    }
+    if confirmed {
+        return Ok(id);
+    }
+    say!("\nDelete this for everybody, for ever? yes or no:");
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(|fault| fault.to_string())?.map_err(|fault| fault.to_string())?;
+    match answer.trim().to_lowercase().as_str() {
+        "yes" | "y" => Ok(id),
+        _ => Err("nothing was deleted".into()),
+    }
+}
+
+/// Who answers.
+enum Place {
+    /// This process. The folder stays locked until after the node is dropped.
+    Here { node: Arc<Node>, _lock: Option<FolderLock> },
+    /// The server that is at work on this folder.
+    Server(PathBuf),
+}
+
+impl Place {
+    async fn open(config: Config) -> Result<Place, String> {
+        let Some((log, lock)) = open(&config).await? else { return Ok(Place::Server(config.data_dir)) };
+        let node = Node::start(config, log).await.map_err(|fault| fault.to_string())?;
+        node.read_whole_log().await.map_err(|fault| fault.to_string())?;
+        Ok(Place::Here { node, _lock: lock })
+    }
+
+    async fn ask(&self, ask: &Ask) -> Answer {
+        match self {
+            Place::Here { node, .. } => carry_out(node, ask).await,
+            Place::Server(folder) => of_server(folder, ask).await,
+        }
+    }
 }
 
 /// The log, unless a server is at work on the folder.
@@ -59,12 +127,6 @@ async fn open(config: &Config) -> Result<Option<(SharedBroker, Option<FolderLock
         Err(OpenError::Locked(_)) => Ok(None),
         Err(fault) => Err(fault.to_string()),
     }
-}
-
-async fn alone(config: Config, log: SharedBroker, ask: &Ask) -> Answer {
-    let node = Node::start(config, log).await.map_err(|fault| fault.to_string())?;
-    node.read_whole_log().await.map_err(|fault| fault.to_string())?;
-    carry_out(&node, ask).await
 }
 
 #[cfg(unix)]

@@ -31,6 +31,7 @@ mod without_erased;
 use super::admin::Ask;
 use super::broker::archive::Kind;
 use super::config::Config;
+use admin::Task;
 use migrate::Way;
 use std::path::PathBuf;
 
@@ -60,6 +61,8 @@ Commands:
                beck admin list
                beck admin reset-password HANDLE   prints a new password, and signs out everywhere
                beck admin make-owner HANDLE
+               beck admin delete LINK             shows a message, by its link or its id, asks, and deletes it for
+                                                  everybody, for ever; --yes does not ask
   format     print the format of the log, the newest one that this version reads and, on Redis, what each server reads
              that was heard in the last ten minutes; say whether the log can be raised:
                beck format
@@ -144,14 +147,14 @@ pub fn run(arguments: Vec<String>) -> i32 {
             return 2;
         }
         ["admin", rest @ ..] => match admin::parse(rest) {
-            Ok(ask) => Box::new(|config| admin::run(config, ask)),
+            Ok(task) => Box::new(|config| admin::run(config, task)),
             Err(why) => {
                 say_fault!("beck: {why}.");
                 return 2;
             }
         },
-        ["format"] => Box::new(|config| admin::run(config, Ask::Format)),
-        ["format", "raise"] => Box::new(|config| admin::run(config, Ask::RaiseFormat)),
+        ["format"] => Box::new(|config| admin::run(config, Task::Ask(Ask::Format))),
+        ["format", "raise"] => Box::new(|config| admin::run(config, Task::Ask(Ask::RaiseFormat))),
         ["format", ..] => {
             say_fault!("beck: write beck format or beck format raise.");
             return 2;

@@ -34,6 +34,20 @@ impl Checks<'_> {
         }
     }
 
+    /// A message by its ordinal in a lane of a room.
+    pub fn at(&self, room: RoomId, lane: u64, ordinal: u64) -> Result<Option<Row>, ReadError> {
+        match self.head(room)? {
+            Some(head) => self.state.row_at(&head, lane, ordinal),
+            None => Ok(None),
+        }
+    }
+
+    /// A message and its room.
+    pub fn anywhere(&self, id: ClientId) -> Result<Option<(RoomId, Row)>, ReadError> {
+        let Some((_, row)) = self.state.row(id)? else { return Ok(None) };
+        Ok(Some((self.state.room_of(id)?, row)))
+    }
+
     /// The root message of a thread.
     pub fn root(&self, room: RoomId, lane: u64) -> Result<Option<Row>, ReadError> {
         match self.head(room)? {
@@ -50,6 +64,11 @@ impl Checks<'_> {
     /// See [`Reader::undo`].
     pub fn undo(&self, id: ClientId) -> Result<Option<Undo>, ReadError> {
         self.state.undo(id)
+    }
+
+    /// See [`Reader::is_erased`].
+    pub fn is_erased(&self, id: ClientId) -> Result<bool, ReadError> {
+        self.state.is_erased(id)
     }
 
     /// See [`Reader::deleted_since`].

@@ -82,7 +82,7 @@ impl Reader<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn room_of(&self, id: ClientId) -> Result<RoomId, ReadError> {
+    pub(super) fn room_of(&self, id: ClientId) -> Result<RoomId, ReadError> {
         let sql = "SELECT o.id FROM rows r JOIN rooms o ON o.n = r.room WHERE r.id = ?1";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query([id.as_bytes()])?;

@@ -20,6 +20,18 @@ impl Reader<'_> {
         })
     }
 
+    /// A message by its ordinal in a lane: its own, or the one in which it stands too.
+    pub(super) fn row_at(&self, room: &RoomHead, lane: u64, ordinal: u64) -> Result<Option<Row>, ReadError> {
+        let sql = "SELECT row FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal = ?3
+                   UNION ALL
+                   SELECT r.row FROM also a JOIN rows r ON r.id = a.id
+                     WHERE a.room = ?1 AND a.lane = ?2 AND a.ordinal = ?3 LIMIT 1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let at = params![room.n, integer(lane), integer(ordinal)];
+        let json: Option<String> = select.query_row(at, |row| row.get(0)).optional()?;
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+    }
+
     /// A message, if it is in this room.
     pub(super) fn message(&self, room: &RoomHead, id: ClientId) -> Result<Option<Row>, ReadError> {
         Ok(self.row(id)?.filter(|(n, _)| *n == room.n).map(|(_, row)| row))
