@@ -10,7 +10,7 @@ pub use mailbox::{Inbox, Mailbox};
 use super::directory::Directory;
 use super::fold::Folded;
 use super::node::Node;
-use super::state::target_of;
+use super::state::{Floor, target_of};
 use super::throttle::Places;
 use crate::protocol::{AccountId, Event, Format, Kind, RoomId, ServerFrame, Slot, bounds};
 use ring::{ALL_BYTES, Frames, Total};
@@ -135,15 +135,16 @@ impl HubRoom {
         lock(&self.ring).seq
     }
 
-    /// Frames after a cursor, at most `limit`.
-    pub fn pull(&self, cursor: u64, limit: usize) -> Pulled {
+    /// Frames after a cursor, at most `limit`. They are made for whoever sees the whole room: with a floor the events are
+    /// read from the state file.
+    pub fn pull(&self, floor: Floor, cursor: u64, limit: usize) -> Pulled {
         let ring = lock(&self.ring);
         let to = ring.seq;
         if to <= cursor {
             return Pulled::Frames(Vec::new());
         }
         let before_first = ring.seq - ring.frames.len() as u64;
-        if cursor < before_first {
+        if cursor < before_first || !floor.is_none() {
             return Pulled::ReadTo(to);
         }
         let (skip, take) = ((cursor - before_first) as usize, (to - cursor) as usize);

@@ -12,6 +12,7 @@ mod drafts;
 mod due;
 mod erasable;
 mod events;
+mod floor;
 mod history;
 mod member;
 mod pages;
@@ -29,6 +30,7 @@ pub use deletions::{Deletion, Undo};
 pub use drafts::KnownDraft;
 pub use due::{DueEntry, DueMessage};
 pub use events::Events;
+pub use floor::Floor;
 pub use member::Member;
 pub use room_events::Text;
 pub(super) use room_events::{
@@ -70,7 +72,7 @@ const SCHEMA: &str = "
         key TEXT NOT NULL, topic TEXT NOT NULL, archived INTEGER NOT NULL, creator TEXT NOT NULL,
         seq INTEGER NOT NULL, chain TEXT NOT NULL);
     CREATE TABLE members(room TEXT NOT NULL, account TEXT NOT NULL, joined INTEGER NOT NULL,
-        since INTEGER NOT NULL, PRIMARY KEY(room, account)) WITHOUT ROWID;
+        since INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(room, account)) WITHOUT ROWID;
     CREATE TABLE lanes(room INTEGER NOT NULL, lane INTEGER NOT NULL, head INTEGER NOT NULL,
         newest INTEGER NOT NULL, PRIMARY KEY(room, lane)) WITHOUT ROWID;
     CREATE TABLE drafts(id BLOB PRIMARY KEY, author TEXT NOT NULL, g INTEGER NOT NULL, refused TEXT,

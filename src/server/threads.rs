@@ -35,7 +35,9 @@ pub async fn follow(
     follow: bool,
 ) -> Result<(), AppError> {
     let (seq, joined, newest, takes_part) = node.state.enter((by, room), |member| {
-        member.root(lane)?.ok_or(ReadError::NotFound)?;
+        if !member.has_lane(lane)? {
+            return Err(ReadError::NotFound);
+        }
         let takes_part = member.follower(lane)?;
         Ok((member.head().seq, member.stay().joined, member.lane_head(lane)?, takes_part))
     })?;
@@ -79,7 +81,7 @@ impl Said {
     /// The seq after which a message that names everybody in a room or a thread is meant for an account; `None` if it
     /// is not.
     pub(super) fn everybody(&self, named: &Named) -> Option<u64> {
-        let Membership { joined, since } = named.stay;
+        let Membership { joined, since, .. } = named.stay;
         if named.lane == 0 {
             return (named.ordinal > since).then_some(0);
         }

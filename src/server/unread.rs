@@ -55,7 +55,7 @@ pub async fn raise(node: &Node, by: AccountId, raise: Vec<Raise>) -> Result<(), 
             .iter()
             .map(|raise| {
                 let member = scope.member(raise.room)?;
-                if raise.lane != 0 && member.root(raise.lane)?.is_none() {
+                if !member.has_lane(raise.lane)? {
                     return Err(ReadError::NotFound);
                 }
                 let head = member.lane_head(raise.lane)?;

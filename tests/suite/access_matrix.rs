@@ -2,6 +2,7 @@
 //! account that was never in the room, and a signed-out visitor.
 
 mod addresses;
+mod floor;
 mod frames;
 mod scene;
 mod work;

@@ -10,6 +10,7 @@ use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp
 use beck::server::fold::WorkspaceBody;
 use beck::server::node::Node;
 use beck::server::rooms;
+use beck::server::state::Floor;
 use std::path::Path;
 
 on_every_backend! {
@@ -182,7 +183,7 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
     assert!(entries.iter().filter_map(|entry| entry.body.as_ref()).all(|body| !body.contains("hemlock")));
     let answers = here.node.state.read_anything(|state| {
         let head = state.room_head(here.general)?;
-        Ok(format!("{:?} {:?}", state.events(&head, 0, 99)?, state.row(id)?))
+        Ok(format!("{:?} {:?}", state.events(&head, Floor::NONE, 0, 99)?, state.row(id)?))
     });
     assert!(!answers.unwrap().contains("hemlock"));
     // A retry of the erased draft is still no second message.

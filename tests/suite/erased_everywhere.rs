@@ -17,7 +17,7 @@ use beck::server::fold::LostEntry;
 use beck::server::hub::Pulled;
 use beck::server::node::Node;
 use beck::server::now_ms;
-use beck::server::state::STATE_FILE;
+use beck::server::state::{Floor, STATE_FILE};
 use history::History;
 use std::collections::BTreeSet;
 use std::fs;
@@ -143,7 +143,7 @@ async fn what_is_erased_is_in_no_file_of_a_data_folder() {
     let erased = erase_all(&node).await;
     let bodies = assert_whole(&log, &history).await;
     let searched = assert_gone(folder.path(), &history);
-    if let Pulled::Frames(frames) = ring.pull(0, 10_000) {
+    if let Pulled::Frames(frames) = ring.pull(Floor::NONE, 0, 10_000) {
         for (what, text) in &history.gone {
             assert!(!frames.iter().any(|frame| frame.contains(text)), "the ring has {what}");
         }

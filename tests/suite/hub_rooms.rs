@@ -9,6 +9,7 @@ use beck::protocol::frame::Draft;
 use beck::protocol::{ClientId, RoomId};
 use beck::server::broker::{Broker, BrokerError, Head, SharedBroker};
 use beck::server::hub::{HubCounts, Pulled};
+use beck::server::state::Floor;
 use beck::server::{rooms, router, serve};
 use futures::future::BoxFuture;
 use serde_json::json;
@@ -209,7 +210,8 @@ async fn all_rings_together_keep_a_budget_and_readers_lose_nothing() {
         }
     }
     assert!(written > 2 * BUDGET);
-    let pulled = |n: usize| here.node.hub.room(made[n]).unwrap().pull(heads[n] + POSTS as u64 - 1, 1);
+    let pulled =
+        |n: usize| here.node.hub.room(made[n]).unwrap().pull(Floor::NONE, heads[n] + POSTS as u64 - 1, 1);
     assert!(matches!(pulled(0), Pulled::ReadTo(_)), "the oldest frames go first");
     assert!(matches!(pulled(ROOMS - 1), Pulled::Frames(frames) if frames.len() == 1), "the newest stay");
     let mut seen = [0; ROOMS];

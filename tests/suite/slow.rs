@@ -7,6 +7,7 @@ use crate::support::{TestNode, chain_by_hand, furnish, resident, set_up};
 use beck::protocol::ClientId;
 use beck::server::connection::{TIMEOUTS, Timeouts};
 use beck::server::hub::Pulled;
+use beck::server::state::Floor;
 use beck::server::{router, serve};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -382,7 +383,7 @@ async fn a_reader_that_takes_nothing_is_closed_as_slow_and_resumes() {
     let room = hub.room(small.here.general).unwrap();
     small.post_much().await;
     // No ring keeps frames for a reader that was given up.
-    until("it was given up", || matches!(room.pull(end - 1, 1), Pulled::ReadTo(_))).await;
+    until("it was given up", || matches!(room.pull(Floor::NONE, end - 1, 1), Pulled::ReadTo(_))).await;
     let count = AtomicU64::new(0);
     assert!(!reader.read_to(end, &count).await, "it was not closed");
     assert_eq!(reader.closed, Some(4008));

@@ -12,6 +12,7 @@ use beck::server::fold::Folded;
 use beck::server::hub::{HubRoom, Pulled, encode};
 use beck::server::node::Node;
 use beck::server::rooms;
+use beck::server::state::Floor;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tempfile::tempdir;
 
 /// Whether the ring has frames after a cursor that hold this text; `None` if it does not reach back so far.
 fn ring_has(room: &HubRoom, cursor: u64, text: &str) -> Option<bool> {
-    match room.pull(cursor, 1_000) {
+    match room.pull(Floor::NONE, cursor, 1_000) {
         Pulled::Frames(frames) => Some(frames.iter().any(|frame| frame.as_str().contains(text))),
         Pulled::ReadTo(_) => None,
     }

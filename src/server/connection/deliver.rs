@@ -70,7 +70,7 @@ impl Connection {
         for (id, open) in &mut self.open {
             // Before the pull: what is withdrawn after it may be among its frames.
             let withdrawn = open.room.withdrawn();
-            let mut frames = match open.room.pull(open.cursor, FRAMES_AT_ONCE) {
+            let mut frames = match open.room.pull(open.subscription.floor(), open.cursor, FRAMES_AT_ONCE) {
                 Pulled::Frames(frames) => frames,
                 Pulled::ReadTo(to) => {
                     let to = to.min(open.cursor + EVENTS_AT_ONCE);

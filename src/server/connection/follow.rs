@@ -106,6 +106,10 @@ fn cannot_resume(
     if epoch != Some(since.epoch) {
         return Ok(Some(ResetReason::Epoch));
     }
+    // What comes before it is not sent: the room is loaded anew.
+    if !member.stay().floor.shows(since.seq.saturating_add(1)) {
+        return Ok(Some(ResetReason::Far));
+    }
     if member.chain_at(since.seq)? != Some(since.chain) {
         return Ok(Some(ResetReason::Rewritten));
     }

@@ -146,10 +146,10 @@ impl Connection {
             None if !on => return,
             _ => {}
         }
-        let place = self.node.state.enter((self.me, room), |member| {
-            let there = lane == 0 || member.root(lane)?.is_some();
-            Ok(there.then_some(member.head().seq))
-        });
+        let place = self
+            .node
+            .state
+            .enter((self.me, room), |member| Ok(member.has_lane(lane)?.then_some(member.head().seq)));
         let Ok(Some(seq)) = place else { return };
         // Each end follows a beginning, so that it needs no rate of its own.
         if on {

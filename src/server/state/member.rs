@@ -3,7 +3,7 @@
 use super::{Membership, ReadError, Reader, RoomHead, Scope, State, Subscription, parsed};
 use crate::protocol::{AccountId, ClientId, Event, Hash, RoomId, Row};
 use crate::server::access::Actor;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 use std::sync::Arc;
 
 /// An account in one of its rooms, as of one read transaction. It cannot outlive the transaction.
@@ -58,13 +58,13 @@ impl Member<'_> {
 
     /// Permission to go on reading the room's events after this transaction.
     pub fn subscribe(&self) -> Subscription {
-        Subscription { room: self.room }
+        Subscription { room: self.room, floor: self.stay.floor }
     }
 
     /// Events `after < seq <= to`, in order: the first [`bounds::EVENTS_AT_ONCE`](crate::protocol::bounds::EVENTS_AT_ONCE)
     /// of them.
     pub fn events(&self, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
-        self.state.events(&self.head, after, to)
+        self.state.events(&self.head, self.stay.floor, after, to)
     }
 
     /// The chain after a seq; `None` if the room has not come so far.
@@ -72,23 +72,49 @@ impl Member<'_> {
         self.state.chain_at(&self.head, seq)
     }
 
-    /// A message, if it is in this room.
+    /// A message, if it is in this room and not below the floor.
     pub fn message(&self, id: ClientId) -> Result<Option<Row>, ReadError> {
-        self.state.message(&self.head, id)
+        Ok(self.state.message(&self.head, id)?.and_then(|row| self.stay.floor.row(row)))
     }
 
-    /// The message under which a lane stands; `None` for a lane of a seq that is no message of the room's own lane.
+    /// Whether there is this lane: the room's own, or that of one of its messages. The message may stand below the floor.
+    pub fn has_lane(&self, lane: u64) -> Result<bool, ReadError> {
+        Ok(lane == 0 || self.state.root(&self.head, lane)?.is_some())
+    }
+
+    /// The message under which a lane stands; `None` for a lane of a seq that is no message of the room's own lane, and for
+    /// a message below the floor.
     pub fn root(&self, lane: u64) -> Result<Option<Row>, ReadError> {
-        self.state.root(&self.head, lane)?.map(|root| self.shown(root)).transpose()
+        let root = self.state.root(&self.head, lane)?;
+        Ok(root.map(|root| self.shown(root)).transpose()?.flatten())
     }
 
-    /// A row as the account is sent it.
-    pub(super) fn shown(&self, mut row: Row) -> Result<Row, ReadError> {
+    /// A row as the account is sent it; `None` below the floor.
+    pub(super) fn shown(&self, row: Row) -> Result<Option<Row>, ReadError> {
+        let Some(mut row) = self.stay.floor.row(row) else { return Ok(None) };
         if let Some(deleted) = &mut row.deleted {
             let undo = self.state.undo(row.id)?;
             deleted.until = undo.and_then(|undo| undo.until_for(Actor::Account(self.account)));
         }
-        Ok(row)
+        Ok(Some(row))
+    }
+
+    /// The numbers of a statement that counts rows. Its last parameter is the floor: a statement that has none fails.
+    pub(super) fn count<const N: usize>(
+        &self,
+        sql: &str,
+        parameters: &[&dyn ToSql],
+    ) -> Result<[Option<i64>; N], ReadError> {
+        let floor = self.stay.floor.number();
+        let parameters: Vec<&dyn ToSql> = parameters.iter().copied().chain([&floor as &dyn ToSql]).collect();
+        let numbers = |row: &rusqlite::Row<'_>| {
+            let mut numbers = [None; N];
+            for (column, number) in numbers.iter_mut().enumerate() {
+                *number = row.get(column)?;
+            }
+            Ok(numbers)
+        };
+        Ok(self.db().prepare_cached(sql)?.query_row(&parameters[..], numbers)?)
     }
 
     /// The newest ordinal of a lane.

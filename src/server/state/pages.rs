@@ -57,14 +57,14 @@ impl Member<'_> {
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             let row = serde_json::from_str::<Row>(json)?.seen_from(lane);
-            out.extend(row.map(|row| self.shown(row)).transpose()?.map(Arc::new));
+            out.extend(row.map(|row| self.shown(row)).transpose()?.flatten().map(Arc::new));
         }
         Ok(out)
     }
 
     /// Rows of a lane with the position that they are as of. A thread is there from its root on.
     pub fn page(&self, epoch: WorkspaceId, lane: u64, at: PageAt, limit: usize) -> Result<Page, ReadError> {
-        if lane != 0 && self.root(lane)?.is_none() {
+        if !self.has_lane(lane)? {
             return Err(ReadError::NotFound);
         }
         let newest = self.lane_head(lane)?;
@@ -107,7 +107,7 @@ impl Member<'_> {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            out.push(Arc::new(serde_json::from_str(json)?));
+            out.extend(self.shown(serde_json::from_str(json)?)?.map(Arc::new));
         }
         Ok(out)
     }

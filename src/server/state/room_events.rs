@@ -1,6 +1,6 @@
 //! The events of a room, as they may be sent.
 
-use super::{ReadError, Reader, RoomHead, integer, number, parsed};
+use super::{Floor, ReadError, Reader, RoomHead, integer, number, parsed};
 use crate::protocol::erasable::{Erasable, erasable};
 use crate::protocol::stored::Stored;
 use crate::protocol::{
@@ -29,8 +29,15 @@ pub struct Text {
 }
 
 impl Reader<'_> {
-    /// Events `after < seq <= to`, in order: the first [`bounds::EVENTS_AT_ONCE`] of them.
-    pub fn events(&self, room: &RoomHead, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
+    /// Events `after < seq <= to` from the floor on, in order: the first [`bounds::EVENTS_AT_ONCE`] of them.
+    pub fn events(
+        &self,
+        room: &RoomHead,
+        floor: Floor,
+        after: u64,
+        to: u64,
+    ) -> Result<Vec<Arc<Event>>, ReadError> {
+        let after = after.max(floor.after());
         let sql = format!(
             "SELECT {COLUMNS} FROM events e WHERE e.room = ?1 AND e.seq > ?2 AND e.seq <= ?3 ORDER BY e.seq LIMIT ?4"
         );
@@ -42,7 +49,8 @@ impl Reader<'_> {
             if event.header.kind == Kind::Erase {
                 event.erased = self.messages_erased_by(event.header.g)?;
             }
-            if row.get::<_, Option<i64>>(12)?.is_some() && self.is_withheld(&event)? {
+            let hidden = self.hide_below(floor, &mut event)?;
+            if hidden || row.get::<_, Option<i64>>(12)?.is_some() && self.is_withheld(&event)? {
                 withhold(&mut event);
             } else if let Some(writer) = event.restores {
                 let text = self.text_written_by(room.n, writer)?;

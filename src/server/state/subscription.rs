@@ -1,6 +1,6 @@
 //! Events of rooms that a connection has open.
 
-use super::{ReadError, RoomHead, State};
+use super::{Floor, ReadError, RoomHead, State};
 use crate::protocol::{Event, Hash, RoomId};
 use std::sync::Arc;
 
@@ -9,12 +9,20 @@ use std::sync::Arc;
 /// reports to its mailbox. A removed account still has to receive that event.
 pub struct Subscription {
     pub(super) room: RoomId,
+    pub(super) floor: Floor,
+}
+
+impl Subscription {
+    /// The floor of the stay.
+    pub fn floor(&self) -> Floor {
+        self.floor
+    }
 }
 
 impl State {
     /// Events `after < seq <= to` of a subscribed room, in order.
     pub fn events_of(&self, of: &Subscription, after: u64, to: u64) -> Result<Vec<Arc<Event>>, ReadError> {
-        self.read(|state| state.events(&state.room_head(of.room)?, after, to))
+        self.read(|state| state.events(&state.room_head(of.room)?, of.floor, after, to))
     }
 
     /// The newest event of a subscribed room, and the room's chain after a seq.

@@ -1,5 +1,7 @@
 //! Threads: their roots, who follows them by taking part, and what is unread there.
 
+use super::floor::at_floor;
+use super::unread::counted;
 use super::{Member, ReadError, Reader, RoomHead, integer, number};
 use crate::protocol::{Row, bounds};
 use rusqlite::{OptionalExtension, params};
@@ -110,18 +112,27 @@ impl Member<'_> {
         let read = Above::json(above)?;
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
         let (n, me) = (self.head.n, self.account);
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
-                     ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
-                   WHERE r.author <> ?3 AND r.deleted = 0 AND r.imported = 0 LIMIT ?4)";
-        let of = params![n, read, me.as_str(), limit];
-        let unread: i64 = self.db().prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
-        let sql = "SELECT COUNT(*) FROM (SELECT DISTINCT n.lane, n.ordinal FROM json_each(?2) read CROSS JOIN mentions n
-                     ON n.room = ?1 AND n.lane = CAST(read.key AS INTEGER) AND n.account IN (?3, ?5)
-                       AND n.ordinal > read.value
-                   WHERE n.author <> ?3 LIMIT ?4)";
-        let of = params![n, read, me.as_str(), limit, bounds::ROOM_HANDLE];
-        let mentions: i64 = self.db().prepare_cached(sql)?.query_row(of, |row| row.get(0))?;
-        Ok((u32::try_from(unread).unwrap_or(0), u32::try_from(mentions).unwrap_or(0)))
+        let sql = concat!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM json_each(?2) read CROSS JOIN rows r
+               ON r.room = ?1 AND r.lane = CAST(read.key AS INTEGER) AND r.ordinal > read.value
+             WHERE r.author <> ?3 AND r.deleted = 0 AND r.imported = 0 AND ",
+            at_floor!("r.row", "?5"),
+            " LIMIT ?4)"
+        );
+        let [unread] = self.count(sql, params![n, read, me.as_str(), limit])?;
+        let sql = concat!(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT n.lane, n.ordinal FROM json_each(?2) read CROSS JOIN mentions n
+               ON n.room = ?1 AND n.lane = CAST(read.key AS INTEGER) AND n.account IN (?3, ?5)
+                 AND n.ordinal > read.value
+             WHERE n.author <> ?3 AND ",
+            at_floor!(
+                "(SELECT row FROM rows r WHERE r.room = n.room AND r.lane = n.lane AND r.ordinal = n.ordinal)",
+                "?6"
+            ),
+            " LIMIT ?4)"
+        );
+        let [mentions] = self.count(sql, params![n, read, me.as_str(), limit, bounds::ROOM_HANDLE])?;
+        Ok((counted(unread), counted(mentions)))
     }
 
     /// What others wrote there and is not deleted, after a seq of the room: the newest ones, oldest first.
@@ -143,7 +154,7 @@ impl Member<'_> {
         let mut answers = Vec::new();
         while let Some(row) = rows.next()? {
             let json = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            answers.push(Arc::new(serde_json::from_str(json)?));
+            answers.extend(self.shown(serde_json::from_str(json)?)?.map(Arc::new));
         }
         answers.reverse();
         Ok(answers)

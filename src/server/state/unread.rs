@@ -1,7 +1,8 @@
 //! Memberships, and what is unread of their rooms.
 
-use super::{Member, ReadError, Reader, Scope, integer, number, parsed};
-use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Row, Wanted, bounds};
+use super::floor::at_floor;
+use super::{Floor, Member, ReadError, Reader, Scope, integer, number, parsed};
+use crate::protocol::{AccountId, Badge, Mention, Mentions, Pointer, RoomId, Wanted, bounds};
 use rusqlite::{OptionalExtension, params};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,6 +15,15 @@ pub struct Membership {
     pub joined: u64,
     /// The newest ordinal of the room's own lane before it.
     pub since: u64,
+    pub floor: Floor,
+}
+
+impl Membership {
+    /// The columns `joined`, `since` and `floor`, from this one on.
+    fn of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Membership> {
+        let (joined, since) = (number(row, column)?, number(row, column + 1)?);
+        Ok(Membership { joined, since, floor: Floor::of(row, column + 2)? })
+    }
 }
 
 /// The place of a message that names somebody, as the account stands to it that asks.
@@ -30,10 +40,8 @@ pub struct Named {
 impl Reader<'_> {
     pub fn membership(&self, room: RoomId, account: AccountId) -> Result<Membership, ReadError> {
         self.db
-            .prepare_cached("SELECT joined, since FROM members WHERE room = ?1 AND account = ?2")?
-            .query_row([room.as_str(), account.as_str()], |row| {
-                Ok(Membership { joined: number(row, 0)?, since: number(row, 1)? })
-            })
+            .prepare_cached("SELECT joined, since, floor FROM members WHERE room = ?1 AND account = ?2")?
+            .query_row([room.as_str(), account.as_str()], |row| Membership::of(row, 0))
             .optional()?
             .ok_or(ReadError::NotFound)
     }
@@ -43,22 +51,35 @@ impl Member<'_> {
     /// What others wrote in a lane above a pointer and is not deleted.
     pub fn badge(&self, lane: u64, read: Pointer) -> Result<Badge, ReadError> {
         let (n, me) = (self.head.n, self.account);
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
-                   AND author <> ?4 AND deleted = 0 AND imported = 0 LIMIT ?5)";
+        let sql = concat!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM rows WHERE room = ?1 AND lane = ?2 AND ordinal > ?3
+             AND author <> ?4 AND deleted = 0 AND imported = 0 AND ",
+            at_floor!("row", "?6"),
+            " LIMIT ?5)"
+        );
         let limit = i64::from(bounds::UNREAD_EXACT) + 1;
-        let above = params![n, integer(lane), integer(read.ordinal), me.as_str(), limit];
-        let unread: i64 = self.db().prepare_cached(sql)?.query_row(above, |row| row.get(0))?;
-        let sql =
-            "SELECT COUNT(*), (SELECT MAX(seq) FROM named WHERE account = ?4 AND room = ?1 AND seq > ?7)
-                   FROM (SELECT DISTINCT ordinal FROM mentions WHERE room = ?1 AND lane = ?2
-                   AND ordinal > ?3 AND author <> ?4 AND account IN (?4, ?6) LIMIT ?5)";
+        let [unread] =
+            self.count(sql, params![n, integer(lane), integer(read.ordinal), me.as_str(), limit])?;
+        let sql = concat!(
+            "SELECT COUNT(*), (SELECT MAX(seq) FROM named n WHERE account = ?4 AND room = ?1 AND seq > ?7 AND ",
+            at_floor!(
+                "(SELECT row FROM rows r WHERE r.room = n.room AND r.lane = n.lane AND r.ordinal = n.ordinal)",
+                "?8"
+            ),
+            ") FROM (SELECT DISTINCT ordinal FROM mentions n WHERE room = ?1 AND lane = ?2
+               AND ordinal > ?3 AND author <> ?4 AND account IN (?4, ?6) AND ",
+            at_floor!(
+                "(SELECT row FROM rows r WHERE r.room = n.room AND r.lane = n.lane AND r.ordinal = n.ordinal)",
+                "?8"
+            ),
+            " LIMIT ?5)"
+        );
         let (ordinal, joined) = (integer(read.ordinal), integer(self.stay.joined));
         let above = params![n, integer(lane), ordinal, me.as_str(), limit, bounds::ROOM_HANDLE, joined];
-        let (mentions, named): (i64, Option<i64>) =
-            self.db().prepare_cached(sql)?.query_row(above, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let [mentions, named] = self.count(sql, above)?;
         Ok(Badge {
-            unread: u32::try_from(unread).unwrap_or(0),
-            mentions: u32::try_from(mentions).unwrap_or(0),
+            unread: counted(unread),
+            mentions: counted(mentions),
             read: read.ordinal,
             generation: read.generation,
             head: self.lane_head(lane)?,
@@ -69,6 +90,11 @@ impl Member<'_> {
             named_by_edit: named.map_or(0, |seq| seq as u64),
         })
     }
+}
+
+/// A number that a statement counted.
+pub(super) fn counted(number: Option<i64>) -> u32 {
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
 }
 
 impl Scope<'_> {
@@ -95,7 +121,7 @@ impl Scope<'_> {
         counts: impl Fn(&Named) -> Option<u64>,
         found: &mut BTreeMap<Reverse<u64>, Mention>,
     ) -> Result<(), ReadError> {
-        let sql = "SELECT n.g, r.id, n.lane, n.ordinal, s.joined, s.since, w.row,
+        let sql = "SELECT n.g, r.id, n.lane, n.ordinal, w.row, s.joined, s.since, s.floor,
                      (SELECT MIN(ordinal) FROM followers WHERE account = ?1 AND room = n.room AND lane = n.lane),
                      (SELECT MAX(named) FROM followers WHERE account = ?1 AND room = n.room AND lane = n.lane)
                    FROM mentions n CROSS JOIN rooms r ON r.n = n.room
@@ -107,23 +133,21 @@ impl Scope<'_> {
         let mut rows = select.query(params![self.account.as_str(), whom, before, bounds::MENTIONS_WITHIN])?;
         let mut n = 0;
         while let Some(row) = rows.next()? {
-            let takes_part = match row.get::<_, Option<i64>>(7)? {
-                Some(ordinal) => Some(((ordinal as u64).saturating_sub(1), number(row, 8)?)),
+            let takes_part = match row.get::<_, Option<i64>>(8)? {
+                Some(ordinal) => Some(((ordinal as u64).saturating_sub(1), number(row, 9)?)),
                 None => None,
             };
             let named = Named {
                 room: parsed(row, 1)?,
                 lane: number(row, 2)?,
                 ordinal: number(row, 3)?,
-                stay: Membership { joined: number(row, 4)?, since: number(row, 5)? },
+                stay: Membership::of(row, 5)?,
                 takes_part,
             };
             let Some(above) = counts(&named) else { continue };
-            let json = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
-            let message: Arc<Row> = serde_json::from_str(json)?;
-            if message.seq <= above {
-                continue;
-            }
+            let json = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?;
+            let message = named.stay.floor.row(serde_json::from_str(json)?).map(Arc::new);
+            let Some(message) = message.filter(|message| message.seq > above) else { continue };
             let g = number(row, 0)?;
             found.insert(Reverse(g), Mention { g, room: named.room, row: message });
             n += 1;

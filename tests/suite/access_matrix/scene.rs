@@ -8,8 +8,10 @@ use beck::protocol::{AccountId, ActBody, ActValue, ClientId, Kind, MessageBody, 
 use beck::server::broker::Proposal;
 use beck::server::fold::AccountBody;
 use beck::server::hub::Pulled;
+use beck::server::state::{Floor, STATE_FILE};
 use beck::server::{router, serve};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A word of every message: only members may read it.
@@ -32,7 +34,7 @@ pub struct Place {
     pub here: TestNode,
     pub host: String,
     scenes: AtomicUsize,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 pub struct Scene {
@@ -56,7 +58,7 @@ impl Place {
         let host = listener.local_addr().unwrap().to_string();
         let app = router::router(here.node.clone(), None);
         tokio::spawn(serve::serve(here.node.clone(), app, listener, std::future::pending()));
-        Place { here, host, scenes: AtomicUsize::new(0), _folder: folder }
+        Place { here, host, scenes: AtomicUsize::new(0), folder }
     }
 
     /// A new room with new people, so that scenes do not affect each other.
@@ -104,12 +106,30 @@ impl Place {
         self.here.log.append(batch).await.unwrap();
         // Later than what is folded: a connection that opens before it is still told of the leave.
         let is_new = |pulled| !matches!(pulled, Pulled::Frames(frames) if frames.is_empty());
-        until("the scene is published", || is_new(ring.pull(last - 1, 1))).await;
+        until("the scene is published", || is_new(ring.pull(Floor::NONE, last - 1, 1))).await;
         hub.close(room, &witness);
         hub.disconnect(&witness);
         // The root is the sixth event, after the room, three joins and the leave.
         let (accounts, lane) = ([member, removed, never], 6);
         Scene { name, room, author, accounts, root, lane }
+    }
+
+    /// Sets the floor of a member's stay, which no entry sets.
+    pub fn set_floor(&self, scene: &Scene, person: Person, floor: u64) {
+        let db = rusqlite::Connection::open(self.folder.path().join(STATE_FILE)).unwrap();
+        db.busy_timeout(Duration::from_secs(10)).unwrap();
+        let stay = (floor, scene.room.as_str(), scene.account(person).unwrap().to_string());
+        let sql = "UPDATE members SET floor = ?1 WHERE room = ?2 AND account = ?3";
+        assert_eq!(db.execute(sql, stay).unwrap(), 1, "{person:?} is no member");
+    }
+
+    /// Notes that the edit with this seq named somebody in the root.
+    pub fn name_by_edit(&self, scene: &Scene, account: AccountId, seq: u64) {
+        let db = rusqlite::Connection::open(self.folder.path().join(STATE_FILE)).unwrap();
+        db.busy_timeout(Duration::from_secs(10)).unwrap();
+        let sql = "INSERT OR REPLACE INTO named(room, lane, ordinal, account, seq)
+                   SELECT n, 0, 1, ?2, ?3 FROM rooms WHERE id = ?1";
+        assert_eq!(db.execute(sql, (scene.room.as_str(), account.as_str(), seq)).unwrap(), 1);
     }
 
     /// The cookie of a new login; empty for a signed-out visitor.

@@ -5,7 +5,7 @@ use crate::support::tables::tables;
 use beck::protocol::{AccountId, ClientId, Event, Format, Header, Outcome, Row};
 use beck::server::broker::Entry;
 use beck::server::fold::{Fold, Folded};
-use beck::server::state::{Reader, State};
+use beck::server::state::{Floor, Reader, State};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -291,7 +291,7 @@ impl Log {
     /// An event as the state file has it.
     pub fn event_of(&self, room: &str, seq: u64) -> Arc<Event> {
         let room = room.parse().unwrap();
-        let read = |state: &Reader<'_>| state.events(&state.room_head(room)?, seq - 1, seq);
+        let read = |state: &Reader<'_>| state.events(&state.room_head(room)?, Floor::NONE, seq - 1, seq);
         self.state.read_anything(read).unwrap().remove(0)
     }
 

@@ -12,6 +12,7 @@ use beck::protocol::{
 };
 use beck::server::access::Action;
 use beck::server::broker::Entry;
+use beck::server::state::Floor;
 use beck::server::{rooms, threads, unread};
 use beck::timeline::{Applied, Paged, Timeline};
 use rand::rngs::StdRng;
@@ -238,8 +239,9 @@ impl World {
         for mut reader in std::mem::take(&mut self.readers) {
             let page = &pages[&reader.lane()];
             let since = reader.cursor().seq;
-            let events =
-                node.state.read_anything(|state| state.events(&state.room_head(room)?, since, u64::MAX));
+            let events = node
+                .state
+                .read_anything(|state| state.events(&state.room_head(room)?, Floor::NONE, since, u64::MAX));
             let mut events = events.unwrap();
             self.done.entry("events live").and_modify(|n| *n += events.len() as u32).or_insert(1);
             if self.dice.random_bool(0.3) {

@@ -7,6 +7,7 @@ use crate::support::{TestNode, boot, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::{AccountId, ClientFrame, ClientId, Outcome, Raise, ServerFrame};
 use beck::server::error::AppError;
+use beck::server::state::Floor;
 use beck::server::{rooms, threads, unread};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -200,8 +201,10 @@ impl World {
     fn flow(&mut self, device: usize, loses: bool) {
         let Some(sent) = self.devices[device].sent else { return };
         let (node, room) = (self.here.node.clone(), self.here.general);
-        let events =
-            node.state.read_anything(|state| state.events(&state.room_head(room)?, sent, u64::MAX)).unwrap();
+        let events = node
+            .state
+            .read_anything(|state| state.events(&state.room_head(room)?, Floor::NONE, sent, u64::MAX))
+            .unwrap();
         self.devices[device].sent = events.last().map_or(Some(sent), |event| Some(event.seq));
         for event in events {
             if loses && self.dice.random_bool(0.1) {
