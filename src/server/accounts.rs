@@ -3,7 +3,7 @@
 use super::access::{Action, Actor, Denied, Facts};
 use super::broker::{Content, Proposal};
 use super::error::{AppError, Field};
-use super::fold::{self, AccountBody, SettingBody, WorkspaceBody};
+use super::fold;
 use super::hashing::Whose;
 use super::logins::Login;
 use super::node::{Node, Readiness};
@@ -11,9 +11,9 @@ use super::room_names::shown_name;
 use super::rooms;
 use super::steps::{self, step};
 use crate::protocol::change::AccountSetting;
-use crate::protocol::frame::{Role, RoomKind};
+use crate::protocol::frame::RoomKind;
 use crate::protocol::{
-    AccountId, Change, ClientId, Format, Kind, Outcome, OwnStatus, Refusal, RoomId, WorkspaceId, bounds,
+    AccountId, Change, ClientId, Format, Outcome, OwnStatus, Refusal, RoomId, WorkspaceId, bounds,
 };
 use futures::FutureExt;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub async fn set_up(
     if node.directory().rules().strict.is_some() {
         make_owner(node, account, &new).await?;
     } else {
-        make(node, account, Role::Owner, &new).await?;
+        make(node, account, true, &new).await?;
     }
     let room = rooms::create(node, account, "General", "Everything that is for all of us").await?;
     Ok((account, room))
@@ -67,13 +67,10 @@ pub async fn set_up(
 
 /// What begins a log of this format.
 fn first_entry(format: Format, name: String, account: AccountId) -> Result<Proposal, AppError> {
-    let (id, format_number) = (WorkspaceId::random(), format.number());
-    if fold::Rules::of(format).strict.is_some() {
-        let change = Change::Workspace { id, name, format: format_number };
-        return Ok(Proposal::of(id.operator(), ClientId::random(), &change, Content::None)?);
-    }
-    let first = WorkspaceBody { id, name, format: format_number };
-    Ok(Proposal::new(account, ClientId::random(), Kind::Workspace, &first))
+    let id = WorkspaceId::random();
+    let author = if fold::Rules::of(format).strict.is_some() { id.operator() } else { account };
+    let change = Change::Workspace { id, name, format: format.number() };
+    Ok(Proposal::of(format, author, ClientId::random(), &change, Content::None)?)
 }
 
 /// Signs up by the join link; the new member is in every open room that the owner began with.
@@ -89,7 +86,7 @@ pub async fn sign_up(node: &Arc<Node>, new: NewAccount<'_>) -> Result<AccountId,
             .await?;
         return Ok(account);
     }
-    make(node, account, Role::Member, &new).await?;
+    make(node, account, false, &new).await?;
     let mut rooms = node.directory().visible_rooms(account).into_iter();
     if let Some(room) = rooms.find(|room| is_general(room.kind, &room.name, room.archived)) {
         let _ = rooms::join(node, account, room.id).await;
@@ -148,12 +145,17 @@ async fn propose_account(node: &Arc<Node>, id: AccountId, proposal: Proposal) ->
 }
 
 /// Makes an account in a log of formats 1 to 4.
-async fn make(node: &Arc<Node>, id: AccountId, role: Role, new: &Checked<'_>) -> Result<(), AppError> {
+async fn make(node: &Arc<Node>, id: AccountId, owner: bool, new: &Checked<'_>) -> Result<(), AppError> {
     put_password(node, id, new.password).await?;
-    let target = id.as_str().parse().map_err(|_| AppError::Refused(Refusal::Malformed))?;
-    let body = AccountBody { name: new.name.clone(), handle: new.handle.clone(), role };
-    let proposal = Proposal::new(id, ClientId::random(), Kind::Account, &body).target(target);
-    propose_account(node, id, proposal).await
+    let change = Change::Account {
+        id,
+        handle: new.handle.clone(),
+        owner,
+        rooms: Vec::new(),
+        invitation: None,
+        name: Some(new.name.clone()),
+    };
+    propose_account(node, id, node.proposal(id, ClientId::random(), &change, Content::None)?).await
 }
 
 /// The operator makes the owner of the first run. The id of the entry follows from the one that made the workspace: of two
@@ -194,13 +196,13 @@ async fn sign_up_in_steps(node: &Arc<Node>, sign_up: SignUp, new: &Checked<'_>) 
         invitation: None,
         name: None,
     };
-    propose_account(node, account, Proposal::of(author, id, &first, Content::None)?).await?;
+    propose_account(node, account, node.proposal(author, id, &first, Content::None)?).await?;
     let name = Change::SetAccount { account, setting: AccountSetting::Name };
-    let name = Proposal::of(author, step(id, steps::NAME), &name, Content::value(Some(&new.name)))?;
+    let name = node.proposal(author, step(id, steps::NAME), &name, Content::value(Some(&new.name)))?;
     // In the order of the calls, without a wait between them.
     let mut later = vec![node.propose(name).boxed()];
     for (n, room) in (steps::FIRST_JOIN..).zip(rooms) {
-        let join = Proposal::of(author, step(id, n), &Change::Join { room, account }, Content::None)?;
+        let join = node.proposal(author, step(id, n), &Change::Join { room, account }, Content::None)?;
         later.push(node.propose(join).boxed());
     }
     for outcome in futures::future::join_all(later).await {
@@ -240,12 +242,6 @@ pub async fn set_status(
     let change = Change::SetAccount { account: by, setting: AccountSetting::Status };
     node.require_format(by, change.needs()).await?;
     let status = OwnStatus { text, do_not_disturb, until };
-    if node.directory().rules().strict.is_some() {
-        let status = Content::value(Some(status).filter(|status| *status != OwnStatus::default()));
-        return rooms::accepted(node, Proposal::of(by, ClientId::random(), &change, status)?).await;
-    }
-    let body = SettingBody { value: serde_json::json!(status) };
-    let proposal = Proposal::new(by, ClientId::random(), Kind::AccountSet, &body);
-    let word = |text: &str| text.parse().map_err(|_| AppError::Refused(Refusal::Malformed));
-    rooms::accepted(node, proposal.target(word(by.as_str())?).slot(word("status")?)).await
+    let status = Content::value(Some(status).filter(|status| *status != OwnStatus::default()));
+    rooms::accepted(node, by, &change, status).await
 }

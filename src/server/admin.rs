@@ -6,14 +6,13 @@ mod message;
 pub mod socket;
 
 use super::access::{Action, Actor, Facts};
-use super::broker::{BrokerError, Proposal, SecretOp};
+use super::broker::{BrokerError, Content, SecretOp};
 use super::directory::Account;
-use super::fold::SettingBody;
 use super::node::{Node, Readiness};
 use super::readiness::{Unready, UnreadyState};
 use crate::protocol::change::AccountSetting;
 use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::{AccountId, Change, ClientId, Kind, Outcome};
+use crate::protocol::{AccountId, Change, ClientId, Outcome};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -117,11 +116,8 @@ async fn make_owner(node: &Arc<Node>, handle: &str) -> Answer {
     directory.permits(&facts, Action::SetRole).map_err(words)?;
     let change = Change::SetAccount { account: account.id, setting: AccountSetting::Role };
     node.require_format(account.id, change.needs()).await.map_err(words)?;
-    let word = |text: &str| text.parse().map_err(|_| "try again".to_owned());
-    let body = SettingBody { value: "owner".into() };
     let by = node.acting_operator(account.id);
-    let proposal = Proposal::new(by, ClientId::random(), Kind::AccountSet, &body);
-    let proposal = proposal.target(word(account.id.as_str())?).slot(word("role")?);
+    let proposal = node.proposal(by, ClientId::random(), &change, Content::None).map_err(words)?;
     match node.propose(proposal).await.map_err(words)? {
         Outcome::Stored { .. } => Ok(vec![format!("{} ({}) is an owner now.", account.name, account.handle)]),
         Outcome::Refused { why } => Err(format!("the log refused it ({why:?}): try again")),

@@ -1,9 +1,9 @@
 //! Logins: who a token stands for, and what ends them.
 
 use super::auth::{self, LOGIN_MS, hashed, is_token, new_token};
-use super::broker::{BrokerError, Proposal, SecretOp, Signal};
+use super::broker::{BrokerError, Content, SecretOp, Signal};
 use super::node::Node;
-use crate::protocol::{AccountId, Change, ClientId, Kind};
+use crate::protocol::{AccountId, Change, ClientId};
 use axum::http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -166,11 +166,10 @@ impl Node {
         account: AccountId,
     ) -> Result<(), BrokerError> {
         self.tell_logins(account);
-        let proposal = Proposal::new(by, ClientId::random(), Kind::Logins, &());
-        let target = account.as_str().parse().map_err(|_| BrokerError::Refused("Try again.".into()))?;
+        let change = Change::Logins { account };
         let done = async {
-            self.require_format(account, Change::Logins { account }.needs()).await?;
-            self.propose(proposal.target(target)).await
+            self.require_format(account, change.needs()).await?;
+            self.propose(self.proposal(by, ClientId::random(), &change, Content::None)?).await
         };
         done.await.map(drop).map_err(|fault| BrokerError::Unknown(fault.to_string()))
     }

@@ -4,15 +4,16 @@ mod strict;
 
 use super::access::Action;
 use super::act_checks::Checked;
-use super::broker::Proposal;
+use super::broker::{Content, Proposal};
 use super::error::AppError;
-use super::fold::IN_ROOM;
 use super::node::Node;
-use super::rooms::{in_room, token};
+use super::rooms::in_room;
 use super::state::ReadError;
+use crate::protocol::change::Act;
 use crate::protocol::frame::{ActDraft, Answer, Draft};
+use crate::protocol::stored::MessageDraft;
 use crate::protocol::{
-    AccountId, ActBody, ActValue, ClientId, Format, Kind, MessageBody, Outcome, Refusal, RoomId, Slot, bounds,
+    AccountId, ActValue, Added, Change, ClientId, Format, Outcome, Refusal, RoomId, Slot, bounds,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,8 +23,13 @@ use std::time::Duration;
 /// A restore waits so long for texts that are being erased.
 const RESTORE_WAIT: Duration = Duration::from_secs(2);
 
-/// Asks the gate before a draft of a room is proposed; a "no" is that of a node that has caught up. One that is stored already gets its first outcome, and what may be over by the
-/// time that the draft has its place, like an archived room, is for the fold.
+/// The form of texts that were checked for a log of formats 1 to 4, which write all in one form. A log that rises
+/// meanwhile takes it too; in its own form a text would name nobody.
+const CHECKED_FORM: Format = Format::Four;
+
+/// Asks the gate before a draft of a room is proposed; a "no" is that of a node that has caught up. One that is stored
+/// already gets its first outcome, and what may be over by the time that the draft has its place, like an archived room,
+/// is for the fold.
 async fn permit_draft(node: &Node, by: AccountId, room: RoomId, id: ClientId) -> Result<(), AppError> {
     let ask = || {
         let directory = node.directory();
@@ -52,17 +58,17 @@ pub async fn propose_post(node: &Arc<Node>, by: AccountId, draft: Draft) -> Resu
         return strict::propose_post(node, by, draft).await;
     }
     permit_draft(node, by, draft.room, draft.id).await?;
-    let body = MessageBody { text: bounds::message_text(&draft.text)?, quote: draft.quote, said: None };
-    let mut proposal = Proposal::new(by, draft.id, Kind::Message, &body).room(draft.room);
-    if let Some(Answer { to, also }) = draft.thread {
-        let root = root_of(node, draft.room, to).await?;
-        proposal = proposal.target(token(&root.to_string())?);
-        if also {
-            node.require_format(by, Format::Three).await?;
-            proposal = proposal.slot(token(IN_ROOM)?);
-        }
-    }
-    Ok(node.propose(proposal).boxed())
+    let text = &bounds::message_text(&draft.text)?;
+    let answers = match draft.thread {
+        Some(Answer { to, .. }) => Some(root_of(node, draft.room, to).await?),
+        None => None,
+    };
+    let in_room = draft.thread.is_some_and(|Answer { also, .. }| also);
+    let change = Change::Post { room: draft.room, answers, in_room, written_for: None };
+    let content =
+        Content::erasable(&MessageDraft { text, quote: draft.quote, said: None }, &Added::default());
+    node.require_format(by, change.needs()).await?;
+    Ok(node.propose(Proposal::of(CHECKED_FORM, by, draft.id, &change, content)?).boxed())
 }
 
 /// The message under which the thread of an answer stands; of any other message, that one.
@@ -96,15 +102,15 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
     permit_draft(node, by, room, id).await?;
     let checked = Checked { id, by, room, target };
     let mut restoring = None;
-    let value = match (Slot::parse(&slot), value) {
+    let (act, content) = match (Slot::parse(&slot), value) {
         (Some(Slot::Text), ActValue::Text(text)) => {
             let text = bounds::message_text(&text)?;
             checked.permit(node, Action::Edit).await?;
-            ActValue::Text(text)
+            (Act::Edit, Content::value(Some(text)))
         }
         (Some(Slot::Deleted), ActValue::On(true)) => {
             checked.permit(node, Action::Delete).await?;
-            ActValue::On(true)
+            (Act::Delete, Content::None)
         }
         (Some(Slot::Deleted), ActValue::Restored { restored }) => {
             // The text that stood has its form already; a longer one never stood.
@@ -115,24 +121,20 @@ pub async fn propose_act(node: &Arc<Node>, by: AccountId, act: ActDraft) -> Resu
             let turn = tokio::time::timeout(RESTORE_WAIT, node.restoring.clone().read_owned()).await;
             restoring = Some(turn.map_err(|_| AppError::Erasing)?);
             checked.restore_with(node, &restored).await?;
-            ActValue::Restored { restored }
+            (Act::Restore { with_text: true }, Content::value(Some(ActValue::Restored { restored })))
         }
-        (Some(Slot::Pin), ActValue::On(on)) => ActValue::On(on),
-        (Some(Slot::React { emoji, account }), ActValue::On(true)) => {
-            checked.react(node, &emoji, account).await?;
-            ActValue::On(true)
-        }
-        (Some(Slot::React { emoji, account }), ActValue::On(false)) => {
-            checked.take_back(node, &emoji, account).await?;
-            ActValue::On(false)
+        (Some(Slot::Pin), ActValue::On(on)) => (Act::Pin(on), Content::None),
+        (Some(Slot::React { emoji, account }), ActValue::On(on)) => {
+            match on {
+                true => checked.react(node, &emoji, account).await?,
+                false => checked.take_back(node, &emoji, account).await?,
+            }
+            (Act::React { emoji, account, on }, Content::None)
         }
         _ => return Err(AppError::Refused(Refusal::Malformed)),
     };
-    let proposal = Proposal::new(by, id, Kind::Act, &ActBody { value })
-        .room(room)
-        .target(token(&target.to_string())?)
-        .slot(token(&slot)?);
-    let outcome = node.propose(proposal);
+    let change = Change::Act { room, message: target, act };
+    let outcome = node.propose(Proposal::of(CHECKED_FORM, by, id, &change, content)?);
     let Some(restoring) = restoring else { return Ok(outcome.boxed()) };
     // Goes on by itself: erasing waits for it.
     let wait = tokio::spawn(async move {
@@ -150,6 +152,5 @@ pub async fn void(
     id: ClientId,
     target: ClientId,
 ) -> Result<Outcome, AppError> {
-    let proposal = Proposal::new(by, id, Kind::Void, &()).target(token(&target.to_string())?);
-    node.propose(proposal).await
+    node.propose(node.proposal(by, id, &Change::Void { draft: target }, Content::None)?).await
 }

@@ -1,27 +1,27 @@
 //! Use cases of rooms: make, join, leave, look at.
 
 use super::access::{Action, Actor, Facts};
-use super::broker::{Content, Proposal};
+use super::broker::Content;
 use super::directory::{Account, Directory};
 use super::error::AppError;
-use super::fold::{RoomBody, SettingBody};
 pub use super::messages::{Proposed, act, post, propose_act, propose_post, void};
 use super::node::Node;
 use super::room_names::RoomName;
 use super::unread;
-use crate::protocol::frame::{Person, RoomInfo, RoomKind, Version};
+use crate::protocol::frame::{Person, RoomInfo, Version};
 use crate::protocol::{
-    AccountId, Change, ClientId, Kind, Outcome, Page, PageAt, Position, Quiet, Refusal, RoomId, Row, Token,
-    bounds,
+    AccountId, Change, ClientId, Outcome, Page, PageAt, Position, Quiet, Refusal, RoomId, Row, bounds,
 };
 use std::sync::Arc;
 
-pub(super) fn token(text: &str) -> Result<Token, AppError> {
-    text.parse().map_err(|_| AppError::Refused(Refusal::Malformed))
-}
-
-pub(super) async fn accepted(node: &Arc<Node>, proposal: Proposal) -> Result<(), AppError> {
-    match node.propose(proposal).await? {
+/// Proposes a change, in the form of the log's format.
+pub(super) async fn accepted(
+    node: &Arc<Node>,
+    by: AccountId,
+    change: &Change,
+    content: Content,
+) -> Result<(), AppError> {
+    match node.propose(node.proposal(by, ClientId::random(), change, content)?).await? {
         Outcome::Stored { .. } => Ok(()),
         Outcome::Refused { why } => Err(why.into()),
     }
@@ -53,10 +53,10 @@ pub async fn create(node: &Arc<Node>, by: AccountId, name: &str, topic: &str) ->
     if node.directory().rules().strict.is_some() {
         return create_with_key(node, by, RoomName::typed(name)?, &bounds::topic(topic)?).await;
     }
-    let body = RoomBody { kind: RoomKind::Open, name: bounds::name(name)?, topic: bounds::topic(topic)? };
-    let room = RoomId::random();
+    let (name, topic, room) = (bounds::name(name)?, bounds::topic(topic)?, RoomId::random());
     permit(node, Action::MakeRoom, |directory| Facts::of(directory, Actor::Account(by))).await?;
-    accepted(node, Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)).await?;
+    let change = Change::MakeRoom { room, name, key: None, topic: Some(topic) };
+    accepted(node, by, &change, Content::None).await?;
     Ok(room)
 }
 
@@ -75,11 +75,10 @@ async fn create_with_key(
     }
     let RoomName { name, key } = name;
     let change = Change::MakeRoom { room, name, key: Some(key), topic: None };
-    accepted(node, Proposal::of(by, ClientId::random(), &change, Content::None)?).await?;
+    accepted(node, by, &change, Content::None).await?;
     // The room is there, also if it gets no topic: any member can write one.
     if !topic.is_empty() {
-        let topic = Content::value(Some(topic));
-        let _ = node.propose(Proposal::of(by, ClientId::random(), &Change::SetTopic { room }, topic)?).await;
+        let _ = accepted(node, by, &Change::SetTopic { room }, Content::value(Some(topic))).await;
     }
     Ok(room)
 }
@@ -90,8 +89,7 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), A
     }
     let joined = async {
         permit(node, Action::Join, in_room(by, room)).await?;
-        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-        accepted(node, proposal.target(token(by.as_str())?)).await
+        accepted(node, by, &Change::Join { room, account: by }, Content::None).await
     };
     match joined.await {
         // Another tab was faster.
@@ -102,8 +100,7 @@ pub async fn join(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), A
 
 pub async fn leave(node: &Arc<Node>, by: AccountId, room: RoomId) -> Result<(), AppError> {
     permit(node, Action::Leave, in_room(by, room)).await?;
-    let proposal = Proposal::new(by, ClientId::random(), Kind::Leave, &()).room(room);
-    accepted(node, proposal.target(token(by.as_str())?)).await
+    accepted(node, by, &Change::Leave { room, account: by }, Content::None).await
 }
 
 /// Brings somebody into a room that one is in; whether that one was not there before.
@@ -117,8 +114,7 @@ pub async fn invite(
         |directory: &Directory| Facts::of(directory, Actor::Account(by)).about(directory, room, target);
     let added = async {
         permit(node, Action::Invite, facts).await?;
-        let proposal = Proposal::new(by, ClientId::random(), Kind::Join, &()).room(room);
-        accepted(node, proposal.target(token(target.as_str())?)).await
+        accepted(node, by, &Change::Join { room, account: target }, Content::None).await
     };
     match added.await {
         Ok(()) => Ok(true),
@@ -131,23 +127,16 @@ pub async fn invite(
 pub async fn set_topic(node: &Arc<Node>, by: AccountId, room: RoomId, topic: &str) -> Result<(), AppError> {
     permit(node, Action::SetTopic, in_room(by, room)).await?;
     let topic = bounds::topic(topic)?;
-    if node.directory().rules().strict.is_some() {
-        let topic = Content::value(Some(topic).filter(|topic| !topic.is_empty()));
-        return accepted(node, Proposal::of(by, ClientId::random(), &Change::SetTopic { room }, topic)?)
-            .await;
-    }
-    let body = SettingBody { value: topic.into() };
-    let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
-    accepted(node, proposal.slot(token("topic")?)).await
+    let topic = Content::value(Some(topic).filter(|topic| !topic.is_empty()));
+    accepted(node, by, &Change::SetTopic { room }, topic).await
 }
 
 /// Archives a room, or brings it back. From then on the fold refuses, or takes again, what is proposed for it.
 pub async fn archive(node: &Arc<Node>, by: AccountId, room: RoomId, archived: bool) -> Result<(), AppError> {
     permit(node, Action::Archive, in_room(by, room)).await?;
-    node.require_format(by, Change::Archive { room, archived }.needs()).await?;
-    let body = SettingBody { value: archived.into() };
-    let proposal = Proposal::new(by, ClientId::random(), Kind::RoomSet, &body).room(room);
-    match accepted(node, proposal.slot(token("archived")?)).await {
+    let change = Change::Archive { room, archived };
+    node.require_format(by, change.needs()).await?;
+    match accepted(node, by, &change, Content::None).await {
         Err(AppError::Refused(Refusal::Taken)) => Err(AppError::NameTaken),
         done => done,
     }

@@ -509,7 +509,7 @@ const SHIP_IT: &str = "0ea73d3820086c87cedd7db1b3681503";
 #[test]
 fn proposals_have_the_salt_and_parts_of_their_kind() {
     let by = bob();
-    let propose = |change: &Change, content| Proposal::of(by, id(OWN), change, content);
+    let propose = |change: &Change, content| Proposal::of(Format::Five, by, id(OWN), change, content);
     for (words, draft, change) in never_erased() {
         let proposal = propose(&change, Content::None).unwrap();
         let salt = &proposal.body[..16];

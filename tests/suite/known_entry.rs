@@ -46,7 +46,7 @@ async fn open(folder: &Path, newest: Format) -> (Arc<Node>, Arc<Mutex<Vec<Option
 
 fn of_format_5(account: AccountId) -> Proposal {
     let change = Change::Logins { account };
-    Proposal::of(account, ClientId::random(), &change, Content::None).unwrap()
+    Proposal::of(Format::Five, account, ClientId::random(), &change, Content::None).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

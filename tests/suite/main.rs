@@ -39,6 +39,7 @@ mod disk;
 mod doctor;
 mod documented;
 mod drain;
+mod earlier_forms;
 mod embedded;
 mod entry_times;
 mod erase_and_refold;

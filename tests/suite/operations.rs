@@ -138,7 +138,7 @@ async fn begin_sign_up(node: &Arc<Node>, handle: &str, rooms: Vec<RoomId>) -> (A
     node.set_password(account, PASSWORD).await.unwrap();
     let handle = handle.to_owned();
     let change = Change::Account { id: account, handle, owner: false, rooms, invitation: None, name: None };
-    let proposal = Proposal::of(account, id, &change, Content::None).unwrap();
+    let proposal = Proposal::of(Format::Five, account, id, &change, Content::None).unwrap();
     let outcome = node.propose(proposal).await.unwrap();
     assert!(matches!(outcome, Outcome::Stored { .. }), "{outcome:?}");
     (account, id)
@@ -285,7 +285,8 @@ async fn topics_and_statuses_have_two_parts(backend: &Backend) {
     let archived = rooms::set_topic(&node, olive, general, "New").await;
     assert!(matches!(archived, Err(AppError::Refused(Refusal::Archived))), "{archived:?}");
     let change = Change::SetTopic { room: general };
-    let proposal = Proposal::of(olive, ClientId::random(), &change, Content::value(Some("New"))).unwrap();
+    let proposal =
+        Proposal::of(Format::Five, olive, ClientId::random(), &change, Content::value(Some("New"))).unwrap();
     let outcome = node.propose(proposal).await.unwrap();
     assert_eq!(outcome, Outcome::Refused { why: Refusal::Archived });
     assert!(read_all(log.as_ref()).await.iter().all(|entry| entry.header.kind != Kind::Format));

@@ -93,7 +93,8 @@ impl Place {
 
     async fn propose_as_operator(&self, change: Change) -> Outcome {
         let operator = self.first.epoch().unwrap().operator();
-        let proposal = Proposal::of(operator, ClientId::random(), &change, Content::None).unwrap();
+        let proposal =
+            Proposal::of(Format::Five, operator, ClientId::random(), &change, Content::None).unwrap();
         self.first.propose(proposal).await.unwrap()
     }
 }
@@ -163,7 +164,8 @@ async fn too_many_names_are_refused_before_anything_is_stored() {
             invitation: None,
             name: None,
         };
-        let proposal = Proposal::of(operator, ClientId::random(), &change, Content::None).unwrap();
+        let proposal =
+            Proposal::of(Format::Five, operator, ClientId::random(), &change, Content::None).unwrap();
         assert!(matches!(place.first.propose(proposal).await.unwrap(), Outcome::Stored { .. }));
     }
     let before = place.head().await;
@@ -174,6 +176,7 @@ async fn too_many_names_are_refused_before_anything_is_stored() {
     assert_eq!(place.head().await, before);
     // One that another server has stored has its first outcome all the same.
     let proposal = Proposal::of(
+        Format::Five,
         place.olive,
         draft.id,
         &Change::Post { room: place.general, answers: None, in_room: false, written_for: None },
@@ -249,7 +252,13 @@ async fn a_draft_that_is_sent_again_has_its_first_outcome() {
     // The handle has an account now, and the account that is named another name; the text is edited, and then deleted.
     sign_up(&place.first, "later").await;
     let name = Change::SetAccount { account: place.bo, setting: AccountSetting::Name };
-    let name = Proposal::of(place.bo, ClientId::random(), &name, Content::value(Some("Bo the second")));
+    let name = Proposal::of(
+        Format::Five,
+        place.bo,
+        ClientId::random(),
+        &name,
+        Content::value(Some("Bo the second")),
+    );
     place.first.propose(name.unwrap()).await.unwrap();
     place.act(draft.id, "text", text("another text")).await.unwrap();
     for node in [&place.first, &place.second] {

@@ -39,7 +39,7 @@ async fn set_deleted(here: &TestNode, room: RoomId, target: ClientId, on: bool) 
 
 /// The frames after a cursor: those of the ring, and those of what the state file has.
 fn ring_and_file(here: &TestNode, room: &HubRoom, cursor: u64) -> (Option<Vec<String>>, Vec<String>) {
-    let ring = match room.pull(cursor, 1_000) {
+    let ring = match room.pull(Floor::NONE, cursor, 1_000) {
         Pulled::Frames(frames) => Some(frames.iter().map(|frame| frame.as_str().to_owned()).collect()),
         Pulled::ReadTo(_) => None,
     };

@@ -5,7 +5,7 @@ use crate::protocol::change::Act;
 use crate::protocol::{AccountId, Change, ClientId, Outcome, PageAt, RoomId, Row};
 use crate::server::access::{Action, Actor, Facts};
 use crate::server::boot::Asked;
-use crate::server::broker::{Content, Proposal};
+use crate::server::broker::Content;
 use crate::server::node::Node;
 use crate::server::state::{Checks, Deletion, ReadError};
 use crate::server::utc::utc;
@@ -97,7 +97,7 @@ pub async fn delete(node: &Arc<Node>, id: ClientId) -> Answer {
     let facts = Facts::of(&directory, Actor::Operator).in_room(&directory, room);
     directory.permits(&facts.row(&row), Action::Delete).map_err(words)?;
     let change = Change::Act { room, message: id, act: Act::Delete };
-    let deleted = Proposal::of(operator, ClientId::random(), &change, Content::None).map_err(words)?;
+    let deleted = node.proposal(operator, ClientId::random(), &change, Content::None).map_err(words)?;
     if let Outcome::Refused { why } = node.propose(deleted).await.map_err(words)? {
         return Err(format!("the log refused to delete it ({why:?}): see beck doctor"));
     }

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod embedded;
 mod in_force;
 pub mod moving;
+mod proposal;
 pub mod redis;
 mod signal;
 mod waiting;
@@ -12,153 +13,15 @@ mod waiting;
 pub use crate::protocol::Pointer;
 pub use crate::protocol::stored::digest;
 pub use in_force::InForce;
+pub use proposal::{Content, Proposal, Unwritable};
 pub use signal::{Signal, Signals};
 
 use super::readiness::{Unready, UnreadyState};
 use super::watch::Watch;
-use crate::protocol::change::Words;
-use crate::protocol::entry::BadToken;
-use crate::protocol::stored::{self, Nothing, Stored, ValueDraft};
-use crate::protocol::{AccountId, Change, ClientId, Format, Hash, Header, Kind, RoomId, Token};
+use crate::protocol::{AccountId, Hash, Header};
 use futures::future::BoxFuture;
-use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// What a node proposes: a header without number and time, and a body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
-    pub author: AccountId,
-    pub client_id: ClientId,
-    pub room: Option<RoomId>,
-    pub kind: Kind,
-    pub target: Option<Token>,
-    pub slot: Option<Token>,
-    /// The body as it is stored: a salt, then JSON; in format 5 an erasable one has an added part behind it.
-    pub body: String,
-    /// The first format that reads a body of this form. [`Format::One`]: they all do.
-    pub form: Format,
-    /// The entry since which the log has a format that reads this form: a log without this entry stores nothing.
-    pub since: Option<Head>,
-}
-
-/// What stands in a body beside the change itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// Nothing: the change is the whole body, which is never erased.
-    None,
-    /// An erasable body, as JSON in canonical bytes.
-    Erasable { draft: String, added: String },
-}
-
-impl Content {
-    pub fn erasable(draft: &impl Serialize, added: &impl Serialize) -> Content {
-        Content::Erasable { draft: json(draft), added: json(added) }
-    }
-
-    /// A setting to which a server adds nothing; `None` takes the value away.
-    pub fn value(value: Option<impl Serialize>) -> Content {
-        Content::erasable(&ValueDraft { value }, &Nothing {})
-    }
-}
-
-/// A change that cannot be written: its emoji cannot stand in a header, or the content does not belong to the change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the change cannot be written")]
-pub struct Unwritable;
-
-impl From<BadToken> for Unwritable {
-    fn from(_: BadToken) -> Self {
-        Unwritable
-    }
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
-}
-
-/// 32 characters of hex from the system's random source.
-fn salt() -> String {
-    let (a, b) = (uuid::Uuid::new_v4().as_u64_pair(), uuid::Uuid::new_v4().as_u64_pair());
-    format!("{:016x}{:016x}", a.0 ^ b.1, a.1 ^ b.0)
-}
-
-impl Proposal {
-    /// A proposal of format 5.
-    pub fn of(
-        author: AccountId,
-        client_id: ClientId,
-        change: &Change,
-        content: Content,
-    ) -> Result<Self, Unwritable> {
-        let Words { kind, room, target, slot } = change.words()?;
-        let salt = salt();
-        let body = match (change.body(), content) {
-            (Some(draft), Content::None) => {
-                Stored { salt: &salt[..stored::SALT], draft: &draft, added: None }.join()
-            }
-            (None, Content::Erasable { draft, added }) => {
-                Stored { salt: &salt, draft: &draft, added: Some(&added) }.join()
-            }
-            _ => return Err(Unwritable),
-        };
-        Ok(Self { author, client_id, room, kind, target, slot, body, form: Format::Five, since: None })
-    }
-
-    /// A proposal of formats 1 to 4, with a fresh salt before its body.
-    pub fn new(author: AccountId, client_id: ClientId, kind: Kind, body: &impl serde::Serialize) -> Self {
-        let salt = uuid::Uuid::new_v4().as_u64_pair().0 ^ uuid::Uuid::new_v4().as_u64_pair().1;
-        let json = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
-        let body = format!("{salt:016x}{json}");
-        Self {
-            author,
-            client_id,
-            room: None,
-            kind,
-            target: None,
-            slot: None,
-            body,
-            form: Format::One,
-            since: None,
-        }
-    }
-
-    /// A log that does not have this entry stores nothing of the proposal.
-    pub fn since(mut self, since: Head) -> Self {
-        self.since = Some(since).filter(|since| since.g > 0);
-        self
-    }
-
-    pub fn room(mut self, room: RoomId) -> Self {
-        self.room = Some(room);
-        self
-    }
-
-    pub fn target(mut self, target: Token) -> Self {
-        self.target = Some(target);
-        self
-    }
-
-    pub fn slot(mut self, slot: Token) -> Self {
-        self.slot = Some(slot);
-        self
-    }
-
-    /// The header that this proposal gets at a place in the log.
-    pub fn header(&self, g: u64, at: i64) -> Header {
-        Header {
-            g,
-            at,
-            author: self.author,
-            client_id: self.client_id,
-            room: self.room,
-            kind: self.kind.clone(),
-            target: self.target.clone(),
-            slot: self.slot.clone(),
-            digest: digest(&self.body),
-        }
-    }
-}
 
 /// An entry as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Messages and acts as servers propose them from format 5 on.
 
-use super::{Proposed, permit_draft, root_here, token};
+use super::{Proposed, permit_draft, root_here};
 use crate::protocol::change::Act;
 use crate::protocol::frame::{ActDraft, Answer, Draft};
 use crate::protocol::stored::{MessageDraft, ValueDraft};
@@ -23,12 +23,12 @@ pub(super) async fn propose_post(
     draft: Draft,
 ) -> Result<Proposed, AppError> {
     let (id, room) = (draft.id, draft.room);
-    let proposal = |root: Option<ClientId>, added: &Added| {
+    let proposal = |root: Option<ClientId>, added: &Added| -> Result<Proposal, AppError> {
         let text = &bounds::message_text(&draft.text)?;
         let in_room = draft.thread.is_some_and(|Answer { also, .. }| also);
         let change = Change::Post { room, answers: root, in_room, written_for: None };
         let content = Content::erasable(&MessageDraft { text, quote: draft.quote, said: None }, added);
-        Proposal::of(by, id, &change, content).map_err(|_| AppError::Refused(Refusal::Malformed))
+        Ok(node.proposal(by, id, &change, content)?)
     };
     let again = || {
         let root = draft.thread.map(|Answer { to, .. }| root_here(node, room, to)).transpose()?;
@@ -53,13 +53,14 @@ pub(super) async fn propose_act(
     act: ActDraft,
 ) -> Result<Proposed, AppError> {
     let ActDraft { id, room, target, slot, value, named } = act;
-    let again = || {
+    let again = || -> Result<Proposal, AppError> {
         let value = match &value {
             ActValue::Text(text) => ActValue::Text(bounds::message_text(text)?),
             value => value.clone(),
         };
         let again = Proposal::new(by, id, Kind::Act, &ActBody { value }).room(room);
-        let again = again.target(token(&target.to_string())?);
+        let word = target.to_string().parse().map_err(|_| AppError::Refused(Refusal::Malformed))?;
+        let again = again.target(word);
         // No entry has a slot that is no token.
         Ok(match slot.parse() {
             Ok(slot) => again.slot(slot),
@@ -82,10 +83,11 @@ pub(super) async fn propose_act(
         };
         let checked = Checked { id, by, room, target };
         let on_deletion = matches!(act, Act::Delete | Act::Restore { .. });
-        // Who has left the room may still delete and restore what they wrote there.
-        if !on_deletion || !is_author(node, room, target, by)? {
+        // Whoever has left the room may still delete and restore what they wrote there: of a message that is known the
+        // gate is asked below.
+        if !on_deletion || !is_known(node, room, target)? {
             match permit_draft(node, by, room, id).await {
-                Err(_) if on_deletion && is_author(node, room, target, by)? => {}
+                Err(_) if on_deletion && is_known(node, room, target)? => {}
                 permitted => permitted?,
             }
         }
@@ -108,7 +110,7 @@ pub(super) async fn propose_act(
             Act::React { emoji, account, on: false } => checked.take_back(node, emoji, *account).await?,
         }
         let change = Change::Act { room, message: target, act };
-        Proposal::of(by, id, &change, content).map_err(|_| AppError::Refused(Refusal::Malformed))
+        Ok(node.proposal(by, id, &change, content)?)
     };
     propose(node, (by, id), again, checked).await
 }
@@ -159,7 +161,6 @@ async fn added(
     Ok(resolved.added)
 }
 
-fn is_author(node: &Node, room: RoomId, message: ClientId, by: AccountId) -> Result<bool, AppError> {
-    let row = node.state.check(|state| state.message(room, message))?;
-    Ok(row.is_some_and(|row| row.author == by))
+fn is_known(node: &Node, room: RoomId, message: ClientId) -> Result<bool, AppError> {
+    Ok(node.state.check(|state| state.message(room, message))?.is_some())
 }

@@ -4,7 +4,7 @@
 use super::{Node, stand_still_words};
 use crate::protocol::change::{Bodies, Change, Reason};
 use crate::protocol::{ClientId, Outcome, Refusal, RoomId};
-use crate::server::broker::{Content, Proposal};
+use crate::server::broker::Content;
 use crate::server::fold::Strict;
 use crate::server::state::{DueEntry, DueMessage, ReadError};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ impl Node {
     ) -> Result<Outcome, String> {
         let operator = self.operator().ok_or("there is no workspace yet")?;
         let change = Change::Erase { room, bodies, reason };
-        let proposal = Proposal::of(operator, ClientId::random(), &change, Content::None);
+        let proposal = self.proposal(operator, ClientId::random(), &change, Content::None);
         let proposal = proposal.map_err(|fault| fault.to_string())?;
         self.propose(proposal).await.map_err(|fault| fault.to_string())
     }

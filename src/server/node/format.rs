@@ -2,8 +2,8 @@
 
 use super::Node;
 use super::rise::RaiseError;
-use crate::protocol::{AccountId, ClientId, Format, Kind, Outcome, WorkspaceId};
-use crate::server::broker::Proposal;
+use crate::protocol::{AccountId, Change, ClientId, Format, Outcome, WorkspaceId};
+use crate::server::broker::{Content, Proposal, Unwritable};
 use crate::server::error::AppError;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +53,18 @@ impl Node {
     }
 
     async fn propose_format(self: &Arc<Node>, by: AccountId, format: Format) -> Result<Outcome, AppError> {
-        self.propose(Proposal::new(by, ClientId::random(), Kind::Format, &format.number())).await
+        let change = Change::Format { number: format.number() };
+        self.propose(self.proposal(by, ClientId::random(), &change, Content::None)?).await
+    }
+
+    /// A change in the form of the log's format.
+    pub(in crate::server) fn proposal(
+        &self,
+        by: AccountId,
+        id: ClientId,
+        change: &Change,
+        content: Content,
+    ) -> Result<Proposal, Unwritable> {
+        Proposal::of(self.directory().format(), by, id, change, content)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::protocol::{AccountId, Change};
-use crate::server::broker::{Content, Proposal};
+use crate::server::broker::Content;
 use crate::server::error::AppError;
 use crate::server::steps::FINISH_MS;
 use std::sync::{Arc, Weak};
@@ -21,7 +21,7 @@ impl Node {
         joins.retain(|join| of.is_none_or(|account| account == join.account));
         for join in joins {
             let change = Change::Join { room: join.room, account: join.account };
-            self.propose(Proposal::of(join.author, join.id, &change, Content::None)?).await?;
+            self.propose(self.proposal(join.author, join.id, &change, Content::None)?).await?;
         }
         Ok(())
     }

@@ -77,7 +77,7 @@ fn old_status(by: AccountId, text: &str) -> Proposal {
 }
 
 fn of(by: AccountId, id: ClientId, change: &Change, content: Content) -> Proposal {
-    Proposal::of(by, id, change, content).unwrap()
+    Proposal::of(Format::Five, by, id, change, content).unwrap()
 }
 
 fn message(by: AccountId, id: ClientId, room: RoomId, text: &str) -> Proposal {

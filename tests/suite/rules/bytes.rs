@@ -3,11 +3,14 @@
 
 use super::written::{BEGIN, Words, ZERO, client_id, rest, then, write};
 use crate::support::log_reader::{assert_whole, digest_of, read_folder};
-use beck::protocol::frame::{Role, RoomKind};
-use beck::protocol::{ActBody, ActValue, Hash, Header, Kind, MessageBody, OwnStatus, WorkspaceId};
+use beck::protocol::change::{AccountSetting, Act};
+use beck::protocol::stored::MessageDraft;
+use beck::protocol::{
+    AccountId, ActValue, Added, Change, Format, Hash, Header, OwnStatus, RoomId, WorkspaceId,
+};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, Entry, Proposal, digest};
-use beck::server::fold::{AccountBody, Fold, RoomBody, SettingBody, WorkspaceBody};
+use beck::server::broker::{Broker, Content, Entry, Proposal, digest};
+use beck::server::fold::Fold;
 use serde_json::json;
 use tempfile::tempdir;
 
@@ -179,51 +182,91 @@ fn a_header_is_this_json() {
     );
 }
 
-/// The JSON of a body as a server stores it.
-fn written(body: &impl serde::Serialize) -> String {
-    let proposal = Proposal::new(ANN.parse().unwrap(), client_id(1), Kind::Message, body);
+/// The JSON of a change as a server stores it in a log of formats 1 to 4.
+fn written(change: &Change, content: Content) -> String {
+    let proposal = Proposal::of(Format::Four, ANN.parse().unwrap(), client_id(1), change, content).unwrap();
     let (salt, json) = proposal.body.split_at(16);
     assert!(salt.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{salt}");
+    // Servers of every format read it, so it needs no entry that raised the log's format.
+    assert_eq!((proposal.form, proposal.since), (Format::One, None));
     json.to_owned()
 }
 
 /// A retry by another version counts as the same draft only if its JSON has the same bytes.
 #[test]
 fn bodies_are_these_bytes_behind_a_salt_of_sixteen_hex_characters() {
+    let (ann, room): (AccountId, RoomId) = (ANN.parse().unwrap(), "dfghjklmnp".parse().unwrap());
+    let whole = |change: Change| written(&change, Content::None);
     let id: WorkspaceId = "fghjklmnpq".parse().unwrap();
     assert_eq!(
-        written(&WorkspaceBody { id, name: "W".into(), format: 4 }),
+        whole(Change::Workspace { id, name: "W".into(), format: 4 }),
         r#"{"id":"fghjklmnpq","name":"W","format":4}"#
     );
-    for (role, word) in [(Role::Owner, "owner"), (Role::Member, "member")] {
-        let json = format!(r#"{{"name":"Ann","handle":"ann","role":"{word}"}}"#);
-        assert_eq!(written(&AccountBody { name: "Ann".into(), handle: "ann".into(), role }), json);
+    for (owner, word) in [(true, "owner"), (false, "member")] {
+        let (handle, name, rooms, invitation) = ("ann".into(), Some("Ann".into()), Vec::new(), None);
+        let made = Change::Account { id: ann, handle, owner, rooms, invitation, name };
+        assert_eq!(whole(made), format!(r#"{{"name":"Ann","handle":"ann","role":"{word}"}}"#));
     }
-    for (kind, word) in
-        [(RoomKind::Open, "open"), (RoomKind::Private, "private"), (RoomKind::Direct, "direct")]
-    {
-        let json = format!(r#"{{"kind":"{word}","name":"General","topic":""}}"#);
-        assert_eq!(written(&RoomBody { kind, name: "General".into(), topic: String::new() }), json);
-    }
-    let message = |text: &str, quote| written(&MessageBody { text: text.into(), quote, said: None });
+    let made = Change::MakeRoom { room, name: "General".into(), key: None, topic: Some(String::new()) };
+    assert_eq!(whole(made), r#"{"kind":"open","name":"General","topic":""}"#);
+    let post = Change::Post { room, answers: None, in_room: false, written_for: None };
+    let message = |text: &str, quote| {
+        written(&post, Content::erasable(&MessageDraft { text, quote, said: None }, &Added::default()))
+    };
     assert_eq!(message("Grüße /\u{1}\n\"\\", None), r#"{"text":"Grüße /\u0001\n\"\\"}"#);
     assert_eq!(
         message("x", Some(client_id(4))),
         r#"{"text":"x","quote":"00000000-0004-7000-8000-000000000004"}"#
     );
-    let act = |value| written(&ActBody { value });
-    assert_eq!(act(ActValue::On(true)), r#"{"value":true}"#);
-    assert_eq!(act(ActValue::On(false)), r#"{"value":false}"#);
-    assert_eq!(act(ActValue::Text("x".into())), r#"{"value":"x"}"#);
-    assert_eq!(act(ActValue::Restored { restored: "x".into() }), r#"{"value":{"restored":"x"}}"#);
-    let set = |value| written(&SettingBody { value });
-    assert_eq!(set(json!("owner")), r#"{"value":"owner"}"#);
-    let status = |text: &str, do_not_disturb, until| {
-        set(json!(OwnStatus { text: text.into(), do_not_disturb, until }))
-    };
-    assert_eq!(status("", false, None), r#"{"value":{}}"#);
-    // A status is stored through a `Value`, which sorts its fields.
-    assert_eq!(status("Away", true, Some(5)), r#"{"value":{"do_not_disturb":true,"text":"Away","until":5}}"#);
-    assert_eq!(written(&()), "null");
-    assert_eq!(written(&4), "4");
+    let act = |act| Change::Act { room, message: client_id(4), act };
+    assert_eq!(whole(act(Act::Delete)), r#"{"value":true}"#);
+    for on in [true, false] {
+        assert_eq!(whole(act(Act::Pin(on))), format!(r#"{{"value":{on}}}"#));
+        let react = Act::React { emoji: "🚲".into(), account: ann, on };
+        assert_eq!(whole(act(react)), format!(r#"{{"value":{on}}}"#));
+    }
+    assert_eq!(written(&act(Act::Edit), Content::value(Some("x"))), r#"{"value":"x"}"#);
+    let restored = Content::value(Some(ActValue::Restored { restored: "x".into() }));
+    let restore = written(&act(Act::Restore { with_text: true }), restored);
+    assert_eq!(restore, r#"{"value":{"restored":"x"}}"#);
+    let set = |setting| Change::SetAccount { account: ann, setting };
+    assert_eq!(whole(set(AccountSetting::Role)), r#"{"value":"owner"}"#);
+    let status = |status: Option<OwnStatus>| written(&set(AccountSetting::Status), Content::value(status));
+    assert_eq!(status(None), r#"{"value":{}}"#);
+    // The fields of a status are sorted.
+    let away = OwnStatus { text: "Away".into(), do_not_disturb: true, until: Some(5) };
+    assert_eq!(status(Some(away)), r#"{"value":{"do_not_disturb":true,"text":"Away","until":5}}"#);
+    let topic = |topic: Option<&str>| written(&Change::SetTopic { room }, Content::value(topic));
+    assert_eq!([topic(Some("x")), topic(None)], [r#"{"value":"x"}"#, r#"{"value":""}"#]);
+    assert_eq!(whole(Change::Archive { room, archived: true }), r#"{"value":true}"#);
+    for nothing in [
+        Change::Join { room, account: ann },
+        Change::Leave { room, account: ann },
+        Change::Logins { account: ann },
+        Change::Void { draft: client_id(4) },
+    ] {
+        assert_eq!(whole(nothing), "null");
+    }
+    assert_eq!(whole(Change::Format { number: 4 }), "4");
+}
+
+#[test]
+fn a_change_is_not_written_in_a_format_that_does_not_have_it() {
+    let room = "dfghjklmnp".parse().unwrap();
+    let restore = Act::Restore { with_text: false };
+    for (change, first) in [
+        (Change::Archive { room, archived: true }, Format::Two),
+        (Change::Post { room, answers: Some(client_id(4)), in_room: true, written_for: None }, Format::Three),
+        (Change::Act { room, message: client_id(4), act: restore }, Format::Five),
+        (Change::MakeRoom { room, name: "Ops".into(), key: Some("ops".into()), topic: None }, Format::Five),
+    ] {
+        for format in Format::KNOWN {
+            let content = match change {
+                Change::Post { .. } => Content::erasable(&json!({ "text": "x" }), &Added::default()),
+                _ => Content::None,
+            };
+            let proposal = Proposal::of(format, ANN.parse().unwrap(), client_id(1), &change, content);
+            assert_eq!(proposal.is_ok(), format >= first, "{change:?} in {format:?}");
+        }
+    }
 }

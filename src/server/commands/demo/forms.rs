@@ -1,11 +1,9 @@
 //! Entries in the form of a format of the log.
 
 use crate::protocol::change::AccountSetting;
-use crate::protocol::frame::{Role, RoomKind};
-use crate::protocol::stored::SALT;
-use crate::protocol::{AccountId, Change, ClientId, Format, Kind, RoomId, Stored, WorkspaceId};
+use crate::protocol::{AccountId, Change, ClientId, Format, RoomId, WorkspaceId};
 use crate::server::broker::{Content, Proposal, Unwritable};
-use crate::server::fold::{AccountBody, RoomBody, Rules, WorkspaceBody};
+use crate::server::fold::Rules;
 use crate::server::room_names::key;
 use crate::server::steps::{NAME, step};
 
@@ -26,11 +24,8 @@ impl Forms {
     /// What begins the log.
     pub(super) fn workspace(&self, owner: AccountId, name: &str) -> Result<Proposal, Unwritable> {
         let (id, name, format) = (self.workspace, name.to_owned(), self.format.number());
-        if self.is_strict() {
-            let change = Change::Workspace { id, name, format };
-            return Proposal::of(id.operator(), ClientId::random(), &change, Content::None);
-        }
-        Ok(Proposal::new(owner, ClientId::random(), Kind::Workspace, &WorkspaceBody { id, name, format }))
+        let author = if self.is_strict() { id.operator() } else { owner };
+        self.change(author, ClientId::random(), &Change::Workspace { id, name, format }, Content::None)
     }
 
     pub(super) fn account(
@@ -39,19 +34,16 @@ impl Forms {
         owner: bool,
         (name, handle): (&str, &str),
     ) -> Result<Vec<Proposal>, Unwritable> {
-        let (name, handle) = (name.to_owned(), handle.to_owned());
+        let (name, handle, first) = (name.to_owned(), handle.to_owned(), ClientId::random());
+        let made = |name| Change::Account { id, handle, owner, rooms: Vec::new(), invitation: None, name };
         if !self.is_strict() {
-            let target = id.as_str().parse()?;
-            let role = if owner { Role::Owner } else { Role::Member };
-            let body = AccountBody { name, handle, role };
-            return Ok(vec![Proposal::new(id, ClientId::random(), Kind::Account, &body).target(target)]);
+            return Ok(vec![self.change(id, first, &made(Some(name)), Content::None)?]);
         }
-        let (author, first) = (if owner { self.workspace.operator() } else { id }, ClientId::random());
-        let made = Change::Account { id, handle, owner, rooms: Vec::new(), invitation: None, name: None };
+        let author = if owner { self.workspace.operator() } else { id };
         let named = Change::SetAccount { account: id, setting: AccountSetting::Name };
         Ok(vec![
-            Proposal::of(author, first, &made, Content::None)?,
-            Proposal::of(author, step(first, NAME), &named, Content::value(Some(name)))?,
+            self.change(author, first, &made(None), Content::None)?,
+            self.change(author, step(first, NAME), &named, Content::value(Some(name)))?,
         ])
     }
 
@@ -61,20 +53,18 @@ impl Forms {
         room: RoomId,
         (name, topic): (&str, &str),
     ) -> Result<Vec<Proposal>, Unwritable> {
+        let made = |key, topic| Change::MakeRoom { room, name: name.into(), key, topic };
+        let entry = |change: Change, content| self.change(by, ClientId::random(), &change, content);
         if !self.is_strict() {
-            let body = RoomBody { kind: RoomKind::Open, name: name.into(), topic: topic.into() };
-            return Ok(vec![Proposal::new(by, ClientId::random(), Kind::Room, &body).room(room)]);
+            return Ok(vec![entry(made(None, Some(topic.into())), Content::None)?]);
         }
-        let made = Change::MakeRoom { room, name: name.into(), key: Some(key(name)), topic: None };
-        let mut entries = vec![Proposal::of(by, ClientId::random(), &made, Content::None)?];
+        let mut entries = vec![entry(made(Some(key(name)), None), Content::None)?];
         if !topic.is_empty() {
-            let topic = Content::value(Some(topic));
-            entries.push(Proposal::of(by, ClientId::random(), &Change::SetTopic { room }, topic)?);
+            entries.push(entry(Change::SetTopic { room }, Content::value(Some(topic)))?);
         }
         Ok(entries)
     }
 
-    /// A change whose draft is the same in every format.
     pub(super) fn change(
         &self,
         by: AccountId,
@@ -82,12 +72,6 @@ impl Forms {
         change: &Change,
         content: Content,
     ) -> Result<Proposal, Unwritable> {
-        let mut proposal = Proposal::of(by, id, change, content)?;
-        if !self.is_strict()
-            && let Some(Stored { salt, draft, .. }) = Stored::erasable(&proposal.body)
-        {
-            proposal.body = Stored { salt: &salt[..SALT], draft, added: None }.join();
-        }
-        Ok(proposal)
+        Proposal::of(self.format, by, id, change, content)
     }
 }
