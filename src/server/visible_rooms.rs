@@ -23,7 +23,7 @@ impl Directory {
             topic: room.topic.clone(),
             archived: room.archived,
             members: u32::try_from(room.members.len()).unwrap_or(u32::MAX),
-            joined: room.members.contains(&account),
+            joined: facts.room.is_some_and(|room| room.member),
             may_archive: may.has(RoomAct::Archive),
             may: Some(may),
             badge: Badge::default(),

@@ -74,7 +74,8 @@ pub async fn invite(
     let me = me(&node, &headers).await?;
     let done = async {
         let handle = field(&fields.0, "handle").trim().trim_start_matches('@').to_lowercase();
-        let person = node.directory().by_handle(&handle).cloned();
+        let directory = node.directory();
+        let person = directory.by_handle(&handle).and_then(|person| directory.see_person(me, person.id));
         let person = person.ok_or(AppError::UnknownHandle(handle))?;
         let added = rooms::invite(&node, me, room_of(&room)?, person.id).await?;
         Ok(format!("{} is {} in the room.", person.name, if added { "now" } else { "already" }))
