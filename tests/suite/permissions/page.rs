@@ -5,14 +5,15 @@ use super::{Place, is_of_room, place};
 use beck::protocol::Format;
 use beck::protocol::frame::RoomKind;
 use beck::server::access::Action::{self, *};
-use beck::server::access::{Rules, can};
+use beck::server::access::{Actor, Rules, can};
+use beck::server::fold;
 use std::fmt::Write as _;
 
 const LINES: [(&str, Action, About); 30] = [
     ("Set up the workspace, while it has no owner", SetUp, FirstRun),
     ("Make somebody an owner", SetRole, Others),
     ("Change their own name and status", EditProfile, Own),
-    ("Change somebody else's", EditProfile, Others),
+    ("Change somebody else's name and status", EditProfile, Others),
     ("Sign out on all their devices", EndLogins, Own),
     ("Take back their own draft that is not stored yet", TakeBack, Own),
     ("Make a room", MakeRoom, Nothing),
@@ -45,8 +46,8 @@ const LINES: [(&str, Action, About); 30] = [
 const STRICT_LINES: [(&str, Action, About); 4] = [
     ("Rename the workspace", NameWorkspace, Nothing),
     ("Raise the format of the log", RaiseFormat, Nothing),
-    ("Remove texts from the log for ever", Erase, Nothing),
-    ("Post a message in somebody's name", PostFor, Member),
+    ("Erase texts of deleted messages for ever", Erase, Nothing),
+    ("Import a message in somebody's name", PostFor, Member),
 ];
 
 /// The actors of the page, by their columns in the table of the tests.
@@ -64,15 +65,28 @@ const ACTORS: [(&str, usize); 8] = [
 const BEGIN: &str = "\
 # Who may do what
 
-Beck asks one function, `can` in `src/server/access.rs`: the fold when it decides an entry, the server before it proposes
-one, and the pages for what they offer. A test prints this page from its answers.
+Every part of Beck that decides, offers or shows something asks one function, `can` in `src/server/access.rs`. A test
+prints this page from its answers, so the page says what the server does.
 
-- A **visitor** is not signed in. The **operator** can read the data folder or the store, and uses `beck admin`.
-- An account is **not in the room** if it never joined, has left, or was removed.
-- **yes**: also while the room is archived. **open**: only while it is not.
-- **no**: the answer is `forbidden`. **hidden**: the answer is `not_found`, the same as for a room that does not exist.
+Who asks:
+- A **visitor** is not signed in.
+- A **member** is in the room. **Not in the room** is whoever never joined it, has left, or was removed.
+- The **maker** of a room made it. An **owner** owns the workspace. **Outside** means that they are not in the room.
+- The **operator** runs the server: whoever can read its data folder or its store, and uses `beck admin`.
+
+What Beck answers:
+- **yes**: they may, also in an archived room. **open**: they may, but not in an archived room.
+- **no**: Beck says that they may not (`forbidden`).
+- **hidden**: Beck answers as if there were no such room (`not_found`).
 - **gone**: the message is deleted. **in it**: they are in the room already.
+";
 
+/// Formats 1 to 4 know nothing of an operator who acts in rooms.
+const STRICT_BEGIN: &str = "\
+- **–**: only somebody with an account does this.
+";
+
+const KINDS: &str = "
 Rooms of the kinds `private` and `direct` are hidden from everybody who is not in them. No client makes such rooms yet.
 
 ";
@@ -84,11 +98,25 @@ author's restore of a message that somebody else deleted.
 ";
 
 const STRICT_END: &str = "
-In logs of format 1 every member of a room can archive it, and an archived room cannot be joined. The fold of formats 1
+## Deleting and restoring
+
+- Whoever deleted a message can restore it within 24 hours, if nobody else deleted it too. So an owner can take back that
+  they deleted somebody's message, and the author cannot.
+- Whoever has left a room can still delete, and restore, what they wrote there.
+- What the operator deleted (`beck admin delete`) nobody can restore.
+
+## Logs of earlier formats
+
+The table is that of [format 5](operations.md#formats-of-the-log). In formats 1 to 4 the operator only makes owners, an
+archived room takes no deletion and no restore, whoever has left a room deletes nothing in it, and only authors restore
+messages. In format 1 every member of a room can archive it, and an archived room cannot be joined. The fold of formats 1
 to 4 takes a few entries that no server of this version proposes: a new name or topic of an archived room, and an
-author's restore of a message that somebody else deleted. From format 5 on whoever has left a room may still delete what
-they wrote there, and a message is restored by whoever deleted it, within 24 hours and if nobody else deleted it too.
+author's restore of a message that somebody else deleted.
 ";
+
+fn is_strict() -> bool {
+    fold::Rules::of(Format::NEWEST).strict.is_some()
+}
 
 fn word(open: &Place, archived: &Place, (action, about): (Action, About), column: usize) -> &'static str {
     let ask = |place: &Place| {
@@ -99,6 +127,8 @@ fn word(open: &Place, archived: &Place, (action, about): (Action, About), column
         ('y', 'y') => "yes",
         ('y', _) => "open",
         ('f', _) => "no",
+        // The operator sees every room.
+        ('n', _) if is_strict() && open.actors[column] == Actor::Operator => "–",
         ('n', _) => "hidden",
         ('g', _) => "gone",
         ('t', _) => "in it",
@@ -107,12 +137,12 @@ fn word(open: &Place, archived: &Place, (action, about): (Action, About), column
 }
 
 fn page() -> String {
-    let mut page = BEGIN.to_owned();
+    let strict = is_strict();
+    let mut page = [BEGIN, if strict { STRICT_BEGIN } else { "" }, KINDS].concat();
     let places = |archived| [true, false].map(|maker_in| place(RoomKind::Open, archived, maker_in));
     let (open, archived) = (places(false), places(true));
     let heads: Vec<_> = ACTORS.iter().map(|(name, _)| *name).collect();
     writeln!(page, "| | {} |\n|---|{}", heads.join(" | "), "---|".repeat(ACTORS.len())).unwrap();
-    let strict = beck::server::fold::Rules::of(Format::NEWEST).strict.is_some();
     let more = if strict { &STRICT_LINES[..] } else { &[] };
     for (what, action, about) in LINES.iter().chain(more).copied() {
         let words = ACTORS.map(|(_, column)| {
