@@ -2,12 +2,14 @@
 //! has lost. Two of each are kept: the oldest, from before the first damage, and the newest. So a disk that damages a
 //! file again and again neither takes the one that matters nor fills itself.
 //!
-//! What is erased goes from them too, as far as SQLite can still write them, and then wherever its bytes are found.
+//! What is erased goes from them too, as far as SQLite can still write them, and then wherever its bytes are found. It
+//! goes from a log that was being moved into the folder as well: a server of a store may have such a folder, and the
+//! move may be gone on with.
 
 mod texts;
 
-use super::broker::Entry;
-use super::broker::embedded::{COPY_FILE, erase_in_file};
+use super::broker::embedded::{COPY_FILE, UNFINISHED_FILE, erase_in_file};
+use super::broker::{Entry, Head};
 use super::state::{STATE_FILE, erase_in_aside};
 use std::fs::{remove_file, rename};
 use std::io::{ErrorKind, Result};
@@ -33,17 +35,23 @@ pub fn set_aside(folder: &Path, file: &str) -> Result<Option<String>> {
     Ok(Some(aside))
 }
 
-/// Removes the texts of entries from the files of a folder that were set aside. The entries have their bodies still.
+/// Removes the texts of entries from these files of a folder. The entries have their bodies still.
 pub fn erase(folder: &Path, entries: &[Entry]) -> Result<()> {
-    for path in set_aside_files(folder) {
+    let heads: Vec<Head> = entries.iter().map(Entry::head).collect();
+    for path in files(folder) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let done = match name.starts_with(COPY_FILE) {
-            true => erase_in_file(&path, &entries.iter().map(Entry::head).collect::<Vec<_>>()),
-            false => erase_in_aside(&path, entries),
+        let done = match name.starts_with(STATE_FILE) {
+            true => erase_in_aside(&path, entries),
+            false => erase_in_file(&path, &heads),
         };
-        if let Err(fault) = done {
-            let file = path.display();
-            tracing::warn!(%file, %fault, "this damaged file cannot be changed as a database: what was erased is overwritten where it is found");
+        match done {
+            // It is whole, and its other entries may have the same text.
+            Ok(()) if name == UNFINISHED_FILE => continue,
+            Ok(()) => {}
+            Err(fault) => {
+                let file = path.display();
+                tracing::warn!(%file, %fault, "this damaged file cannot be changed as a database: what was erased is overwritten where it is found");
+            }
         }
         let texts = Texts::of(entries);
         for ending in ["", "-wal"] {
@@ -57,14 +65,16 @@ pub fn erase(folder: &Path, entries: &[Entry]) -> Result<()> {
 
 /// Whether there is a file in a folder from which texts are to be erased.
 pub fn any(folder: &Path) -> bool {
-    !set_aside_files(folder).is_empty()
+    !files(folder).is_empty()
 }
 
-fn set_aside_files(folder: &Path) -> Vec<PathBuf> {
-    let names = [COPY_FILE, STATE_FILE].into_iter().flat_map(|file| {
+/// Those that were set aside, and a log that is not whole.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let aside = [COPY_FILE, STATE_FILE].into_iter().flat_map(|file| {
         let oldest = format!("{file}.damaged");
         let latest = format!("{oldest}-latest");
         [oldest, latest]
     });
+    let names = aside.chain([UNFINISHED_FILE.to_owned()]);
     names.map(|name| folder.join(name)).filter(|path| path.is_file()).collect()
 }

@@ -257,7 +257,7 @@ impl Fold {
         if let Some(first) = facts.draft(header.client_id)? {
             folded.outcome = repeated(rules, &first, entry);
             self.keep_repeated(header)?;
-            self.keep_erasable(entry, rules, format, Fate::of_known(&first, header))?;
+            self.keep_erasable(entry, rules, format, Fate::Repeated)?;
             return Ok(folded);
         }
         // Formats 1 to 4 take it from anybody; in a strict one the decision says whether it counts.

@@ -308,8 +308,7 @@ impl Node {
 
     /// What the person who runs the server is told while the server is ready all the same: clauses.
     pub fn warnings(&self) -> Vec<String> {
-        let times = self.times_stand_until().map(stand_still_words);
-        self.lost_entries().into_iter().chain(times).collect()
+        self.lost_entries().into_iter().chain(self.times_stand_words()).collect()
     }
 
     /// What people are told of entries that the log has lost.

@@ -6,7 +6,7 @@ use crate::support::awaited::{awaited, until};
 use crate::support::command::Running;
 use crate::support::furnished::furnish;
 use crate::support::redis::{RedisServer, Store};
-use crate::support::{assert_linked, config, read_all, room_proposal, set_up_on};
+use crate::support::{assert_linked, config, erase, read_all, room_proposal, set_up_on};
 use beck::protocol::{AccountId, ClientId};
 use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, Head, Pointer, SecretOp};
@@ -70,8 +70,8 @@ async fn write_everything(log: &Redis) {
     for batch in batches {
         batch.await.unwrap();
     }
-    assert!(log.erase(vec![3, 4, 5, 90]).await.unwrap());
-    assert!(log.erase(vec![4, 6]).await.unwrap());
+    assert!(erase(log, &[3, 4, 5, 90]).await);
+    assert!(erase(log, &[4, 6]).await);
     let soon = beck::server::now_ms() + 3_600_000;
     let first = log.secret("a".into(), put("one", 0, Some(soon))).await.unwrap().unwrap();
     let second = log.secret("a".into(), put("two", first.version, Some(soon * 2))).await.unwrap().unwrap();
@@ -176,7 +176,7 @@ async fn wherever_it_is_cut(kind: Store) {
     // The last writes, of each kind.
     log.append((0..4).map(|n| room_proposal(by, &format!("late {n}"))).collect()).await.unwrap();
     log.registers(by, pointers(3, 7)).await.unwrap();
-    assert!(log.erase(vec![4, 7]).await.unwrap());
+    assert!(erase(&log, &[4, 7]).await);
     let soon = beck::server::now_ms() + 3_600_000;
     log.secret("a".into(), put("one", 0, Some(soon))).await.unwrap();
     log.append((0..2).map(|n| room_proposal(by, &format!("last {n}"))).collect()).await.unwrap();
@@ -211,7 +211,7 @@ async fn wherever_it_is_cut(kind: Store) {
         assert_eq!(entries.len(), read.len(), "cut at {cut}");
         // What comes later stays, and nothing that was replaced comes back.
         log.append((0..3).map(|n| room_proposal(by, &format!("after {n}"))).collect()).await.unwrap();
-        assert!(log.erase(vec![4, 7]).await.unwrap(), "an erasure that was cut off is finished");
+        assert!(erase(&log, &[4, 7]).await, "an erasure that was cut off is finished");
         let before = read_by_hand(&store);
         assert_eq!(before.len(), read.len() + 3);
         store.restart();
@@ -312,7 +312,7 @@ async fn an_erasure_that_was_cut_off_hides_nothing_and_is_finished_by_the_next()
         assert_eq!(read_all(log).await, entries, "an entry that still stands is read as it is");
         assert_eq!(log.read(4, 3).await.unwrap(), entries[3..6]);
     }
-    assert!(log.erase(vec![4, 5, 6, 7]).await.unwrap());
+    assert!(erase(&log, &[4, 5, 6, 7]).await);
     assert_eq!(store.command(&["XLEN", "{beck}:log"]), ":17\r\n");
     assert_eq!(store.command(&["HLEN", "{beck}:erased"]), ":4\r\n");
     let after = read_all(&log).await;
@@ -321,8 +321,8 @@ async fn an_erasure_that_was_cut_off_hides_nothing_and_is_finished_by_the_next()
     // A header that is another entry's does not let the body go.
     let newest = Head { g: 21, link: after[20].link };
     assert_eq!(store.command(&["HSET", "{beck}:erased", "9", "1 0123456789abcdef x"]), ":1\r\n");
-    assert!(log.erase(vec![9]).await.unwrap(), "the header is written again, as it is");
-    assert!(!log.erase(vec![newest.g]).await.unwrap());
+    assert!(erase(&log, &[9]).await, "the header is written again, as it is");
+    assert!(!erase(&log, &[newest.g]).await);
     assert_linked(&read_all(&log).await);
 }
 

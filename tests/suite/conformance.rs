@@ -1,12 +1,12 @@
 //! The contract of `Broker` and of the fold behind it, on every backend there is.
 
 use crate::support::backend::{Backend, on_every_backend};
-use crate::support::{TestNode, assert_linked, config, read_all, room_proposal};
+use crate::support::{TestNode, assert_linked, config, erase, read_all, room_proposal};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
     AccountId, ActDraft, ActValue, ClientId, Format, Kind, MessageBody, Outcome, PageAt, Refusal, WorkspaceId,
 };
-use beck::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, SecretOp};
+use beck::server::broker::{BrokerError, Entry, Head, NotErased, Pointer, Proposal, SecretOp};
 use beck::server::fold::WorkspaceBody;
 use beck::server::node::Node;
 use beck::server::rooms;
@@ -26,6 +26,7 @@ on_every_backend! {
     following_tells_a_foreign_place
     texts_are_opaque_and_calls_keep_their_order
     many_who_append_get_numbers_of_their_own
+    only_the_entry_with_the_same_link_is_erased
     erased_bodies_leave_a_whole_log_to_every_reader
     a_proposal_is_stored_only_in_a_log_that_has_its_format
 }
@@ -390,15 +391,36 @@ async fn many_who_append_get_numbers_of_their_own(backend: &Backend) {
     }
 }
 
+async fn only_the_entry_with_the_same_link_is_erased(backend: &Backend) {
+    let log = backend.log().await;
+    let by = AccountId::random();
+    log.create(workspace(by)).await.unwrap();
+    log.append((0..9).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
+    let entries = read_all(log.as_ref()).await;
+    let entry = |g: u64| entries[g as usize - 1].head();
+    let other = |g: u64| Head { g, link: entries[1].link };
+    let left = log.erase(vec![entry(3), other(4), entry(5), other(10), other(40)]).await.unwrap();
+    assert_eq!(left, NotErased { newest: false, other: vec![4, 10] });
+    // Where the body is gone nothing is left to keep.
+    let left = log.erase(vec![entry(3), other(5), entry(10)]).await.unwrap();
+    assert_eq!(left, NotErased { newest: true, other: vec![] });
+    for log in [&log, &backend.log_beside(&log).await] {
+        let after = read_all(log.as_ref()).await;
+        assert_linked(&after);
+        let gone: Vec<u64> = after.iter().filter(|entry| entry.body.is_none()).map(|e| e.header.g).collect();
+        assert_eq!(gone, [3, 5]);
+    }
+}
+
 async fn erased_bodies_leave_a_whole_log_to_every_reader(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
     log.create(workspace(by)).await.unwrap();
     log.append((0..30).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let before = read_all(log.as_ref()).await;
-    assert!(log.erase(vec![5, 6, 7, 30]).await.unwrap());
-    assert!(log.erase(vec![6, 7, 8]).await.unwrap(), "twice is once");
-    assert!(!log.erase(vec![9, 31]).await.unwrap(), "the newest one stays");
+    assert!(erase(log.as_ref(), &[5, 6, 7, 30]).await);
+    assert!(erase(log.as_ref(), &[6, 7, 8]).await, "twice is once");
+    assert!(!erase(log.as_ref(), &[9, 31]).await, "the newest one stays");
     for _ in 0..2 {
         let log = backend.log_beside(&log).await;
         let after = read_all(log.as_ref()).await;

@@ -6,7 +6,7 @@ use crate::support::logged::LoggedServer;
 use crate::support::{room_proposal, set_up};
 use beck::protocol::{AccountId, ClientId};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, BrokerError};
+use beck::server::broker::{Broker, BrokerError, Head};
 use rusqlite::Connection;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -79,6 +79,7 @@ async fn a_damaged_page_of_a_stopped_log_fails_only_its_own_reads() {
     assert_eq!(last[1].link, last[0].link.then(&last[1].header));
     // What cannot be read is not erased either, and that harms nothing.
     let damaged = (1..=201).find(|g| !read.contains(g)).unwrap();
+    let damaged = Head { g: damaged, link: before[damaged as usize - 1].link.parse().unwrap() };
     let fault = log.erase(vec![damaged]).await.unwrap_err().to_string();
     assert_said(&fault);
     assert_eq!(log.append(vec![room_proposal(by, "next")]).await.unwrap(), 203);

@@ -4,7 +4,7 @@ use crate::support::awaited::{closed, unlocked};
 use crate::support::command::Running;
 use crate::support::{read_all, set_up};
 use beck::protocol::{ClientId, Hash};
-use beck::server::broker::embedded::{COPY_FILE, LogCopy};
+use beck::server::broker::embedded::{COPY_FILE, LogCopy, UNFINISHED_FILE};
 use beck::server::broker::{Entry, Head};
 use beck::server::damaged_files;
 use beck::server::erased_entries::{self, ERASED_FILE, ErasedEntries};
@@ -114,6 +114,32 @@ async fn erased_texts_go_from_files_that_were_set_aside() {
     }
     assert_eq!(looked, 12);
     assert!(!damaged_files::any(folder.path()));
+}
+
+/// A move can be gone on with: what is not erased stays to the byte, also where it has the same text.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_not_whole_keeps_what_is_not_erased() {
+    let (folder, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let here = set_up(folder.path()).await;
+    let text = "a text that is long enough to be found in pieces wherever its bytes are";
+    for _ in 0..2 {
+        here.post(here.owner, ClientId::random(), text).await;
+    }
+    here.post(here.owner, ClientId::random(), "the newest entry").await;
+    let entries = here.log().await;
+    LogCopy::open(other.path()).unwrap().take(&entries).unwrap();
+    let unfinished = other.path().join(UNFINISHED_FILE);
+    fs::rename(other.path().join(COPY_FILE), &unfinished).unwrap();
+    let erased = entries.iter().find(|entry| entry.body.as_ref().is_some_and(|body| body.contains(text)));
+    assert!(damaged_files::any(other.path()));
+    damaged_files::erase(other.path(), &[erased.unwrap().clone()]).unwrap();
+    fs::rename(&unfinished, other.path().join(COPY_FILE)).unwrap();
+    let after = LogCopy::open(other.path()).unwrap().entries(0, 100).unwrap();
+    for (entry, is) in entries.iter().zip(&after) {
+        let body = entry.body.clone().filter(|_| entry.header.g != erased.unwrap().header.g);
+        assert_eq!((entry.head(), &body), (is.head(), &is.body));
+    }
+    assert_eq!(entries.len(), after.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,75 +1,38 @@
-//! Texts that are due are erased while people restore some of them: a restore that was acknowledged keeps its text.
+//! Texts that are due are erased from a log of format 4 while people restore some of them: a restore that was acknowledged
+//! keeps its text. What orders the two in a log of format 5 is in `due.rs`.
 
 use crate::support::awaited::awaited;
 use crate::support::backend::Backend;
-use crate::support::pass_on::pass_on;
-use crate::support::{TestNode, config, read_all, set_up_on};
-use beck::protocol::{ActDraft, ActValue, ClientId, ErrorCode, Outcome};
-use beck::server::broker::{Broker, BrokerError, Entry, Head, Proposal, SharedBroker};
+use crate::support::paused::{Paused, paused};
+use crate::support::{TestNode, config, read_all, set_up_with};
+use beck::protocol::{ActDraft, ActValue, ClientId, ErrorCode, Format, Outcome};
+use beck::server::config::Config;
 use beck::server::fold::Fold;
 use beck::server::node::{ERASE_AFTER_MS, ERASE_AT_ONCE, Node};
 use beck::server::now_ms;
 use beck::server::rooms;
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::tempdir;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 const DUE: usize = 120;
 const RESTORED: usize = 20;
 /// The restored ones are not among those that are erased first.
 const _: () = assert!(DUE - RESTORED > ERASE_AT_ONCE);
 
-/// Waits in its first erasure until it is told to go on; in appends and in following too once it is told to.
-struct Paused {
-    log: SharedBroker,
-    begun: Arc<Semaphore>,
-    go_on: Arc<Semaphore>,
-    /// Appends wait for permits of the second one, and say so by the first one.
-    appending: Mutex<Option<(Arc<Semaphore>, Arc<Semaphore>)>>,
-    /// Nothing new is given to who follows.
-    held: watch::Sender<bool>,
+fn of_format_4(folder: &Path) -> Config {
+    let mut config = config(folder);
+    config.newest_format = Format::Four;
+    config
 }
 
-impl Broker for Paused {
-    pass_on!(create read secret registers signals durability head);
-
-    fn append(&self, batch: Vec<Proposal>) -> BoxFuture<'static, Result<u64, BrokerError>> {
-        let Some((begun, go_on)) = self.appending.lock().unwrap().clone() else {
-            return self.log.append(batch);
-        };
-        let log = self.log.clone();
-        async move {
-            begun.add_permits(1);
-            let _once = go_on.acquire().await;
-            log.append(batch).await
-        }
-        .boxed()
-    }
-
-    fn follow(&self, after: Head, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, BrokerError>> {
-        async move {
-            let _ = self.held.subscribe().wait_for(|held| !held).await;
-            self.log.follow(after, limit).await
-        }
-        .boxed()
-    }
-
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
-        async move {
-            self.begun.add_permits(1);
-            let _once = self.go_on.acquire().await;
-            self.log.erase(entries).await
-        }
-        .boxed()
-    }
-}
-
-async fn paused(log: SharedBroker) -> Arc<Paused> {
-    let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    Arc::new(Paused { log, begun, go_on, appending: Mutex::default(), held: watch::Sender::new(false) })
+/// A node on a log of format 4 that can be held back, with a workspace.
+async fn set_up_paused(backend: &Backend) -> (TestNode, Arc<Paused>) {
+    let broker = paused(backend.log().await);
+    (set_up_with(of_format_4(backend.folder()), broker.clone()).await, broker)
 }
 
 /// Messages that were all deleted; the newest deletion last.
@@ -133,8 +96,7 @@ async fn check(here: &TestNode, nodes: &[&Arc<Node>], ids: &[ClientId], restored
 #[tokio::test(flavor = "multi_thread")]
 async fn restores_on_the_server_that_erases_keep_their_text() {
     let backend = Backend::embedded();
-    let broker = paused(backend.log().await).await;
-    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let (here, broker) = set_up_paused(&backend).await;
     let ids = deleted_messages(&here).await;
     let node = here.node.clone();
     assert_eq!(node.erase_due(now_ms()).await.unwrap(), 0, "nothing is due yet");
@@ -151,11 +113,10 @@ async fn restores_on_the_server_that_erases_keep_their_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn restores_on_another_server_than_the_one_that_erases_keep_their_text() {
     let backend = Backend::redis();
-    let broker = paused(backend.log().await).await;
-    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let (here, broker) = set_up_paused(&backend).await;
     let ids = deleted_messages(&here).await;
     let folder = tempdir().unwrap();
-    let other = Node::start(config(folder.path()), backend.log().await).await.unwrap();
+    let other = Node::start(of_format_4(folder.path()), backend.log().await).await.unwrap();
     let node = here.node.clone();
     let run = tokio::spawn(async move { node.erase_due(now_ms() + ERASE_AFTER_MS + 1_000).await });
     let _begun = broker.begun.acquire().await.unwrap();
@@ -179,8 +140,7 @@ async fn restores_on_another_server_than_the_one_that_erases_keep_their_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_that_hangs_does_not_hold_back_the_restore_of_another_message() {
     let backend = Backend::embedded();
-    let broker = paused(backend.log().await).await;
-    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let (here, broker) = set_up_paused(&backend).await;
     let ids = deleted_messages(&here).await;
     let (node, erased) = (here.node.clone(), ids[0]);
     let run = tokio::spawn(async move { node.erase(erased).await });
@@ -210,8 +170,7 @@ async fn an_erasure_that_hangs_does_not_hold_back_the_restore_of_another_message
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_are_not_erased_between_the_check_of_a_restore_and_its_outcome() {
     let backend = Backend::embedded();
-    let broker = paused(backend.log().await).await;
-    let here = set_up_on(backend.folder(), broker.clone()).await;
+    let (here, broker) = set_up_paused(&backend).await;
     let ids = deleted_messages(&here).await;
     broker.go_on.add_permits(1_000);
     let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));

@@ -93,7 +93,7 @@ async fn nothing_is_written_into_a_log_that_is_gone_until_it_is_back() {
         assert!(refused_as_gone(log.append(vec![room_proposal(here.owner, "lost")]).await), "{way:?}");
         let put = SecretOp::Put { value: "value".into(), if_version: 0, expires: None };
         assert!(refused_as_gone(log.secret("key".into(), put).await), "{way:?}");
-        assert!(refused_as_gone(log.erase(vec![2]).await), "{way:?}");
+        assert!(refused_as_gone(log.erase(vec![before]).await), "{way:?}");
         let raise = vec![("key".to_owned(), Pointer { generation: 0, ordinal: 1 })];
         assert!(refused_as_gone(log.registers(here.owner, raise).await), "{way:?}");
         assert!(refused_as_gone(log.try_append().await), "{way:?}");

@@ -2,7 +2,7 @@
 
 use crate::conformance::workspace;
 use crate::support::redis::{RedisServer, Store};
-use crate::support::{assert_linked, read_all, room_proposal};
+use crate::support::{assert_linked, erase, read_all, room_proposal};
 use beck::protocol::AccountId;
 use beck::server::broker::redis::Redis;
 use beck::server::broker::{Broker, BrokerError, Entry};
@@ -27,7 +27,7 @@ async fn twenty(store: &RedisServer) -> Vec<Entry> {
     let by = AccountId::random();
     log.create(workspace(by)).await.unwrap();
     log.append((0..19).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
-    assert!(log.erase(vec![5, 6]).await.unwrap());
+    assert!(erase(&log, &[5, 6]).await);
     read_all(&log).await
 }
 
@@ -105,4 +105,25 @@ async fn a_writer_that_meets_the_rewritten_tail_first_appends_nothing() {
         }
     }
     assert!(refused >= 5, "{refused} of 10 met the other tail first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_removes_only_the_entry_that_has_the_link() {
+    let script = include_str!("../../src/server/broker/redis/remove.lua");
+    for store in [Store::Redis, Store::Valkey] {
+        let store = RedisServer::start(store);
+        let entries = twenty(&store).await;
+        // The header is kept already, whichever server has kept it.
+        let entry = &entries[8];
+        let header = format!("{} {} {}", entry.header.at, entry.link, entry.header.rest());
+        assert_eq!(store.command(&["HSET", "{beck}:erased", "9", &header]), ":1\r\n");
+        let length = || store.command(&["XLEN", "{beck}:log"]);
+        let remove =
+            |link: &str| store.command(&["EVAL", script, "2", "{beck}:log", "{beck}:erased", "9", link]);
+        let before = length();
+        assert_eq!(remove(FOREIGN), "*2\r\n:1\r\n*1\r\n$1\r\n9\r\n");
+        assert_eq!(length(), before);
+        assert_eq!(remove(&entry.link.to_string()), "*2\r\n:1\r\n*0\r\n");
+        assert_ne!(length(), before);
+    }
 }

@@ -474,6 +474,34 @@ fn a_check_recomputes_every_link_and_finds_the_first_that_does_not_fit() {
 }
 
 #[test]
+fn a_check_that_is_over_keeps_nothing_of_the_messages() {
+    let closed = |_| Input::Closed(None);
+    let nothing = |(req, room)| Input::Frame(ServerFrame::Headers { req, room, headers: Vec::new() });
+    let ends: [&dyn Fn((u64, RoomId)) -> Input; 2] = [&closed, &nothing];
+    for end in ends {
+        let mut here = here();
+        here.handle(Input::Opened);
+        here.welcome();
+        let page = here.rows(100, 149);
+        let id = page.rows[0].id;
+        let jump = here.handle(Input::GoTo(0, 120));
+        let req = match sent(&jump)[..] {
+            [ClientFrame::Page { req, .. }] => *req,
+            _ => panic!("{jump:?}"),
+        };
+        here.handle(Input::Frame(ServerFrame::Page { req, page }));
+        let asked = here.handle(Input::Check);
+        let Some(ClientFrame::Headers { req, room, .. }) = sent(&asked).first().copied().cloned() else {
+            panic!("{asked:?}")
+        };
+        let knows = |here: &Here| format!("{:?}", here.session.check).contains(&format!("{id:?}"));
+        assert!(knows(&here), "the test does not see what the check keeps");
+        here.handle(end((req, room)));
+        assert!(!knows(&here), "{:?}", here.session.check);
+    }
+}
+
+#[test]
 fn a_page_that_was_asked_for_before_a_jump_tears_no_hole_into_the_new_window() {
     let mut here = here();
     here.handle(Input::Opened);

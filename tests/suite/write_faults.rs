@@ -3,10 +3,10 @@
 use crate::support::awaited::until;
 use crate::support::backend::{Backend, on_every_backend};
 use crate::support::pass_on::pass_on;
-use crate::support::{config, read_all, room_proposal, set_up};
+use crate::support::{config, head_at, read_all, room_proposal, set_up};
 use beck::protocol::{AccountId, ClientId, PageAt, Pointer};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, BrokerError, Proposal, Secret, SecretOp, SharedBroker};
+use beck::server::broker::{Broker, BrokerError, Head, NotErased, Proposal, Secret, SecretOp, SharedBroker};
 use beck::server::node::{Node, Readiness};
 use beck::server::readiness::{Unready, UnreadyState};
 use beck::server::{rooms, router};
@@ -59,7 +59,7 @@ impl Broker for Failing {
         async { self.fault(Write::Append) }.boxed()
     }
 
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>> {
         async move {
             self.fault(Write::Erase)?;
             self.log.erase(entries).await
@@ -110,7 +110,7 @@ async fn write(node: &Node, by: AccountId, kind: Write) -> bool {
     let key = ClientId::random().to_string();
     match kind {
         Write::Append => node.broker.append(vec![room_proposal(by, &key)]).await.is_ok(),
-        Write::Erase => node.broker.erase(vec![1]).await.is_ok(),
+        Write::Erase => node.broker.erase(vec![head_at(node.broker.as_ref(), 1).await]).await.is_ok(),
         Write::Put => node.broker.secret(key, put()).await.is_ok(),
         Write::Delete => node.broker.secret(key, SecretOp::Delete).await.is_ok(),
         Write::Raise => {

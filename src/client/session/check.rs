@@ -38,6 +38,13 @@ pub enum CheckState {
     Stopped(String),
 }
 
+impl Check {
+    /// Nothing is checked any more: what the chain says of the texts is not needed.
+    fn end(&mut self, state: CheckState) {
+        (self.links, self.state) = (Links::default(), state);
+    }
+}
+
 impl Session {
     pub(super) fn begin_check(&mut self, out: &mut Vec<Effect>) {
         let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
@@ -54,7 +61,7 @@ impl Session {
             if check.chain == check.to.chain {
                 self.check_texts(out);
             } else {
-                check.state = CheckState::Differs { seq: check.done };
+                check.end(CheckState::Differs { seq: check.done });
             }
             return;
         }
@@ -74,13 +81,13 @@ impl Session {
             return;
         };
         if headers.is_empty() {
-            check.state = CheckState::Differs { seq: check.done + 1 };
+            check.end(CheckState::Differs { seq: check.done + 1 });
             return;
         }
         for (header, chain) in headers {
             let computed = check.chain.then(header);
             if computed != *chain {
-                check.state = CheckState::Differs { seq: check.done + 1 };
+                check.end(CheckState::Differs { seq: check.done + 1 });
                 return;
             }
             (check.chain, check.done) = (computed, check.done + 1);
@@ -116,7 +123,7 @@ impl Session {
     pub(super) fn finish_check(&mut self) {
         let Some(mut check) = self.check.take_if(|check| check.state == CheckState::Running) else { return };
         check.texts = Some(self.count_texts(check.room, &check.links));
-        (check.links, check.state) = (Links::default(), CheckState::Agrees { ms: self.now - check.began });
+        check.end(CheckState::Agrees { ms: self.now - check.began });
         self.check = Some(check);
     }
 
@@ -124,7 +131,7 @@ impl Session {
         if let Some(check) = &mut self.check
             && check.state == CheckState::Running
         {
-            check.state = CheckState::Stopped(why.to_owned());
+            check.end(CheckState::Stopped(why.to_owned()));
         }
     }
 }

@@ -20,11 +20,14 @@ mod writer;
 pub use aside::erase_in_file;
 pub use copy::{COPY_FILE, CopyError, LogCopy};
 pub use earlier::{copy_log, delete_earlier_logs, earlier_log_file, earlier_logs, erase_in_earlier_logs};
-pub use folder::{FolderLock, OpenError, check_moves, lock_folder};
+pub use folder::{FolderLock, OpenError, UNFINISHED_FILE, check_moves, lock_folder};
+pub use gap::erase_in_cut_logs;
 pub use moving::{FolderSource, FolderTarget, LiveFolder};
 
 use super::waiting::{Place, Waiting};
-use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
+use super::{
+    Broker, BrokerError, Durability, Entry, Head, NotErased, Pointer, Proposal, Secret, SecretOp, Signals,
+};
 use crate::protocol::{AccountId, Hash};
 use crate::server::now_ms;
 use crate::server::watch::Watch;
@@ -233,7 +236,7 @@ impl Broker for Embedded {
         async move { Ok(head) }.boxed()
     }
 
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>> {
         self.ask(|reply| Command::Erase(entries, reply))
     }
 

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod embedded;
 mod in_force;
 pub mod moving;
+mod not_erased;
 mod proposal;
 pub mod redis;
 mod signal;
@@ -13,6 +14,7 @@ mod waiting;
 pub use crate::protocol::Pointer;
 pub use crate::protocol::stored::digest;
 pub use in_force::InForce;
+pub use not_erased::NotErased;
 pub use proposal::{Content, Proposal, Unwritable};
 pub use signal::{Signal, Signals};
 
@@ -149,7 +151,8 @@ pub struct Durability {
 ///   What was read can not become unread, unless the tail was rewritten (a failover, a restored copy), and then
 ///   [`Broker::follow`] says so within two seconds, also when nothing new comes.
 /// - **Erase** removes bodies, from the file too, never the newest entry's; headers and links stay.
-///   Erasing twice is erasing once.
+///   Erasing twice is erasing once. Entries are named by number and link: where the tail was rewritten since they were
+///   read, the entry that has the number now keeps its body.
 /// - **Secrets** are never in the log. **Registers** only ever rise. **Signals** may be lost.
 pub trait Broker: Send + Sync {
     /// Makes the log with its first entry. Refused if there is one already.
@@ -191,8 +194,9 @@ pub trait Broker: Send + Sync {
     /// Where the log ends now; `None` if there is no log.
     fn head(&self) -> BoxFuture<'_, Result<Option<Head>, BrokerError>>;
 
-    /// Removes the bodies of these entries. The newest entry of the log is left as it is: `false` says so.
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>>;
+    /// Removes the bodies of these entries. The newest entry of the log is left as it is, and so is an entry that has one
+    /// of these numbers and another link. Says what was left.
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>>;
 
     /// One operation on one secret: its state after it, or as it stands if a `Put` found another version.
     fn secret(&self, key: String, op: SecretOp) -> BoxFuture<'_, Result<Option<Secret>, BrokerError>>;

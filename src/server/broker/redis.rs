@@ -31,7 +31,9 @@ pub use signals::{SIGNAL_TIMES, SignalTimes};
 pub use versions::outdated;
 
 use super::waiting::{Waiting, bytes_of};
-use super::{Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, Signals};
+use super::{
+    Broker, BrokerError, Durability, Entry, Head, NotErased, Pointer, Proposal, Secret, SecretOp, Signals,
+};
 use crate::protocol::{AccountId, Format};
 use crate::server::readiness::UnreadyState;
 use crate::server::watch::Watch;
@@ -131,24 +133,27 @@ impl Redis {
     }
 
     /// Keeps the header first, then removes the body. If the server stops between the two, the next erase repeats both.
-    async fn erase_some(&self, entries: &[u64]) -> Result<bool, BrokerError> {
+    async fn erase_some(&self, entries: &[Head]) -> Result<NotErased, BrokerError> {
         let line = &self.shared.line;
         let keys = [self.shared.keys.log.as_str(), self.shared.keys.erased.as_str()];
         let mut keep = ERASE.call(&keys);
-        keep.arg(entries);
-        let kept = ERASE.run::<Vec<String>>(line, &keep).await;
-        let mut kept = kept.map_err(|fault| line.broker_error(fault))?.into_iter();
-        let all = kept.next().as_deref() == Some("1");
-        let standing: Vec<String> = kept.collect();
-        let mut gone = true;
+        for entry in entries {
+            keep.arg(entry.g).arg(entry.link.to_string());
+        }
+        let kept = ERASE.run::<(i64, Vec<String>, Vec<u64>)>(line, &keep).await;
+        let (all, standing, other) = kept.map_err(|fault| line.broker_error(fault))?;
+        let mut left = NotErased { newest: all != 1, other };
         if !standing.is_empty() {
             let mut remove = REMOVE.call(&keys);
             remove.arg(standing);
-            let removed = REMOVE.run::<i64>(line, &remove).await;
-            gone = removed.map_err(|fault| line.broker_error(fault))? == 1;
+            let removed = REMOVE.run::<(i64, Vec<u64>)>(line, &remove).await;
+            let (all, other) = removed.map_err(|fault| line.broker_error(fault))?;
+            left = left.and(NotErased { newest: all != 1, other });
         }
-        self.shared.forget(entries);
-        Ok(all && gone)
+        // The newest one stays here too.
+        let newest = entries.iter().map(|entry| entry.g).max().filter(|_| left.newest);
+        self.shared.forget(entries.iter().filter(|entry| Some(entry.g) != newest));
+        Ok(left)
     }
 }
 
@@ -217,13 +222,13 @@ impl Broker for Redis {
         self.shared.head().boxed()
     }
 
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>> {
         async move {
-            let mut all = true;
+            let mut left = NotErased::default();
             for some in entries.chunks(SCRIPT_NAMES) {
-                all &= self.erase_some(some).await?;
+                left = left.and(self.erase_some(some).await?);
             }
-            Ok(all)
+            Ok(left)
         }
         .boxed()
     }

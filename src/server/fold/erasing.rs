@@ -7,7 +7,6 @@ use super::rules::Rules;
 use crate::protocol::stored::Stored;
 use crate::protocol::{ClientId, Erasable, Format, Header, Kind, Outcome, Refusal, erasable};
 use crate::server::broker::Entry;
-use crate::server::state::KnownDraft;
 use rusqlite::params;
 use rusqlite::types::Value;
 
@@ -16,11 +15,7 @@ use rusqlite::types::Value;
 pub(super) enum Fate {
     Accepted,
     Refused(Refusal),
-    /// A `void` had taken it back before it came. It may be of another author than the `void`.
-    TakenBack {
-        by_author: bool,
-    },
-    /// An earlier entry has its `client_id`.
+    /// An earlier entry has its `client_id`, or a `void` had taken that back before.
     Repeated,
 }
 
@@ -33,21 +28,9 @@ enum Body {
     Setting(String),
     /// By its number. `text`: with the first entry of its `client_id` too, if that is a text of a message.
     ByNumber { text: bool },
-    /// Only with the first entry of its `client_id`.
-    WithFirst,
 }
 
 impl Fate {
-    /// Of an entry whose `client_id` is known.
-    pub(super) fn of_known(first: &KnownDraft, header: &Header) -> Fate {
-        // No entry is refused so but for what a `void` had done before.
-        if first.outcome == (Outcome::Refused { why: Refusal::Void }) {
-            Fate::TakenBack { by_author: first.author == header.author }
-        } else {
-            Fate::Repeated
-        }
-    }
-
     pub(super) fn of_new(outcome: Outcome) -> Fate {
         match outcome {
             Outcome::Stored { .. } => Fate::Accepted,
@@ -74,18 +57,13 @@ impl Body {
         match fate {
             Fate::Accepted if text => text_of(header),
             Fate::Accepted if status => Some(Body::Setting(setting(header))),
-            Fate::Refused(
+            Fate::Repeated
+            | Fate::Refused(
                 Refusal::NotFound | Refusal::Archived | Refusal::NotAllowed | Refusal::TargetGone,
-            )
-            | Fate::TakenBack { by_author: true }
-                if text || status =>
-            {
-                Some(Body::ByNumber { text })
-            }
+            ) if text || status => Some(Body::ByNumber { text }),
             Fate::Refused(_) if text && slot(header) == Some("deleted") && header.kind == Kind::Act => {
                 Some(Body::ByNumber { text })
             }
-            Fate::Repeated if text => Some(Body::WithFirst),
             _ => None,
         }
     }
@@ -95,7 +73,7 @@ impl Body {
         match fate {
             Fate::Accepted if text => text_of(header),
             Fate::Accepted => settings.contains(&header.kind).then(|| Body::Setting(setting(header))),
-            Fate::Refused(_) | Fate::TakenBack { .. } | Fate::Repeated => Some(Body::ByNumber { text }),
+            Fate::Refused(_) | Fate::Repeated => Some(Body::ByNumber { text }),
         }
     }
 }
@@ -149,7 +127,6 @@ impl Fold {
             Body::TextOf(message) => (true, Value::Blob(message.as_bytes().to_vec()), None),
             Body::Setting(setting) => (false, Value::Text(setting), None),
             Body::ByNumber { text } => (text, Value::Null, Some(header.at)),
-            Body::WithFirst => (true, Value::Null, None),
         };
         // An edit, and a setting, replace what came before. A restore does not: it has the text that stood.
         // Nothing stands before a message.

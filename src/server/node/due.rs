@@ -1,7 +1,7 @@
 //! Proposes to erase what is due, in a log of format 5. Each server does so; what another one has proposed first is
 //! skipped, or refused because nothing of it is left. Undoing a deletion and erasing it are ordered by the log.
 
-use super::{Node, stand_still_words};
+use super::Node;
 use crate::protocol::change::{Bodies, Change, Reason};
 use crate::protocol::{ClientId, Outcome, Refusal, RoomId};
 use crate::server::broker::Content;
@@ -34,8 +34,8 @@ impl Node {
         strict: &Strict,
         now: i64,
     ) -> Result<Turn, String> {
-        if let Some(until) = self.times_stand_until() {
-            return Err(stand_still_words(until));
+        if let Some(words) = self.times_stand_words() {
+            return Err(words);
         }
         self.sure(|()| true, || ()).await.map_err(|fault| fault.to_string())?;
         let here = self.clone();

@@ -8,11 +8,13 @@
 //! erasure: its clock would have to be an hour behind.
 
 use super::due::Turn;
+use super::erasures::runs;
 use super::follower::Follower;
 use super::{FoldCommand, Node};
 use crate::protocol::bounds::RESTORE_MS;
 use crate::protocol::change::{Bodies, Reason};
 use crate::protocol::{ClientId, Outcome};
+use crate::server::broker::{Entry, Head};
 use crate::server::now_ms;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -120,16 +122,40 @@ impl Follower {
         if due.is_empty() {
             return Ok(0);
         }
-        let numbers: Vec<u64> = due.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
-        let all = runtime.block_on(self.broker.erase(numbers.clone())).map_err(|fault| words(&fault))?;
-        if !all {
+        let mut numbers: Vec<u64> = due.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let entries = self.folded_entries(&numbers, runtime)?;
+        let left = runtime.block_on(self.broker.erase(entries.clone())).map_err(|fault| words(&fault))?;
+        if left.newest {
             return Err("the log was cut back meanwhile".into());
         }
+        if let Some(g) = left.other.first() {
+            return Err(format!("the log has another entry {g} than this server has folded"));
+        }
         if let Some(copy) = &self.copy {
-            copy.erase(&numbers).map_err(|fault| words(&fault))?;
+            copy.erase(&entries).map_err(|fault| words(&fault))?;
         }
         self.fold.erase(&due).map_err(|fault| words(&fault))?;
         Ok(due.len())
+    }
+
+    /// Number and link of entries that are folded: from the copy where there is one, since another server may have
+    /// taken the place of the store.
+    fn folded_entries(&self, numbers: &[u64], runtime: &Handle) -> Result<Vec<Head>, String> {
+        let mut entries = Vec::new();
+        for (from, limit) in runs(numbers) {
+            let read = match &self.copy {
+                Some(copy) => copy.entries(from - 1, limit).map_err(|fault| fault.to_string())?,
+                None => runtime.block_on(self.broker.read(from, limit)).map_err(|fault| fault.to_string())?,
+            };
+            let wanted = read.iter().map(Entry::head).filter(|entry| numbers.binary_search(&entry.g).is_ok());
+            entries.extend(wanted);
+        }
+        if entries.len() < numbers.len() {
+            return Err("the log lacks entries that this server has folded".into());
+        }
+        Ok(entries)
     }
 }
 

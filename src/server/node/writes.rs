@@ -4,7 +4,8 @@
 use super::Node;
 use crate::protocol::{AccountId, ClientId};
 use crate::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Pointer, Proposal, Secret, SecretOp, SharedBroker, Signals,
+    Broker, BrokerError, Durability, Entry, Head, NotErased, Pointer, Proposal, Secret, SecretOp,
+    SharedBroker, Signals,
 };
 use crate::server::now_ms;
 use crate::server::readiness::Unready;
@@ -127,7 +128,7 @@ impl Broker for Noting {
         self.broker.head()
     }
 
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>> {
         if let Err(stopped) = self.writes.check() {
             return ready(Err(stopped)).boxed();
         }

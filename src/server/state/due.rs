@@ -54,12 +54,14 @@ impl Reader<'_> {
         self.due_messages(sql, before, limit)
     }
 
-    /// Messages that stand and of which an edit has replaced a text by this time.
+    /// Messages of which an edit has replaced a text by this time, but for those that [`Reader::deleted_to_erase`] gives:
+    /// these lose all their texts.
     pub fn edited_to_erase(&self, before: i64, limit: usize) -> Result<Vec<DueMessage>, ReadError> {
         let sql = "SELECT DISTINCT o.id, t.part_of, 0 FROM erasable t
                    JOIN rows r ON r.id = t.part_of JOIN rooms o ON o.n = r.room
                    WHERE t.text AND t.part_of IS NOT NULL AND t.erased IS NULL AND t.since <= ?1
-                   AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.id = t.part_of) LIMIT ?2";
+                   AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.id = t.part_of AND (d.at <= ?1 OR d.by_operator)
+                                   AND NOT EXISTS (SELECT 1 FROM erased e WHERE e.id = d.id)) LIMIT ?2";
         self.due_messages(sql, before, limit)
     }
 

@@ -3,12 +3,21 @@
 use super::{ReadError, Reader, State, client_id, integer, number};
 use crate::protocol::ClientId;
 use rusqlite::{ToSql, params};
+use std::collections::HashSet;
 
 impl State {
     /// The entries after a number whose bodies `erase` entries have removed, rising: a body of one of them is removed
     /// wherever it is found.
     pub fn erased_entries(&self, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
         self.read(|state| state.erased_entries(after, limit))
+    }
+
+    /// Those of these messages that have lost every text by an `erase`.
+    pub fn erased_messages(&self, ids: &[ClientId]) -> Result<HashSet<ClientId>, ReadError> {
+        self.read(|state| {
+            let erased = ids.iter().map(|id| Ok(state.is_erased(*id)?.then_some(*id)));
+            erased.filter_map(Result::transpose).collect()
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use beck::protocol::frame::Draft;
 use beck::protocol::{AccountId, ClientId, Format, Kind, Outcome, Pointer, RoomId};
 use beck::server::admin::{Ask, carry_out};
 use beck::server::broker::redis::{Redis, SignalTimes};
-use beck::server::broker::{Broker, BrokerError, Proposal, SecretOp};
+use beck::server::broker::{Broker, BrokerError, Head, Proposal, SecretOp};
 use beck::server::error::AppError;
 use beck::server::node::{Node, Readiness};
 use beck::server::readiness::UnreadyState;
@@ -150,7 +150,7 @@ async fn a_server_that_stopped_at_a_format_writes_nothing_more() {
     stopped(old.broker.append(vec![proposal()]).await);
     stopped(old.broker.create(proposal()).await);
     stopped(old.broker.try_append().await);
-    stopped(old.broker.erase(vec![2]).await);
+    stopped(old.broker.erase(vec![Head::default()]).await);
     let put = SecretOp::Put { value: "v".into(), if_version: 0, expires: None };
     stopped(old.broker.secret("late".into(), put).await);
     stopped(old.broker.secret("late".into(), SecretOp::Delete).await);

@@ -131,9 +131,79 @@ fn the_topic_and_the_name_that_an_earlier_format_decided_stay() {
     log.check();
 }
 
-/// A duplicate never goes by its number, and with its first only under the rule for `messages` or `earlier`.
+/// By its number whatever its outcome, so that also what repeats a refused entry goes.
 #[test]
-fn a_duplicate_goes_with_its_first_alone() {
+fn a_duplicate_goes_by_its_number_if_it_is_a_text_or_a_status() {
+    for format in 1..=4 {
+        let mut log = Log::of_earlier(format);
+        let message = log.message(ANN, "first");
+        let (first, again, other) = (message.id.clone(), message.clone(), log.message(ANN, "other"));
+        let mut expected = vec![(log.accept(message), false), (log.accept(again), true)];
+        let other = log.refuse(other.id(&first), "other_draft");
+        let edit = log.act(ANN, &first, "text", r#""second""#);
+        let (edit_again, edit_by_another) = (edit.clone(), edit.clone().by(BOB));
+        expected.extend([(log.accept(edit), false), (log.accept(edit_again), true)]);
+        expected.push((log.refuse(edit_by_another, "other_draft"), true));
+        let refused = log.message(STRANGER, "refused");
+        let refused_again = refused.clone();
+        expected.push((log.refuse(refused, "not_found"), true));
+        expected.push((log.refuse(refused_again, "not_found"), true));
+        // Of what was refused for its form only the duplicate goes.
+        let malformed = log.raw(ANN, "message", r#"{"words":1}"#).room(ROOM);
+        let malformed_again = malformed.clone();
+        let formed = log.message(ANN, "words").id(&malformed.id);
+        expected.push((log.refuse(malformed, "malformed"), false));
+        expected.push((log.refuse(malformed_again, "malformed"), true));
+        let formed = log.refuse(formed, "other_draft");
+        let restored = log.act(ANN, &first, "deleted", r#"{"restored":"second"}"#);
+        let delete = log.act(ANN, &first, "deleted", "true");
+        let (restored_again, delete_again) = (restored.clone(), delete.clone());
+        for (words, goes) in
+            [(delete, false), (delete_again, false), (restored, false), (restored_again, true)]
+        {
+            expected.push((log.accept(words), goes));
+        }
+        if format > 1 {
+            let status = r#"{"value":{"text":"words","do_not_disturb":false}}"#;
+            let status = log.raw(ANN, "account.set", status).target(ANN).slot("status");
+            let status_again = status.clone();
+            expected.extend([(log.accept(status), false), (log.accept(status_again), true)]);
+        }
+        let name = log.raw(ANN, "account.set", r#"{"value":"x"}"#).target(ANN).slot("name").id(&first);
+        expected.push((log.refuse(name, "other_draft"), false));
+        let join = log.raw(ANN, "join", "null").room(ROOM).target(ANN);
+        let under_join = log.message(ANN, "words").id(&join.id);
+        expected.push((log.refuse(join, "taken"), false));
+        let under_join = log.refuse(under_join, "other_draft");
+        expected.extend([other, formed, under_join].map(|g| (g, true)));
+        expected.sort();
+        log.rise_to(5);
+        assert_goes(&mut log, &expected);
+        // Since then it is not known that these three were other drafts.
+        log.check_but_for(&[other, formed, under_join]);
+    }
+}
+
+#[test]
+fn a_duplicate_is_due_a_day_after_it_came() {
+    let mut log = Log::of_earlier(4);
+    let refused = log.message(STRANGER, "refused");
+    let refused_again = refused.clone();
+    let first = log.refuse(refused, "not_found");
+    log.now += DAY / 2;
+    let again = log.refuse(refused_again, "not_found");
+    let at = log.now - 1;
+    log.rise_to(5);
+    log.now = at + DAY - 1;
+    let erase = log.erase_entries(&[first, again]);
+    log.takes(erase, &[first]);
+    let erase = log.erase_entries(&[again]);
+    log.takes(erase, &[again]);
+    log.check();
+}
+
+#[test]
+fn a_duplicate_goes_with_its_first() {
     for format in 1..=4 {
         let mut log = Log::of_earlier(format);
         let message = log.message(ANN, "first");
@@ -143,10 +213,6 @@ fn a_duplicate_goes_with_its_first_alone() {
         let g = log.accept(message);
         duplicates.push(log.accept(again));
         duplicates.push(log.refuse(by_another, "other_draft"));
-        let refused = log.message(STRANGER, "refused");
-        let refused_again = refused.clone();
-        let refused = log.refuse(refused, "not_found");
-        let refused_again = log.refuse(refused_again, "not_found");
         // Not erased with it: of another kind, or no text.
         let join = log.raw(ANN, "join", "null").room(ROOM).target(ANN).id(&first);
         let join = log.refuse(join, "other_draft");
@@ -156,13 +222,10 @@ fn a_duplicate_goes_with_its_first_alone() {
         log.accept(delete_again);
         log.rise_to(5);
         log.now += DAY;
-        let mut all = duplicates.clone();
-        all.extend([refused, refused_again]);
-        all.sort();
-        let erase = log.erase_entries(&all);
-        log.takes(erase, &[refused]);
         let erase = log.erase_messages(&[&first]);
         log.takes(erase, &[g, duplicates[0], duplicates[1]]);
+        let erase = log.erase_entries(&duplicates);
+        log.refuse(erase, "target_gone");
         log.check_but_for(&[join]);
     }
 }
@@ -203,7 +266,7 @@ fn all_texts_of_a_message_go_and_of_its_duplicates_those_of_both_formats() {
 }
 
 #[test]
-fn entries_under_a_void_go_if_its_author_wrote_them() {
+fn entries_under_a_void_go_whoever_wrote_them() {
     for format in 1..=4 {
         let mut log = Log::of_earlier(format);
         let message = log.message(ANN, "first");
@@ -220,10 +283,10 @@ fn entries_under_a_void_go_if_its_author_wrote_them() {
             (log.accept(void), false),
             (log.refuse(message, "void"), true),
             (log.refuse(again, "void"), true),
-            (log.refuse(by_another, "other_draft"), false),
+            (log.refuse(by_another, "other_draft"), true),
             (log.refuse(edit, "void"), true),
             (log.refuse(restore, "void"), true),
-            (log.refuse(restore_by_another, "other_draft"), false),
+            (log.refuse(restore_by_another, "other_draft"), true),
             (log.refuse(delete, "void"), false),
             (log.refuse(status, "void"), true),
             (log.refuse(name, "void"), false),

@@ -28,6 +28,8 @@ pub struct History {
     /// Those that nothing shows, so that the state file need not have them.
     pub unshown: Vec<String>,
     pub stays: Vec<(String, String)>,
+    /// An edit of an erased message that the log has lost, and its text.
+    pub lost: (Entry, String),
 }
 
 /// Texts that stand nowhere else.
@@ -122,8 +124,13 @@ pub async fn write(folder: &Path) -> History {
     all.push(old_act(owner, room, restored, "deleted", back));
     all.push(old(owner, edited, room, &texts.unshown("an old text before an edit")));
     all.push(old_act(owner, room, edited, "text", ActValue::Text(texts.stays("an old edit"))));
-    all.push(old(guest, ClientId::random(), hidden, &texts.gone("an old refused draft")));
-    all.push(old_status(guest, &texts.unshown("an old status")));
+    let refused = ClientId::random();
+    all.push(old(guest, refused, hidden, &texts.gone("an old refused draft")));
+    all.push(old(guest, refused, hidden, &texts.gone("an old refused draft that was repeated")));
+    let status = old_status(guest, &texts.unshown("an old status"));
+    let mut repeated = old_status(guest, &texts.gone("an old status that was repeated"));
+    repeated.client_id = status.client_id;
+    all.extend([status, repeated]);
     all.push(old_status(guest, &texts.unshown("a status that was replaced")));
     all.push(Proposal::new(operator, ClientId::random(), Kind::Format, &5));
 
@@ -137,6 +144,9 @@ pub async fn write(folder: &Path) -> History {
     all.push(message(owner, stands, room, &texts.unshown("a text before an edit")));
     all.push(edit(owner, room, stands, &texts.unshown("a text before another edit")));
     all.push(edit(owner, room, stands, &texts.stays("the text that stands")));
+    let kept = ClientId::random();
+    all.push(message(owner, kept, room, &texts.unshown("a text before an edit of what is deleted today")));
+    all.push(edit(owner, room, kept, &texts.stays("the text of what is deleted today")));
     all.push(message(guest, ClientId::random(), hidden, &texts.gone("a refused draft")));
     all.push(of(guest, ClientId::random(), &Change::Void { draft: taken_back }, Content::None));
     all.push(message(guest, taken_back, room, &texts.gone("a draft that was taken back")));
@@ -160,17 +170,22 @@ pub async fn write(folder: &Path) -> History {
     let first = log.append(all).await.unwrap();
     // Today.
     ahead.store(0, Ordering::SeqCst);
-    log.append(vec![message(owner, ClientId::random(), room, &texts.stays("a message of today"))])
-        .await
-        .unwrap();
+    let of_today = message(owner, ClientId::random(), room, &texts.stays("a message of today"));
+    log.append(vec![delete(owner, room, kept), of_today]).await.unwrap();
 
     let entries = read_all(log.as_ref()).await;
-    assert_eq!(entries.len() as u64, first + count);
+    assert_eq!(entries.len() as u64, first + count + 1);
     drop(log);
     closed(folder).await;
     fold(folder, &entries);
+    let text = text("a lost edit");
+    let mut of_gone = entries.iter().filter(|entry| entry.header.client_id == gone);
+    let Some(mut lost) = of_gone.next().cloned() else { panic!("no message") };
+    let proposal = edit(owner, room, gone, &text);
+    lost.header = proposal.header(lost.header.g + 1_000, lost.header.at);
+    lost.body = Some(proposal.body);
     let Texts { gone, unshown, stays } = texts;
-    History { owner, room, entries, gone, unshown, stays }
+    History { owner, room, entries, gone, unshown, stays, lost: (lost, text) }
 }
 
 /// What a server of this folder has folded when it goes down.

@@ -11,6 +11,7 @@ pub mod log_reader;
 pub mod logged;
 pub mod native;
 pub mod pass_on;
+pub mod paused;
 pub mod plain;
 pub mod planted;
 pub mod proxy;
@@ -101,6 +102,23 @@ pub async fn read_all(broker: &dyn Broker) -> Vec<Entry> {
         entries.extend(broker.follow(after, 100).await.unwrap());
     }
     entries
+}
+
+/// Number and link of an entry as a log has it now.
+pub async fn head_at(broker: &dyn Broker, g: u64) -> Head {
+    broker.read(g, 1).await.unwrap().first().filter(|entry| entry.header.g == g).unwrap().head()
+}
+
+/// Erases entries of a log by their numbers: whether all of them are gone, the newest among them too.
+pub async fn erase(broker: &dyn Broker, numbers: &[u64]) -> bool {
+    let entries = read_all(broker).await;
+    let heads = numbers.iter().map(|g| {
+        let entry = entries.iter().find(|entry| entry.header.g == *g);
+        entry.map_or(Head { g: *g, ..Head::default() }, Entry::head)
+    });
+    let left = broker.erase(heads.collect()).await.unwrap();
+    assert!(left.other.is_empty(), "{left:?}");
+    !left.newest
 }
 
 /// The hash that links entries, written a second time from docs/protocol.md.

@@ -50,8 +50,8 @@ macro_rules! pass_on {
     (@ erase) => {
         fn erase(
             &self,
-            entries: Vec<u64>,
-        ) -> futures::future::BoxFuture<'_, Result<bool, beck::server::broker::BrokerError>> {
+            entries: Vec<beck::server::broker::Head>,
+        ) -> futures::future::BoxFuture<'_, Result<beck::server::broker::NotErased, beck::server::broker::BrokerError>> {
             self.log.erase(entries)
         }
     };

@@ -3,7 +3,8 @@
 use beck::protocol::{AccountId, Pointer};
 use beck::server::broker::embedded::{Embedded, LOG_FILE};
 use beck::server::broker::{
-    Broker, BrokerError, Durability, Entry, Head, Proposal, Secret, SecretOp, SharedBroker, Signals,
+    Broker, BrokerError, Durability, Entry, Head, NotErased, Proposal, Secret, SecretOp, SharedBroker,
+    Signals,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -84,7 +85,7 @@ impl Broker for Swapped {
         async move { log.head().await }.boxed()
     }
 
-    fn erase(&self, entries: Vec<u64>) -> BoxFuture<'_, Result<bool, BrokerError>> {
+    fn erase(&self, entries: Vec<Head>) -> BoxFuture<'_, Result<NotErased, BrokerError>> {
         let log = self.log();
         async move { log.erase(entries).await }.boxed()
     }

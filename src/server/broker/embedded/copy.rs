@@ -116,18 +116,9 @@ impl LogCopy {
         Ok(())
     }
 
-    /// Removes bodies, from the file too.
-    pub fn erase(&self, entries: &[u64]) -> Result<(), CopyError> {
-        let open = lock(&self.open);
-        for g in entries {
-            open.0.prepare_cached("UPDATE entries SET body = NULL WHERE g = ?1")?.execute([*g as i64])?;
-        }
-        open.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
-    }
-
-    /// As [`LogCopy::erase`], of those that have these links.
-    pub fn erase_entries(&self, entries: &[Head]) -> Result<(), CopyError> {
+    /// Removes the bodies of these entries, from the file too. Gives the numbers at which the copy has an entry with
+    /// another link: that keeps its body.
+    pub fn erase(&self, entries: &[Head]) -> Result<Vec<u64>, CopyError> {
         Ok(aside::erase_in(&lock(&self.open).0, entries)?)
     }
 

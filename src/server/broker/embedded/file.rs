@@ -92,6 +92,28 @@ fn write(connection: &Connection, verb: &str, entry: &Entry) -> rusqlite::Result
     Ok(())
 }
 
+/// What became of an entry that was to be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Removed,
+    /// No entry of this number has a body.
+    Nothing,
+    /// Another entry has its number, and keeps its body.
+    OtherEntry,
+}
+
+/// Removes the body of an entry.
+pub fn remove_body(connection: &Connection, Head { g, link }: Head) -> rusqlite::Result<Removal> {
+    let (g, link) = (g as i64, link.to_string());
+    let sql = "UPDATE entries SET body = NULL WHERE g = ?1 AND link = ?2 AND body IS NOT NULL";
+    if connection.prepare_cached(sql)?.execute(params![g, link])? > 0 {
+        return Ok(Removal::Removed);
+    }
+    let sql = "SELECT 1 FROM entries WHERE g = ?1 AND link <> ?2 AND body IS NOT NULL";
+    let other = connection.prepare_cached(sql)?.exists(params![g, link])?;
+    Ok(if other { Removal::OtherEntry } else { Removal::Nothing })
+}
+
 /// The end of the log and the time of its last entry.
 pub type End = (Head, i64);
 

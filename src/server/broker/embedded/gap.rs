@@ -6,15 +6,53 @@
 use super::fault;
 use super::folder::OpenError;
 use super::moving::sync_folder;
-use crate::server::private_files;
+use crate::protocol::Header;
 use crate::server::state::AnyVersion;
+use crate::server::{json_lines, private_files};
 use rusqlite::{Connection, OptionalExtension};
 use std::fs::File;
 use std::io::{BufWriter, Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
+/// How the names of these files begin; the number of the last entry before the gap and the ending follow.
+const BEGINNING: &str = "log-cut-";
+const ENDING: &str = ".jsonl";
 /// Files of that name with other numbers that are looked for.
 const MOST_FILES: u32 = 1_000;
+
+/// A line of such a file: an entry as the log had it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct CutEntry {
+    at: i64,
+    body: Option<String>,
+    g: i64,
+    link: String,
+    rest: String,
+}
+
+impl CutEntry {
+    fn header(&self) -> Option<Header> {
+        Header::parse(u64::try_from(self.g).ok()?, self.at, &self.rest)
+    }
+}
+
+/// Removes the bodies of entries whose text is erased from the files of a folder; their lines stay. The log does not have
+/// these entries, but it may have their texts: a client sends again what was not acknowledged.
+pub fn erase_in_cut_logs(folder: &Path, is_erased: impl Fn(&Header) -> bool) -> Result<()> {
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !(name.starts_with(BEGINNING) && name.ends_with(ENDING)) {
+            continue;
+        }
+        json_lines::replace_lines(&path, |line| {
+            let entry: CutEntry = serde_json::from_slice(line).ok()?;
+            let goes = entry.body.is_some() && entry.header().is_some_and(|header| is_erased(&header));
+            goes.then(|| serde_json::to_string(&CutEntry { body: None, ..entry }).ok()).flatten()
+        })?;
+    }
+    Ok(())
+}
 
 /// Moves everything after the first gap into a file beside the log. A log without a gap is not changed.
 pub fn repair(connection: &Connection, folder: &Path, path: &Path) -> std::result::Result<(), OpenError> {
@@ -85,15 +123,15 @@ fn write_entries(connection: &Connection, file: File, last: u64) -> Result<u64> 
     let mut count = 0;
     while let Some(row) = rows.next().map_err(Error::other)? {
         let line = (|| {
-            Ok::<_, rusqlite::Error>(serde_json::json!({
-                "g": row.get::<_, i64>(0)?,
-                "at": row.get::<_, i64>(1)?,
-                "rest": row.get::<_, String>(2)?,
-                "body": row.get::<_, Option<String>>(3)?,
-                "link": row.get::<_, String>(4)?,
-            }))
+            Ok::<_, rusqlite::Error>(CutEntry {
+                at: row.get(1)?,
+                body: row.get(3)?,
+                g: row.get(0)?,
+                link: row.get(4)?,
+                rest: row.get(2)?,
+            })
         })();
-        writeln!(file, "{}", line.map_err(Error::other)?)?;
+        writeln!(file, "{}", serde_json::to_string(&line.map_err(Error::other)?)?)?;
         count += 1;
     }
     file.into_inner().map_err(|fault| fault.into_error())?.sync_all()?;
@@ -104,7 +142,7 @@ fn write_entries(connection: &Connection, file: File, last: u64) -> Result<u64> 
 fn new_file(folder: &Path, last: u64) -> Result<(PathBuf, File)> {
     for n in 1..=MOST_FILES {
         let again = if n > 1 { format!("-{n}") } else { String::new() };
-        let path = folder.join(format!("log-cut-{last}{again}.jsonl"));
+        let path = folder.join(format!("{BEGINNING}{last}{again}{ENDING}"));
         match private_files::options().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
             Err(fault) if fault.kind() == ErrorKind::AlreadyExists => {}

@@ -1,11 +1,13 @@
 //! The thread that writes: commits what waits together, and answers after the commit.
 
 use super::fault::{cannot_write, with_remedy};
-use super::file::{self, End};
+use super::file::{self, End, Removal};
 use super::{Fault, RECENT_ENTRIES, Shared, lock};
 use crate::protocol::{AccountId, ClientId, Kind};
 use crate::server::broker::waiting::{Place, bytes_of};
-use crate::server::broker::{BrokerError, Entry, Head, Pointer, Proposal, Secret, SecretOp, digest};
+use crate::server::broker::{
+    BrokerError, Entry, Head, NotErased, Pointer, Proposal, Secret, SecretOp, digest,
+};
 use crate::server::now_ms;
 use rusqlite::{Connection, params};
 use std::sync::atomic::Ordering;
@@ -26,7 +28,7 @@ pub enum Command {
     Create(Proposal, oneshot::Sender<Result<Head, BrokerError>>),
     Append(Vec<Proposal>, oneshot::Sender<Result<u64, BrokerError>>),
     TryAppend(oneshot::Sender<Result<(), BrokerError>>),
-    Erase(Vec<u64>, oneshot::Sender<Result<bool, BrokerError>>),
+    Erase(Vec<Head>, oneshot::Sender<Result<NotErased, BrokerError>>),
     Secret(String, SecretOp, oneshot::Sender<Result<Option<Secret>, BrokerError>>),
     Raise(AccountId, Vec<(String, Pointer)>, oneshot::Sender<Result<Vec<(String, Pointer)>, BrokerError>>),
     /// The last command: later ones are refused.
@@ -293,8 +295,8 @@ impl Writer {
                 })
             }
             Command::TryAppend(reply) => self.write(changes, reply, |writer, _| writer.try_append()),
-            Command::Erase(numbers, reply) => {
-                self.write(changes, reply, move |writer, changes| writer.erase(&numbers, changes))
+            Command::Erase(entries, reply) => {
+                self.write(changes, reply, move |writer, changes| writer.erase(&entries, changes))
             }
             Command::Secret(key, op, reply) => {
                 self.write(changes, reply, move |writer, _| writer.secret(&key, op))
@@ -393,16 +395,21 @@ impl Writer {
         inserted.and(undone)
     }
 
-    fn erase(&mut self, numbers: &[u64], changes: &mut Changes) -> rusqlite::Result<bool> {
-        let newest = self.end.map_or(0, |(head, _)| head.g);
-        let sql = "UPDATE entries SET body = NULL WHERE g = ?1 AND body IS NOT NULL";
-        let mut update = self.connection.prepare_cached(sql)?;
-        for g in numbers.iter().filter(|g| **g != newest) {
-            if update.execute([*g as i64])? > 0 {
-                changes.erased.push(*g);
+    fn erase(&mut self, entries: &[Head], changes: &mut Changes) -> rusqlite::Result<NotErased> {
+        let newest = self.end.map(|(head, _)| head);
+        let mut left = NotErased::default();
+        for entry in entries {
+            if Some(*entry) == newest {
+                left.newest = true;
+                continue;
+            }
+            match file::remove_body(&self.connection, *entry)? {
+                Removal::Removed => changes.erased.push(entry.g),
+                Removal::Nothing => {}
+                Removal::OtherEntry => left.other.push(entry.g),
             }
         }
-        Ok(!numbers.contains(&newest))
+        Ok(left)
     }
 
     fn secret(&mut self, key: &str, op: SecretOp) -> rusqlite::Result<Option<Secret>> {

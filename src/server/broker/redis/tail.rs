@@ -9,7 +9,7 @@ use crate::server::broker::{BrokerError, Entry, Head};
 use crate::server::readiness::UnreadyState;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cmd;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -137,9 +137,10 @@ impl Shared {
     }
 
     /// Erased text must go from memory too.
-    pub fn forget(&self, erased: &[u64]) {
+    pub fn forget<'a>(&self, erased: impl Iterator<Item = &'a Head>) {
+        let erased: HashSet<&Head> = erased.collect();
         for entry in &mut self.tail().recent {
-            if erased.contains(&entry.header.g) {
+            if erased.contains(&entry.head()) {
                 entry.body = None;
             }
         }

@@ -129,10 +129,7 @@ pub async fn look(config: &Config, report: &mut Report) {
     }
     // Behind the log it would go on with the log's time for so long.
     if last > now_ms() + AHEAD_MS {
-        let seconds = (last - now_ms()) / 1000;
-        let behind =
-            format!("this machine's clock is {seconds} s behind the last entry of the log: set it by NTP");
-        report.warning("clock", format!("{behind}. If it is right, {}", stand_still_words(last)));
+        report.warning("clock", stand_still_words("this machine's clock", now_ms(), last, None));
     } else if last > now_ms() + CLOCK_MS {
         look_at_clock("the last entry of the log", last - now_ms(), report);
     } else if config.redis.is_none() {

@@ -59,13 +59,14 @@ impl Interpreter {
         if past.format >= 5 {
             return past.erasable && (replaced || past.at <= due && (why.is_some() || past.repeats));
         }
-        let by_itself = past.at <= due && (!past.repeats || why == Some("void"));
-        let unread = ["not_found", "archived", "not_allowed", "target_gone", "void"];
-        let refused_unread = by_itself && why.is_some_and(|why| unread.contains(&why));
+        // No other first entry is refused so than one under an id that a void had taken back.
+        let repeats = past.repeats || matches!(why, Some("void" | "other_draft"));
+        let unread = ["not_found", "archived", "not_allowed", "target_gone"];
+        let goes = past.at <= due && (repeats || why.is_some_and(|why| unread.contains(&why)));
         match past.kind_and_slot() {
-            ("message", _) | ("act", "text") => refused_unread,
-            ("account.set", "status") => refused_unread || replaced,
-            ("act", "deleted") => past.holds_text && by_itself && !matches!(why, None | Some("other_draft")),
+            ("message", _) | ("act", "text") => goes,
+            ("account.set", "status") => goes || replaced,
+            ("act", "deleted") => past.holds_text && past.at <= due && (repeats || why.is_some()),
             _ => false,
         }
     }
