@@ -53,17 +53,26 @@
     if (scale === 1 && innerHeight - height > 80) { root.style.setProperty("--view", height + "px"); scrollTo(0, 0); } else root.style.removeProperty("--view");
   });
 
+  const unname = form => { const field = form?.querySelector("input[name=named]"); if (field) field.value = ""; };
+
   const beck = {
     emit,
     attach(callback) { send = callback; if (send) for (const el of doc.querySelectorAll(".composer textarea")) if (el.value) say(el); queueMicrotask(flush); },
     live() { root.dataset.live = "1"; attend(); },
     signed_in() { emit("signed-in"); },
     composer_text() { return box()?.value ?? ""; },
-    // Handles that were completed in the box that is sent, with their accounts; asked for once.
-    named(el) { const field = (el ?? sent ?? box()?.form)?.querySelector("input[name=named]"), value = field?.value ?? ""; if (field) field.value = ""; return value; },
+    // Handles that were completed in the box of a form, with their accounts.
+    named(form) { return form?.querySelector("input[name=named]")?.value ?? ""; },
+    composer_named() { return beck.named(sent ?? box()?.form); },
+    // What stood in a lane's composer is sent. The form is named: a script of the app runs when no form is being sent any more.
+    composer_empty(lane) {
+      const el = doc.querySelector(`.composer[data-lane="${Number(lane)}"] textarea`);
+      if (el) { unname(el.form); beck.composer_set("", true, el); }
+    },
     composer_set(text, force, el = box()) {
       if (!el || el.value === text || (!force && el.value && el.value !== put.get(el))) return; // the person typed
       if (composing && el === doc.activeElement) { if (force) el.addEventListener("compositionend", () => setTimeout(() => beck.composer_set(text, true, el)), { once: true }); return; }
+      if (!el.value || !text.includes(el.value)) unname(el.form); // they were of another text
       el.value = text; put.set(el, text); el.setSelectionRange(text.length, text.length); grow(el);
     },
     composer_focus(lane) { (doc.querySelector(`.composer[data-lane="${Number(lane)}"] textarea`) ?? box())?.focus(); },

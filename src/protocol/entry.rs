@@ -193,6 +193,12 @@ pub struct Header {
 }
 
 impl Header {
+    /// From format 5 on, the author of a message that the operator imports.
+    pub fn written_for(&self) -> Option<AccountId> {
+        let slot = self.slot.as_ref().filter(|_| self.kind == Kind::Message)?.as_str();
+        slot.strip_prefix("room,").unwrap_or(slot).strip_prefix("for:")?.parse().ok()
+    }
+
     /// `author client_id room kind target slot digest`, one space between, `-` for what is absent.
     pub fn rest(&self) -> String {
         let mut text = String::with_capacity(128);

@@ -1,6 +1,6 @@
 //! What a room's log holds (events), what people see of it (rows) and how rows travel (pages).
 
-use super::bounds;
+use super::added::Added;
 use super::entry::{Header, Kind, Slot, Token};
 use super::ids::{AccountId, ClientId, RoomId};
 use super::number::bounded;
@@ -50,33 +50,6 @@ pub struct Event {
     pub imported_for: Option<AccountId>,
 }
 
-/// What a server made of a text when it was proposed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Added {
-    /// The account of each handle that the text names.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub mentions: BTreeMap<String, AccountId>,
-    /// It names everybody, and its author may.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub all: bool,
-}
-
-impl Added {
-    /// Handles and accounts that count: the first [`MENTIONED`](bounds::MENTIONED) of what is stored.
-    pub fn people(&self) -> impl Iterator<Item = (&String, &AccountId)> {
-        self.mentions.iter().take(bounds::MENTIONED)
-    }
-
-    /// The account of a handle that the text names.
-    pub fn account(&self, handle: &str) -> Option<AccountId> {
-        self.people().find(|(named, _)| *named == handle).map(|(_, account)| *account)
-    }
-}
-
-fn is_false(on: &bool) -> bool {
-    !on
-}
-
 /// Which event wrote the text of a row, and what a reader needs to compute its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -96,6 +69,10 @@ pub enum ProofForm {
     /// A form of a later version: it cannot be checked here.
     #[serde(other)]
     Other,
+}
+
+fn is_false(on: &bool) -> bool {
+    !on
 }
 
 pub(super) fn is_zero(n: &u64) -> bool {
@@ -270,7 +247,8 @@ impl Event {
         if let Some(stored) = &self.stored {
             return Some(stored.clone());
         }
-        let salt = self.salt.as_deref()?;
+        // A salt ends before the first brace: with one in it, these bytes would be another body to every other reader.
+        let salt = self.salt.as_deref().filter(|salt| !salt.contains('{'))?;
         let draft = match &self.body {
             // The text that stands again is no part of a restore.
             _ if self.restores_message() => r#"{"value":false}"#.to_owned(),
@@ -312,6 +290,9 @@ impl Event {
     }
 }
 
+/// No time is shown from here on: milliseconds since 1970.
+const YEAR_10000: i64 = 253_402_300_800_000;
+
 impl Row {
     /// The row that a message event makes; `None` for an event of another kind.
     pub fn of(event: &Event) -> Option<Row> {
@@ -341,6 +322,12 @@ impl Row {
             reactions: BTreeMap::new(),
             answers: None,
         })
+    }
+
+    /// When its author wrote it, as far as that is known: milliseconds since 1970, UTC.
+    pub fn written(&self) -> i64 {
+        let said = self.said.filter(|said| self.imported && (0..YEAR_10000).contains(said));
+        said.unwrap_or(self.at)
     }
 
     /// Its place in a thread; `None` if it answers nothing.
@@ -375,7 +362,8 @@ impl Row {
 
     /// Writes the slot that an act names, if the act is newer than the row. Acts must come in the order of seq.
     ///
-    /// A body that is erased, or of a form that the slot does not have, moves the version only.
+    /// A body that is erased, or of a form that the slot does not have, moves the version only. Quote and `said` are those
+    /// of the newest edit that has an added part.
     pub fn write(&mut self, event: &Event) {
         if event.seq <= self.version {
             return;
@@ -389,6 +377,11 @@ impl Row {
             _ => None,
         };
         let writes_text = matches!(slot, Slot::Text) && self.deleted.is_none();
+        // A message has its own in its draft, and no deletion takes them from here.
+        let of_edit = writes_text || event.restores.is_some_and(|writer| writer != self.seq);
+        if let Some(added) = event.added.as_ref().filter(|_| of_edit) {
+            (self.quote, self.said) = (added.quote, added.said);
+        }
         self.set(slot, value, event.header.author, event.header.at);
         if self.text.is_some() && (writes_text || event.restores_message()) {
             self.added = event.added.clone();

@@ -2,9 +2,10 @@
 
 mod kinds;
 
+use super::added::Added;
 use super::entry::Header;
 use super::error::{ErrorCode, Refusal};
-use super::event::{ActValue, Added, Event, Page, PageAt, Row};
+use super::event::{ActValue, Event, Page, PageAt, Row};
 use super::ids::{AccountId, ClientId, RoomId, WorkspaceId};
 use super::json::Tagged;
 use super::may::May;

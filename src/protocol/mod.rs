@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a clock, a socket or a store. `docs/protocol.md` says the same in words.
 
+pub mod added;
 pub mod bounds;
 pub mod change;
 pub mod entry;
@@ -20,13 +21,14 @@ pub mod quiet;
 pub mod stored;
 pub mod unread;
 
+pub use added::Added;
 pub use change::Change;
 pub use entry::{Digest, Header, Kind, Slot, Token};
 pub use erasable::{Erasable, erasable};
 pub use error::{CloseCode, ErrorCode, Refusal};
 pub use event::{
-    ActBody, ActValue, Added, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Proof, ProofForm,
-    Quote, Row, Tombstone,
+    ActBody, ActValue, Answers, Event, EventBody, MessageBody, Page, PageAt, Place, Proof, ProofForm, Quote,
+    Row, Tombstone,
 };
 pub use format::{Format, NewerFormat};
 pub use frame::{ActDraft, ClientFrame, Outcome, ServerFrame};

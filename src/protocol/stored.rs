@@ -52,6 +52,11 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// Whether the body of an act `deleted` deletes, as format 5 reads it: every other body, and none, restores.
+pub fn deletes(body: &str) -> bool {
+    Stored::never_erased(body).is_some_and(|stored| stored.draft == r#"{"value":true}"#)
+}
+
 /// The first 16 bytes of the SHA-256 of a stored body.
 pub fn digest(body: &str) -> Digest {
     let full = Sha256::digest(body.as_bytes());

@@ -124,7 +124,9 @@ pub fn items(timeline: &Timeline, marks: &[Mark], me: AccountId, zone: i32) -> V
             marked = true;
         }
         let continues = before.is_some_and(|before| {
-            before.author == row.author && close(before.at, row.at) && row.quote.is_none()
+            let apart = before.written().abs_diff(row.written());
+            let together = before.imported == row.imported && (!row.imported || apart <= GROUP_MS as u64);
+            before.author == row.author && close(before.at, row.at) && together && row.quote.is_none()
         });
         let first = new_day || marked || hole.is_some() || !continues;
         let edit = timeline.edit_of(row.id).cloned();

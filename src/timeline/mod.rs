@@ -209,7 +209,7 @@ impl Timeline {
         if event.header.kind == Kind::Act {
             self.drop_act(event.header.client_id);
         }
-        self.erase(erased_texts(event));
+        self.erase(event);
         self.recent.push_back((event.seq, chain));
         if self.recent.len() > RECENT_CHAINS {
             self.recent.pop_front();
@@ -235,12 +235,14 @@ impl Timeline {
         true
     }
 
-    /// Takes away the texts of these messages, and how they are quoted.
-    fn erase(&mut self, ids: &[ClientId]) {
-        for id in ids {
+    /// Takes away what an `erase` removed, and how these messages are quoted.
+    fn erase(&mut self, event: &Event) {
+        for id in &event.erased {
             if let Some(row) = self.ordinals.get(id).and_then(|ordinal| self.rows.get_mut(ordinal)) {
-                erase(row);
+                erase_by(row, event);
             }
+        }
+        for id in erased_texts(event) {
             if let Some(quote) = self.quotes.get_mut(id) {
                 quote.text = None;
             }
@@ -359,6 +361,21 @@ fn deleted_until(before: Option<Tombstone>, by: AccountId, until: Option<i64>) -
 pub fn erase(row: &mut Arc<Row>) {
     let row = Arc::make_mut(row);
     (row.text, row.added, row.proof) = (None, None, None);
+    (row.quote, row.said) = (None, None);
+}
+
+/// Takes away what an `erase` removed of a row.
+pub fn erase_by(row: &mut Arc<Row>, event: &Event) {
+    if !event.erased.contains(&row.id) {
+        return;
+    }
+    if erased_texts(event).contains(&row.id) {
+        erase(row);
+    } else if row.added.is_none() && (row.quote.is_some() || row.said.is_some()) {
+        // Of its earlier texts: what does not stand in the added part stood in one of them. A restore gives it back.
+        let row = Arc::make_mut(row);
+        (row.quote, row.said) = (None, None);
+    }
 }
 
 /// A row as others quote it: its first line without markup, 140 characters at most.

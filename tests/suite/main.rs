@@ -60,6 +60,7 @@ mod full;
 mod gone_log;
 mod header_words;
 mod hub_rooms;
+mod imported;
 mod kill;
 mod known_entry;
 mod lanes;

@@ -36,12 +36,15 @@ fn a_handle_is_looked_up_and_words_that_are_nobody_are_left_out() {
     let here = directory(&["ann", "bo"]);
     let bo = here.handles["bo"];
     let found = names(&here, "@bo and @Bo, not `@ann` nor @nobody", &[], None);
-    assert_eq!(found.added, Added { mentions: mentions([("bo", bo)]), all: false });
+    assert_eq!(found.added, Added { mentions: mentions([("bo", bo)]), all: false, ..Added::default() });
     assert!(found.unknown, "a newer directory may know @nobody");
     let found = names(&here, "@room: ask @bo", &[], None);
     assert_eq!(
         found,
-        Resolved { added: Added { mentions: mentions([("bo", bo)]), all: true }, unknown: false }
+        Resolved {
+            added: Added { mentions: mentions([("bo", bo)]), all: true, ..Added::default() },
+            unknown: false
+        }
     );
     assert_eq!(names(&here, "mail me at ann@bo.example", &[], None).added, Added::default());
 }
@@ -67,9 +70,12 @@ fn in_an_edit_a_handle_of_the_text_before_keeps_its_account() {
     let here = directory(&["ann", "bo", "cleo"]);
     let (bo, cleo) = (here.handles["bo"], here.handles["cleo"]);
     let gone = AccountId::random();
-    let before = Added { mentions: mentions([("bo", gone), ("dee", gone)]), all: true };
+    let before = Added { mentions: mentions([("bo", gone), ("dee", gone)]), all: true, ..Added::default() };
     let edited = names(&here, "@bo @cleo", &[("bo", bo)], Some(&before));
-    assert_eq!(edited.added, Added { mentions: mentions([("bo", gone), ("cleo", cleo)]), all: false });
+    assert_eq!(
+        edited.added,
+        Added { mentions: mentions([("bo", gone), ("cleo", cleo)]), all: false, ..Added::default() }
+    );
 }
 
 #[test]

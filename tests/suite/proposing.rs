@@ -5,7 +5,7 @@ use beck::protocol::bounds::Unfit;
 use beck::protocol::change::AccountSetting;
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, Change, ClientId, Format, Outcome, Refusal, RoomId, Row,
+    AccountId, ActDraft, ActValue, Change, ClientId, Format, Kind, Outcome, Refusal, RoomId, Row,
 };
 use beck::server::broker::embedded::Embedded;
 use beck::server::broker::{Content, Proposal, SharedBroker};
@@ -48,6 +48,21 @@ impl Place {
         let second = start(folders[1].path(), &log, format).await;
         let bo = sign_up(&first, "bo").await;
         Place { log, first, second, olive, bo, general, _folders: folders }
+    }
+
+    /// The same log with servers that read format 5, to which it rises.
+    async fn rise(mut self) -> Place {
+        let folders = [tempdir().unwrap(), tempdir().unwrap()];
+        self.first = start(folders[0].path(), &self.log, Format::Five).await;
+        self.second = start(folders[1].path(), &self.log, Format::Five).await;
+        self._folders.extend(folders);
+        // In the form of the log that is raised by it.
+        let operator = self.first.epoch().unwrap().operator();
+        let rise = Proposal::new(operator, ClientId::random(), Kind::Format, &Format::Five.number());
+        let risen = self.first.propose(rise).await.unwrap();
+        assert!(matches!(risen, Outcome::Stored { .. }), "{risen:?}");
+        self.caught_up(&self.second).await;
+        self
     }
 
     fn draft(&self, id: ClientId, text: &str) -> Draft {
@@ -148,6 +163,50 @@ async fn a_text_is_stored_with_whom_it_names() {
     }
     let badges = unread::badges(&place.second, bo, [general]).await.unwrap();
     assert_eq!(badges[&general].mentions, 2);
+}
+
+/// The server that proposes an edit repeats the quote of the message, also where it has not folded that yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_is_stored_with_the_quote_of_its_message() {
+    let place = Place::of(Format::Five).await;
+    let quoted = place.post("quoted").await;
+    let id = ClientId::random();
+    let draft = Draft { quote: Some(quoted), ..place.draft(id, "quoting") };
+    rooms::post(&place.second, place.olive, draft).await.unwrap();
+    for text in ["edited", "edited again"] {
+        place.act(id, "text", self::text(text)).await.unwrap();
+        let (_, body) = place.newest().await;
+        assert_eq!(after_salt(&body, 32), format!("{{\"value\":\"{text}\"}}\n{{\"quote\":\"{quoted}\"}}"));
+    }
+    let edit = place.act(id, "text", text("@bo")).await;
+    assert!(matches!(edit, Ok(Outcome::Stored { .. })));
+    let (_, body) = place.newest().await;
+    let added = format!(r#"{{"mentions":{{"bo":"{}"}},"quote":"{quoted}"}}"#, place.bo);
+    assert_eq!(after_salt(&body, 32), format!("{{\"value\":\"@bo\"}}\n{added}"));
+    for node in [&place.first, &place.second] {
+        let row = place.row(node, id).await;
+        assert_eq!((row.quote, row.text.as_deref()), (Some(quoted), Some("@bo")));
+        assert_eq!(row.added.unwrap().quote, Some(quoted));
+    }
+}
+
+/// One that was written before the log had format 5 keeps its quote from the first edit in format 5 on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_an_older_message_has_its_quote() {
+    let place = Place::of(Format::Four).await;
+    let quoted = place.post("quoted").await;
+    let id = ClientId::random();
+    let draft = Draft { quote: Some(quoted), ..place.draft(id, "quoting") };
+    rooms::post(&place.first, place.olive, draft).await.unwrap();
+    place.act(id, "text", text("edited")).await.unwrap();
+    let (_, body) = place.newest().await;
+    assert_eq!(after_salt(&body, 16), r#"{"value":"edited"}"#);
+    let place = place.rise().await;
+    place.act(id, "text", text("edited again")).await.unwrap();
+    let (_, body) = place.newest().await;
+    let added = format!(r#"{{"quote":"{quoted}"}}"#);
+    assert_eq!(after_salt(&body, 32), format!("{{\"value\":\"edited again\"}}\n{added}"));
+    assert_eq!(place.row(&place.second, id).await.quote, Some(quoted));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,16 +361,8 @@ async fn what_cannot_be_restored_says_why() {
     let (before, removed, theirs) =
         (place.post("before").await, place.post("removed").await, place.post("theirs").await);
     place.act(before, "deleted", ActValue::On(true)).await.unwrap();
-    let Place { log, olive, bo, general, .. } = place;
-    let folders = vec![tempdir().unwrap(), tempdir().unwrap()];
-    let first = start(folders[0].path(), &log, Format::Five).await;
-    let second = start(folders[1].path(), &log, Format::Five).await;
-    let place = Place { log, first, second, olive, bo, general, _folders: folders };
-    // In the form of the log that is raised by it.
-    let operator = place.first.epoch().unwrap().operator();
-    let rise = Proposal::new(operator, ClientId::random(), beck::protocol::Kind::Format, &5_u32);
-    let risen = place.first.propose(rise).await.unwrap();
-    assert!(matches!(risen, Outcome::Stored { .. }));
+    let place = place.rise().await;
+    let (bo, general) = (place.bo, place.general);
     let sentence = async |target, value| {
         let no = place.act(target, "deleted", value).await.unwrap_err();
         no.to_string()

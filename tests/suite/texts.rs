@@ -185,6 +185,31 @@ impl Log {
         })
     }
 
+    /// A message that the operator writes for Bo.
+    fn import(&mut self, text: &str) {
+        let id = self.message(text, Added::default());
+        let mut event = self.events.pop().unwrap();
+        let before = self.position();
+        let newest = Arc::make_mut(&mut event);
+        newest.header.author = self.epoch.to_string().parse().unwrap();
+        newest.header.slot = Some(format!("for:{}", self.bo).parse().unwrap());
+        newest.imported_for = Some(self.bo);
+        newest.chain = before.chain.then(&newest.header);
+        self.events.push(event);
+        self.row(id).imported = true;
+    }
+
+    /// The newest event with another salt before the same body.
+    fn salt_of_newest(&mut self, salt: &str) {
+        let mut event = self.events.pop().unwrap();
+        let before = self.position();
+        let newest = Arc::make_mut(&mut event);
+        newest.header.digest = digest(&format!("{salt}{{\"value\":true}}"));
+        newest.salt = Some(salt.to_owned());
+        newest.chain = before.chain.then(&newest.header);
+        self.events.push(event);
+    }
+
     fn delete(&mut self, by: AccountId, id: ClientId) -> Arc<Event> {
         let event = self.act_deleted(by, id, true, Some(ActValue::On(true)));
         let row = self.row(id);
@@ -248,12 +273,14 @@ fn added_bytes(added: &Added) -> String {
     if added.all {
         parts.push("\"all\":true".to_owned());
     }
+    parts.extend(added.quote.map(|id| format!("\"quote\":\"{id}\"")));
+    parts.extend(added.said.map(|at| format!("\"said\":{at}")));
     format!("{{{}}}", parts.join(","))
 }
 
 fn naming(people: &[(&str, AccountId)]) -> Added {
     let mentions = people.iter().map(|(handle, id)| ((*handle).to_owned(), *id)).collect();
-    Added { mentions, all: false }
+    Added { mentions, all: false, ..Added::default() }
 }
 
 struct Client {

@@ -1,7 +1,8 @@
 //! "Check from #1": every link of a room recomputed here from the headers that the server gives, and then the texts
 //! that are loaded.
 
-use super::texts::{Links, Texts};
+use super::links::Links;
+use super::texts::Texts;
 use super::window::Ask;
 use super::{Effect, Session};
 use crate::protocol::{ClientFrame, Event, Format, Hash, Header, Position, RoomId, bounds};
@@ -49,7 +50,9 @@ impl Session {
     pub(super) fn begin_check(&mut self, out: &mut Vec<Effect>) {
         let (Some(room), Some(timeline)) = (self.looking_at, self.current()) else { return };
         let to = timeline.cursor();
-        let (state, links) = (CheckState::Running, Links::of(&self.loaded(room)));
+        let of_five = self.of_five.get(&room).map(|seq| seq + 1);
+        let links = Links::of(&self.loaded(room), to.epoch.operator(), of_five);
+        let state = CheckState::Running;
         self.check =
             Some(Check { room, to, done: 0, chain: Hash::ZERO, began: self.now, links, texts: None, state });
         self.check_on(out);
@@ -84,7 +87,8 @@ impl Session {
             check.end(CheckState::Differs { seq: check.done + 1 });
             return;
         }
-        for (header, chain) in headers {
+        let left = (check.to.seq - check.done) as usize;
+        for (header, chain) in headers.iter().take(left) {
             let computed = check.chain.then(header);
             if computed != *chain {
                 check.end(CheckState::Differs { seq: check.done + 1 });
@@ -122,7 +126,7 @@ impl Session {
     /// Says what was found; what could not be read is not checked.
     pub(super) fn finish_check(&mut self) {
         let Some(mut check) = self.check.take_if(|check| check.state == CheckState::Running) else { return };
-        check.texts = Some(self.count_texts(check.room, &check.links));
+        check.texts = Some(self.count_texts(check.room, &mut check.links));
         check.end(CheckState::Agrees { ms: self.now - check.began });
         self.check = Some(check);
     }

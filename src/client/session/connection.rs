@@ -255,6 +255,9 @@ impl Session {
 
     fn subscribed(&mut self, room: RoomId, since: Position, head: Position) {
         self.lagging.remove(&room);
+        if self.is_of_five() {
+            self.of_five.entry(room).or_insert(head.seq);
+        }
         let cursor = self.timelines.get(&room).map_or(since.seq, |timeline| timeline.cursor().seq);
         if head.seq > cursor {
             self.catching.insert(room, (since.seq, head.seq));

@@ -6,7 +6,7 @@ use crate::client::Lane;
 use crate::client::outbox::Kept;
 use crate::protocol::frame::RoomInfo;
 use crate::protocol::{ActBody, ActValue, ClientFrame, ClientId, Event, EventBody, Page, RoomId, Row, Slot};
-use crate::timeline::{Timeline, erase, erased_texts};
+use crate::timeline::{Timeline, erase, erase_by, erased_texts};
 use std::sync::Arc;
 
 impl Session {
@@ -50,6 +50,7 @@ impl Session {
         self.marks.remove(&room);
         self.pins.remove(&room);
         self.undo.retain(|undo| undo.room != room);
+        self.of_five.remove(&room);
         self.forget_reading(room);
         if let Some(room) = self.rooms.iter_mut().find(|known| known.id == room) {
             // What one may do here now comes with the next list of rooms.
@@ -101,18 +102,22 @@ impl Session {
         let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
         self.forget(of, out);
         let erased = |row: &Row| erased_texts(event).contains(&row.id);
+        let lists = self.pins.values_mut().chain(self.notices.untold.iter_mut().map(|(_, rows)| rows));
+        let mentions = self.mentions.iter_mut().flat_map(|held| &mut held.mentions);
+        lists.flatten().chain(mentions.map(|mention| &mut mention.row)).for_each(|row| erase_by(row, event));
         self.undo.retain(|undo| !erased_texts(event).contains(&undo.id));
         self.pins.values_mut().for_each(|pins| pins.retain(|row| !erased(row)));
         self.notices.untold.iter_mut().for_each(|(_, rows)| rows.retain(|row| !erased(row)));
         self.mentions.iter_mut().for_each(|held| held.mentions.retain(|mention| !erased(&mention.row)));
         let open = self.thread.as_mut().and_then(|open| open.told.as_mut());
         let roots = self.threads.values_mut().flatten().chain(open).map(|told| &mut told.root);
-        roots.filter(|root| erased(root)).for_each(erase);
+        roots.for_each(|root| erase_by(root, event));
     }
 
     /// A room was loaded again: what else is held of its texts may be erased in its log by now.
     pub(super) fn forget_texts(&mut self, room: RoomId, out: &mut Vec<Effect>) {
         self.differing.retain(|(of, _)| *of != room);
+        self.of_five.remove(&room);
         self.undo.retain(|undo| undo.room != room);
         self.notices.untold.retain(|(of, _)| *of != room);
         self.mentions.iter_mut().for_each(|held| held.mentions.retain(|mention| mention.room != room));

@@ -7,6 +7,7 @@ mod check;
 mod connection;
 mod held;
 mod input;
+mod links;
 mod mentions;
 mod notices;
 mod presence;
@@ -106,6 +107,8 @@ pub struct Session {
     /// The format of the log, by its number, as the server said it last.
     format: u32,
     pub check: Option<Check>,
+    /// What comes behind this seq of a room came when its log had format 5 already.
+    of_five: HashMap<RoomId, u64>,
     /// Own messages that were deleted here.
     undo: Vec<Undo>,
     /// Rooms and seqs of the events that do not have the text or body that came for them.
@@ -187,6 +190,7 @@ impl Session {
             notice: None,
             format: boot.format,
             check: None,
+            of_five: HashMap::new(),
             undo: Vec::new(),
             differing: Vec::new(),
             mentions: boot.mentions.clone(),

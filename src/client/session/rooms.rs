@@ -53,6 +53,8 @@ impl Session {
             let idle = |id: &&RoomId| **id != room;
             let Some(idle) = self.timelines.keys().find(idle).copied() else { break };
             self.timelines.remove(&idle);
+            // Without events nothing says what is erased of them.
+            self.pins.remove(&idle);
             self.let_go(idle, out);
         }
         if self.status == Status::Live {

@@ -13,6 +13,8 @@ const REMEMBERED: usize = 256;
 /// Why one is notified of a message, or is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
+    /// Not: the administrator imported it.
+    Imported,
     /// Not: it is one's own.
     Own,
     /// Not: it was deleted.
@@ -54,6 +56,7 @@ impl Why {
 /// What a message is to one who may be notified of it; each concerns more than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Said {
+    Imported,
     Own,
     Deleted,
     ToNobody,
@@ -74,6 +77,7 @@ pub(super) struct Case {
 /// The decision.
 pub(super) fn why(said: Said, Case { wanted, follows, hindrance }: Case) -> Why {
     let concerns = match (said, wanted.level) {
+        (Said::Imported, _) => Why::Imported,
         (Said::Own, _) => Why::Own,
         (Said::Deleted, _) => Why::Deleted,
         _ if wanted.muted => Why::Muted,
@@ -133,6 +137,9 @@ impl Session {
         let Some(text) = row.text.as_deref() else { return Said::Deleted };
         if row.author == self.me.id {
             return Said::Own;
+        }
+        if row.imported {
+            return Said::Imported;
         }
         let mut said = Said::ToNobody;
         if let Some(added) = &row.added {

@@ -96,10 +96,14 @@ pub(super) async fn propose_act(
             Act::Edit => {
                 checked.permit(node, Action::Edit).await?;
                 if let ActValue::Text(text) = &value {
-                    let before = node.state.check(|state| state.message(room, target))?;
-                    let before = before.and_then(|row| row.added);
+                    // The quote of a message that is unknown here stands in what the log has now.
+                    let look = || node.state.check(|state| state.message(room, target));
+                    let row = node.sure(|found| matches!(found, Ok(None)), look).await??;
+                    let (quote, said) = row.as_ref().map_or((None, None), |row| (row.quote, row.said));
+                    let before = row.and_then(|row| row.added);
                     let text = bounds::message_text(text)?;
-                    let added = added(node, by, &text, &named, before.as_ref()).await?;
+                    let found = added(node, by, &text, &named, before.as_ref()).await?;
+                    let added = Added { quote, said, ..found };
                     content = Content::erasable(&ValueDraft { value: text }, &added);
                 }
             }

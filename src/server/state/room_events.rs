@@ -2,16 +2,13 @@
 
 use super::{Floor, ReadError, Reader, RoomHead, integer, number, parsed};
 use crate::protocol::erasable::{Erasable, erasable};
-use crate::protocol::stored::Stored;
+use crate::protocol::stored::{Stored, deletes};
 use crate::protocol::{
-    AccountId, ActBody, ActValue, Added, ClientId, Event, EventBody, Format, Header, Kind, MessageBody,
-    Place, Slot, bounds,
+    ActBody, ActValue, ClientId, Event, EventBody, Format, Header, Kind, MessageBody, Place, Row, Slot,
+    bounds,
 };
 use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// The columns that [`event`] reads, in order. The last one is the same in each row: entries after this number are decided
@@ -111,6 +108,30 @@ impl Reader<'_> {
         Ok(select.query_row([id.as_bytes()], |row| Ok((row.get(0)?, number(row, 1)?))).optional()?)
     }
 
+    /// Which message a row quotes, and when it was written, as the log has it now: of the newest edit whose body is there
+    /// and has an added part, else of the message's own draft.
+    pub(in crate::server) fn quote_and_said(
+        &self,
+        n: i64,
+        row: &Row,
+    ) -> Result<(Option<ClientId>, Option<i64>), ReadError> {
+        let mut of_edit = None;
+        self.texts_after_first(row.id, u32::MAX, |act| {
+            if slot_of(&act) == Some(Slot::Text) {
+                of_edit = act.added.map(|added| (added.quote, added.said));
+            }
+            of_edit.is_none()
+        })?;
+        if let Some(of_edit) = of_edit {
+            return Ok(of_edit);
+        }
+        let own = self.event_at(n, row.seq)?.and_then(|event| event.body);
+        Ok(match own {
+            Some(EventBody::Message(body)) => (body.quote, body.said),
+            _ => (None, None),
+        })
+    }
+
     /// The text that an event wrote; none once it is erased.
     pub(in crate::server) fn text_written_by(&self, n: i64, seq: u64) -> Result<Option<Text>, ReadError> {
         let event = self.event_at(n, seq)?;
@@ -140,7 +161,7 @@ fn event(row: &rusqlite::Row<'_>) -> Result<Event, ReadError> {
             (Some(lane), Some(ordinal)) => Some(Place { lane: lane as u64, ordinal: ordinal as u64 }),
             _ => None,
         },
-        imported_for: parted.then(|| imported_for(&header)).flatten(),
+        imported_for: parted.then(|| header.written_for()).flatten(),
         header,
         body: None,
         added: None,
@@ -161,27 +182,21 @@ fn event(row: &rusqlite::Row<'_>) -> Result<Event, ReadError> {
     Ok(event)
 }
 
-/// For whom a message of a parted format was imported.
-pub(in crate::server) fn imported_for(header: &Header) -> Option<AccountId> {
-    let slot = header.slot.as_ref().filter(|_| header.kind == Kind::Message)?.as_str();
-    slot.strip_prefix("room,").unwrap_or(slot).strip_prefix("for:")?.parse().ok()
-}
-
 /// Gives an event what a reader is sent of its stored body.
 pub(in crate::server) fn put_parts(event: &mut Event, body: &str) {
     let header = &event.header;
-    let deletes = || Stored::never_erased(body).is_some_and(|stored| stored.draft == r#"{"value":true}"#);
     let takes_back = || Stored::never_erased(body).is_some_and(|stored| stored.draft == r#"{"value":false}"#);
     let stored = match erasable(Format::Five, &header.kind, header.slot.as_ref()) {
         Erasable::Never => Stored::never_erased(body),
-        Erasable::IfRestore if deletes() || takes_back() => Stored::never_erased(body),
+        Erasable::IfRestore if deletes(body) || takes_back() => Stored::never_erased(body),
         // A restore with text: its bytes are sent to nobody.
         Erasable::IfRestore => return,
         Erasable::Always => Stored::erasable(body),
     };
     let stored = stored.unwrap_or(Stored { salt: "", draft: body, added: None });
     event.salt = Some(stored.salt.to_owned()).filter(|salt| !salt.is_empty());
-    event.added = stored.added.map(added);
+    // One that cannot be read says nothing.
+    event.added = stored.added.map(|json| serde_json::from_str(json).unwrap_or_default());
     event.body = match header.kind {
         Kind::Message => serde_json::from_str(stored.draft).ok().map(EventBody::Message),
         _ => event_body(&header.kind, stored.draft),
@@ -223,11 +238,15 @@ pub(in crate::server) fn show_again(event: &mut Event, text: Option<&Text>) {
 /// Whether an act wrote a text: an edit, or a restore of formats 1 to 4, which carries the text. From format 5 on a
 /// restore names the event that wrote it.
 fn may_write_text(act: &Event) -> bool {
-    match act.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str())) {
+    match slot_of(act) {
         Some(Slot::Text) => true,
         Some(Slot::Deleted) => act.restores.is_none() && act.restores_message(),
         _ => false,
     }
+}
+
+fn slot_of(act: &Event) -> Option<Slot> {
+    act.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()))
 }
 
 /// The text that an event carries.
@@ -238,51 +257,6 @@ pub(in crate::server) fn text_of(event: &Event) -> Option<&str> {
             Some(text)
         }
         _ => None,
-    }
-}
-
-/// An added part as it is read: the first [`bounds::MENTIONED`] mentions of what is stored, without what is no account.
-/// One that cannot be read names nobody.
-fn added(json: &str) -> Added {
-    #[derive(Deserialize)]
-    struct Part {
-        #[serde(default)]
-        mentions: Mentions,
-        #[serde(default)]
-        all: bool,
-    }
-    let part = serde_json::from_str(json).ok();
-    part.map(|Part { mentions, all }| Added { mentions: mentions.0, all }).unwrap_or_default()
-}
-
-#[derive(Default)]
-struct Mentions(BTreeMap<String, AccountId>);
-
-impl<'de> Deserialize<'de> for Mentions {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct First;
-        impl<'de> Visitor<'de> for First {
-            type Value = Mentions;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("accounts by handle")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Mentions, A::Error> {
-                let mut mentions = BTreeMap::new();
-                for _ in 0..bounds::MENTIONED {
-                    let Some((handle, account)) = map.next_entry::<String, serde_json::Value>()? else {
-                        break;
-                    };
-                    if let Some(account) = account.as_str().and_then(|account| account.parse().ok()) {
-                        mentions.insert(handle, account);
-                    }
-                }
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Mentions(mentions))
-            }
-        }
-        deserializer.deserialize_map(First)
     }
 }
 

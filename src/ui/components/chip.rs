@@ -97,6 +97,9 @@ fn texts_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
         if texts.older > 0 {
             words += &format!(". {} not checked: written before the log had format 5", n(texts.older));
         }
+        if texts.unproven > 0 {
+            words += &format!(". {} not checked: the server sent no proof", n(texts.unproven));
+        }
         if texts.not_checked > 0 {
             words += &format!(". {} not checked: their proof is not here", n(texts.not_checked));
         }

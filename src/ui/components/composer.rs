@@ -87,7 +87,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         if quote.is_some() {
             acting.write().reply = None;
         }
-        dom::composer_set("");
+        dom::composer_empty(of);
         dom::to_bottom(of);
     };
     let (form_id, box_id) = if of == 0 { ("composer", "write") } else { ("answer", "write-answer") };

@@ -1,6 +1,6 @@
 //! One message, or one draft on its way.
 
-use super::dates::{clock, iso};
+use super::dates::{clock, iso, moment};
 use super::edit::{EditBox, History, Unsaved};
 use super::icon;
 use super::reactions::Reactions;
@@ -65,9 +65,9 @@ pub fn MessageLine(
     me: AccountId,
     zone: i32,
 ) -> Element {
-    let (by, at) = match &line {
-        Line::Stored(row) => (row.0.author, row.0.at),
-        Line::Echo(echo) => (me, echo.at),
+    let (by, at, imported) = match &line {
+        Line::Stored(SharedRow(row)) => (row.author, row.written(), row.imported.then_some(row.at)),
+        Line::Echo(echo) => (me, echo.at, None),
     };
     let (id, ordinal, name, mut class) = match &line {
         Line::Stored(SharedRow(row)) => {
@@ -93,25 +93,36 @@ pub fn MessageLine(
     if doing.editing.is_some() {
         class.push_str(" editing");
     }
-    if named.me() && by != me {
+    if named.me() && by != me && imported.is_none() {
         class.push_str(" to-me");
     }
     let labelled_by = name.is_none().then(|| format!("n-{id} t-{id}"));
-    let (time, moment) = (clock(at, zone), iso(at));
+    let (time, imported) = match imported {
+        Some(came) => {
+            let (written, came) = (moment(at, zone), moment(came, zone));
+            let title = format!("Written {written}. Imported {came} by the administrator.");
+            (if first { written } else { clock(at, zone) }, Some(title))
+        }
+        None => (clock(at, zone), None),
+    };
+    let moment = iso(at);
     rsx! {
         li { class, id: "m-{id}", "data-ordinal": ordinal,
             article { class: "message", tabindex: "-1", "aria-label": name, "aria-labelledby": labelled_by,
                 if first {
                     Avatar { id: by, name: author.clone(), small: false }
                 } else {
-                    time { class: "gutter", id: "t-{id}", datetime: "{moment}", "{time}" }
+                    time { class: "gutter", id: "t-{id}", datetime: "{moment}", title: imported.clone(), "{time}" }
                 }
                 div { class: "body",
                     if first {
                         p { class: "byline",
                             span { class: "author", id: "n-{id}", "{author}" }
                             " "
-                            time { class: "at", id: "t-{id}", datetime: "{moment}", "{time}" }
+                            time { class: "at", id: "t-{id}", datetime: "{moment}", title: imported.clone(), "{time}" }
+                            if let Some(imported) = &imported {
+                                span { class: "at", title: imported.clone(), "Imported" }
+                            }
                         }
                     } else {
                         span { class: "hidden", id: "n-{id}", "{author}" }

@@ -35,7 +35,7 @@ pub fn Pins(session: Signal<Session>, room: RoomId) -> Element {
                                     room,
                                     ordinal: row.ordinal,
                                     author: state.people.get(&row.author).map_or_else(|| "…".to_owned(), |p| p.name.clone()),
-                                    at: moment(row.at, zone),
+                                    at: moment(row.written(), zone),
                                     text: quote_of(row).text.unwrap_or_default(),
                                 }
                             }

@@ -8,6 +8,7 @@ use dioxus::prelude::*;
 /// The reason, and where it can be changed.
 fn reason(why: Why) -> &'static str {
     match why {
+        Why::Imported => "The administrator imported it.",
         Why::Own => "You wrote it.",
         Why::Deleted => "It was deleted.",
         Why::Muted => "You muted this room. The menu of the room changes that.",

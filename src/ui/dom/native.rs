@@ -150,14 +150,13 @@ pub fn composer_text(event: &FormEvent) -> String {
     field(event, "text")
 }
 pub fn composer_named(event: &FormEvent) -> String {
-    call("named", json!([]));
     field(event, "named")
 }
 pub fn edit_named(event: &FormEvent) -> String {
     field(event, "named")
 }
-pub fn composer_set(text: &str) {
-    call("composer_set", json!([text, true]));
+pub fn composer_empty(lane: u64) {
+    call("composer_empty", json!([lane]));
 }
 pub fn offer(lane: &str, text: &str) {
     call("offer", json!([lane, text]));

@@ -30,11 +30,11 @@ mod script {
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_text() -> Option<String>;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn named() -> String;
+        pub fn composer_named() -> String;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn edit_named() -> String;
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
-        pub fn composer_set(text: &str, force: bool);
+        pub fn composer_empty(lane: f64);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn offer(room: &str, text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -110,15 +110,15 @@ pub fn composer_text(_: &FormEvent) -> String {
 
 /// Whose handles were completed there.
 pub fn composer_named(_: &FormEvent) -> String {
-    script::named()
+    script::composer_named()
 }
 
 pub fn edit_named(_: &FormEvent) -> String {
     script::edit_named()
 }
 
-pub fn composer_set(text: &str) {
-    script::composer_set(text, true);
+pub fn composer_empty(lane: u64) {
+    script::composer_empty(lane as f64);
 }
 
 /// Puts a kept text into a lane's composer, if that lane is open and nothing was typed.

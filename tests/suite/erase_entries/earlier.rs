@@ -171,6 +171,73 @@ fn a_quote_goes_with_the_text_that_it_stood_in() {
     log.check();
 }
 
+/// Which message quotes what, and what an edit of the new and of the old form makes of it, as the texts under it go.
+#[test]
+fn a_quote_stays_with_an_edit_that_carries_it() {
+    let quoting = |log: &mut Log, draft: &str| {
+        let words = log.raw(ANN, "message", draft).room(ROOM);
+        let id = words.id.clone();
+        (id, log.accept(words))
+    };
+    let edit_with = |log: &mut Log, id: &str, text: &str, added: &str| {
+        let draft = format!("{{\"value\":\"{text}\"}}");
+        let words = log.act(ANN, id, "text", "").stored(&format!("{:032x}{draft}\n{added}", 7));
+        log.accept(words)
+    };
+    let says = |log: &Log, id: &str| {
+        let row = log.row(id);
+        (row.quote.map(|quote| quote.to_string()), row.said)
+    };
+    let mut log = Log::new();
+    let (quoted, other) = (id(1), id(2));
+    let both = |quoted: &str, said: i64| (Some(quoted.to_owned()), Some(said));
+    let draft = format!(r#"{{"text":"one","quote":"{quoted}","said":5}}"#);
+
+    let (kept, one) = quoting(&mut log, &draft);
+    let two = edit_with(&mut log, &kept, "two", &format!(r#"{{"quote":"{quoted}","said":5}}"#));
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&kept]);
+    log.takes(erase, &[one]);
+    assert_eq!(says(&log, &kept), both(&quoted, 5));
+    // Deleted and restored it is what it was.
+    for value in ["true", "false"] {
+        let act = log.act(ANN, &kept, "deleted", value);
+        log.accept(act);
+        assert_eq!(says(&log, &kept), both(&quoted, 5));
+    }
+
+    // One of the old form on top takes it along when the texts under it go, and not before.
+    edit(&mut log, &kept, "three");
+    assert_eq!(says(&log, &kept), both(&quoted, 5));
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&kept]);
+    log.takes(erase, &[two]);
+    assert_eq!(says(&log, &kept), (None, None));
+
+    // What an edit says goes before what the message says, also that there is none.
+    let (changed, _) = quoting(&mut log, &draft);
+    edit_with(&mut log, &changed, "two", &format!(r#"{{"all":true,"quote":"{other}","said":6}}"#));
+    assert_eq!(says(&log, &changed), both(&other, 6));
+    edit_with(&mut log, &changed, "three", "{}");
+    assert_eq!(says(&log, &changed), (None, None));
+    // In a message's own added part the words mean nothing.
+    let words = log.raw(ANN, "message", "").room(ROOM);
+    let plain = words.id.clone();
+    let added = format!(r#"{{"quote":"{other}","said":6}}"#);
+    let one = log.accept(words.stored(&format!("{:032x}{{\"text\":\"one\"}}\n{added}", 7)));
+    assert_eq!(says(&log, &plain), (None, None));
+    for value in ["true", "false"] {
+        let act = log.act(ANN, &plain, "deleted", value);
+        log.accept(act);
+        assert_eq!(says(&log, &plain), (None, None));
+    }
+    edit(&mut log, &plain, "two");
+    log.now += DAY;
+    let erase = log.erase_earlier(&[&plain]);
+    log.takes(erase, &[one]);
+    log.check();
+}
+
 /// A message or an edit whose text is Bob's mention with `added`, where the log stores that with a text.
 fn with_added(words: Words, draft: &str) -> Words {
     let mentions = if draft.contains("@bob") { r#"{"mentions":{"bob":"cccccccccc"}}"# } else { "{}" };

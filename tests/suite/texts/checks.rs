@@ -4,7 +4,8 @@ use super::{Client, Log, Says, digest, naming, salt, sent};
 use beck::client::Input;
 use beck::client::session::{CheckState, Texts};
 use beck::protocol::{
-    ActValue, Added, ClientFrame, ClientId, Event, EventBody, MessageBody, Proof, ProofForm, ServerFrame,
+    AccountId, ActBody, ActValue, Added, ClientFrame, ClientId, Event, EventBody, MessageBody, Proof,
+    ProofForm, ServerFrame,
 };
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ type Change = fn(&mut Log, ClientId);
 
 #[test]
 fn each_state_of_a_text_is_told_apart() {
-    let table: [(&str, Change, Texts, bool); 27] = [
+    let table: [(&str, Change, Texts, bool); 37] = [
         ("a message", |_, _| {}, Texts { checked: 1, ..Texts::default() }, false),
         (
             "an edit",
@@ -292,12 +293,98 @@ fn each_state_of_a_text_is_told_apart() {
             false,
         ),
         (
-            "written before format 5",
+            "without a proof behind a text of format 5",
             |log, id| {
                 let row = log.row(id);
                 (row.added, row.proof) = (None, None);
             },
-            Texts { older: 1, ..Texts::default() },
+            Texts { unproven: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "another author",
+            |log, id| log.row(id).author = log.me,
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "imported, by what the row says alone",
+            |log, id| log.row(id).imported = true,
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "a message that the log does not have, without a proof",
+            |log, id| {
+                let row = log.row(id);
+                (row.id, row.added, row.proof) = (ClientId::random(), None, None);
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "an edit that keeps the quote of its message",
+            |log, id| {
+                log.edit(id, "edited", Added { quote: Some(id), said: Some(7), ..Added::default() });
+                let row = log.row(id);
+                (row.quote, row.said) = (Some(id), Some(7));
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "an edit with a quote that the server does not show",
+            |log, id| {
+                log.edit(id, "edited", Added { quote: Some(id), ..Added::default() });
+                log.row(id).quote = None;
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "an edit with another quote than its message has",
+            |log, id| {
+                log.edit(id, "edited", Added::default());
+                log.row(id).quote = Some(log.rows[0].id);
+            },
+            Texts { differ: 1, ..Texts::default() },
+            true,
+        ),
+        (
+            "a deletion with a salt that is none, which restores",
+            |log, id| {
+                log.act_deleted(log.bo, id, true, Some(ActValue::On(true)));
+                log.salt_of_newest("not sixteen hex!");
+            },
+            Texts { checked: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "deleted by such a one",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.salt_of_newest("0123456789ABCDEF");
+            },
+            Texts { missing: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "deleted by a deletion and a byte more",
+            |log, id| {
+                log.delete(log.bo, id);
+                log.salt_of_newest("01234567890123456");
+            },
+            Texts { missing: 1, ..Texts::default() },
+            false,
+        ),
+        (
+            "erased though nobody deleted it",
+            |log, id| {
+                log.erase("messages", &[id]);
+                let row = log.row(id);
+                (row.text, row.added, row.proof) = (None, None, None);
+            },
+            Texts { missing: 1, ..Texts::default() },
             false,
         ),
     ];
@@ -319,15 +406,16 @@ fn each_state_of_a_text_is_told_apart() {
         }
         assert_eq!(found, expected, "{what}");
         assert_eq!(!differing(&client).is_empty(), differs, "{what}");
-        assert_eq!(client.row(id).text, log.row(id).text, "{what}: what came is kept");
+        let row = log.rows.iter().find(|row| row.seq == 2).unwrap().clone();
+        assert_eq!(client.row(row.id).text, row.text, "{what}: what came is kept");
     }
 }
 
 #[test]
 fn a_check_counts_what_was_loaded_when_it_began() {
     let mut log = Log::new();
-    log.message("first", Added::default());
     older(&mut log, "older");
+    log.message("first", Added::default());
     let mut client = log.client(5);
     let effects = client.give(Input::Check);
     let Some(ClientFrame::Headers { req, room, .. }) = sent(&effects).first().copied().cloned() else {
@@ -394,7 +482,7 @@ type Bend = fn(&mut Event);
 
 #[test]
 fn what_comes_live_is_held_against_its_header_at_once() {
-    let table: [(&str, Bend, bool); 7] = [
+    let table: [(&str, Bend, bool); 11] = [
         ("as it is", |_| {}, false),
         (
             "text",
@@ -412,6 +500,41 @@ fn what_comes_live_is_held_against_its_header_at_once() {
             false,
         ),
         (
+            "another text beside the stored bytes",
+            |event| {
+                event.stored = Some(format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1)));
+                let body = MessageBody { text: "hellp".into(), quote: None, said: None };
+                event.body = Some(EventBody::Message(body));
+            },
+            true,
+        ),
+        (
+            "a quote beside the stored bytes",
+            |event| {
+                event.stored = Some(format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1)));
+                let quote = Some(ClientId::random());
+                let body = MessageBody { text: "hello".into(), quote, said: None };
+                event.body = Some(EventBody::Message(body));
+            },
+            true,
+        ),
+        (
+            "another added part beside the stored bytes",
+            |event| {
+                event.stored = Some(format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1)));
+                event.added.as_mut().unwrap().all = true;
+            },
+            true,
+        ),
+        (
+            "nothing beside the stored bytes",
+            |event| {
+                event.stored = Some(format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1)));
+                event.body = None;
+            },
+            true,
+        ),
+        (
             "a byte in the stored bytes",
             |event| event.stored = Some(format!("{}{{\"text\":\"hellp\"}}\n{{}}", salt(1))),
             true,
@@ -425,9 +548,154 @@ fn what_comes_live_is_held_against_its_header_at_once() {
         let mut event = Event::clone(&log.events[0]);
         assert_eq!(event.header.digest, digest(&format!("{}{{\"text\":\"hello\"}}\n{{}}", salt(1))));
         bend(&mut event);
-        client.event(&Arc::new(event));
+        client.event(&Arc::new(event.clone()));
         assert_eq!(differing(&client), if differs { vec![1] } else { Vec::new() }, "{what}");
-        assert!(client.row(id).text.is_some(), "{what}: it is kept");
+        let body = event.body.as_ref();
+        assert_eq!(client.row(id).text.is_some(), body.is_some(), "{what}: it is kept");
+    }
+}
+
+/// Bytes of other programs, with what a server makes of them.
+#[test]
+fn what_a_server_makes_of_unusual_bytes_does_not_differ() {
+    let bo = AccountId::random();
+    let other = format!(r#"{{"mentions":{{"bo":"{bo}","cy":7}},"later":[1]}}"#);
+    let message =
+        |text: &str| Some(EventBody::Message(MessageBody { text: text.into(), quote: None, said: None }));
+    let table = [
+        (r#"{ "text": "a" }"#, "{}", message("a"), Added::default()),
+        (r#"{"text":"a","later":{"n":1}}"#, "{}", message("a"), Added::default()),
+        (r#"{"text":"a"}"#, other.as_str(), message("a"), naming(&[("bo", bo)])),
+        (r#"{"text":"a"}"#, r#"{"all":1}"#, message("a"), Added::default()),
+        (r#"{"text":"a"}"#, "none", message("a"), Added::default()),
+        // Not JSON, or not of the form: nobody shows a text of these.
+        (r#"{"text":"a"},"it":{"text":"b"}"#, "{}", None, Added::default()),
+        (r#"{"text":"a","text":"b"}"#, "{}", None, Added::default()),
+        (r#"{"text":7}"#, "{}", None, Added::default()),
+        (r#"{"text":"a""#, "{}", None, Added::default()),
+    ];
+    for (draft, part, body, added) in table {
+        let mut log = Log::new();
+        let mut client = log.client(5);
+        let stored = format!("{}{draft}\n{part}", salt(1));
+        log.push(Says {
+            by: log.bo,
+            id: ClientId::random(),
+            kind: "message",
+            about: None,
+            stored: stored.clone(),
+            salt: Some(salt(1)),
+            body,
+            added: Some(added),
+        });
+        Arc::make_mut(&mut log.events[0]).stored = Some(stored);
+        client.event(&log.events[0].clone());
+        assert_eq!(differing(&client), Vec::<u64>::new(), "{draft} {part}");
+    }
+}
+
+/// Deleted and restored by other bytes than those that are shown.
+#[test]
+fn a_deletion_that_its_bytes_do_not_say_differs() {
+    let restored = || ActValue::Restored { restored: "hello".into() };
+    let table: [(&str, ActValue, &str, bool); 5] = [
+        (r#"{"value":true}"#, ActValue::On(true), "0123456789abcdef", false),
+        (r#"{"value":true}"#, restored(), "0123456789abcdef", true),
+        (r#"{"value":false}"#, ActValue::On(true), "0123456789abcdef", true),
+        (r#"{"value":false}"#, restored(), "0123456789abcdef", false),
+        (r#"{"value":true}"#, ActValue::On(true), "0123456789abcdeF", true),
+    ];
+    for (draft, shown, salt, differs) in table {
+        let mut log = Log::new();
+        let id = log.message("hello", Added::default());
+        let mut client = log.client(5);
+        let stored = format!("{salt}{draft}");
+        log.push(Says {
+            by: log.bo,
+            id: ClientId::random(),
+            kind: "act",
+            about: Some((id, "deleted")),
+            stored: stored.clone(),
+            salt: Some(salt.into()),
+            body: Some(EventBody::Act(ActBody { value: shown.clone() })),
+            added: None,
+        });
+        Arc::make_mut(&mut log.events[1]).stored = Some(stored);
+        client.event(&log.events[1].clone());
+        assert_eq!(!differing(&client).is_empty(), differs, "{draft} {shown:?} {salt}");
+    }
+}
+
+#[test]
+fn a_salt_with_a_text_in_it_proves_nothing() {
+    let mut log = Log::new();
+    let mut client = log.client(5);
+    let (added, shown) = (r#"{"text":"another"}"#, "another");
+    // Whoever proposes can write such an added part; to every other reader the message says "hello".
+    let stored = format!("{}{{\"text\":\"hello\"}}\n{added}\n{{}}", salt(1));
+    let body = MessageBody { text: shown.into(), quote: None, said: None };
+    log.push(Says {
+        by: log.bo,
+        id: ClientId::random(),
+        kind: "message",
+        about: None,
+        stored: stored.clone(),
+        salt: Some(stored.strip_suffix(&format!("{added}\n{{}}")).unwrap().to_owned()),
+        body: Some(EventBody::Message(body)),
+        added: Some(Added::default()),
+    });
+    client.event(&log.events[0].clone());
+    let texts = check(&log, &mut client);
+    assert_eq!(texts, Texts { not_checked: 1, ..Texts::default() });
+}
+
+/// A server that sends no proof at all: what came when the log had format 5 already is not of an earlier one.
+#[test]
+fn what_came_since_the_log_has_format_5_is_never_counted_as_older() {
+    let mut log = Log::new();
+    older(&mut log, "older");
+    let mut client = log.client(5);
+    client.give(Input::Frame(ServerFrame::Subscribed {
+        room: log.room,
+        since: log.position(),
+        head: log.position(),
+    }));
+    older(&mut log, "no proof");
+    client.event(&log.events[1].clone());
+    let texts = check(&log, &mut client);
+    assert_eq!(texts, Texts { older: 1, unproven: 1, ..Texts::default() });
+    // And in a log of format 4 everything is.
+    let mut client = log.client(4);
+    client.give(Input::Frame(ServerFrame::Subscribed {
+        room: log.room,
+        since: log.position(),
+        head: log.position(),
+    }));
+    let texts = check(&log, &mut client);
+    assert_eq!(texts, Texts { older: 2, ..Texts::default() });
+}
+
+#[test]
+fn an_erase_and_an_imported_message_show_that_the_log_has_format_5() {
+    type Show = fn(&mut Log, ClientId);
+    let shows: [(Show, Texts); 3] = [
+        (|log, _| drop(log.erase("earlier", &[])), Texts { older: 1, unproven: 1, ..Texts::default() }),
+        (
+            |log, _| log.import("from elsewhere"),
+            Texts { older: 1, unproven: 1, checked: 1, ..Texts::default() },
+        ),
+        (
+            |log, id| drop(log.act_deleted(log.bo, id, false, None)),
+            Texts { older: 1, unproven: 1, ..Texts::default() },
+        ),
+    ];
+    for (n, (show, expected)) in shows.into_iter().enumerate() {
+        let mut log = Log::new();
+        let id = older(&mut log, "older");
+        show(&mut log, id);
+        older(&mut log, "no proof");
+        let mut client = log.client(5);
+        assert_eq!(check(&log, &mut client), expected, "{n}");
     }
 }
 

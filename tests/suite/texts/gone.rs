@@ -92,6 +92,75 @@ fn an_erase_of_earlier_texts_leaves_the_one_that_stands() {
     assert_eq!(client.row(id).proof, log.row(id).proof);
 }
 
+/// A quote that stands in the added part of the text that is left stays; one that stood in a text that is gone goes.
+#[test]
+fn an_erase_of_earlier_texts_takes_the_quotes_that_stood_in_them() {
+    let mut log = Log::new();
+    let quoted = log.message("quoted", Added::default());
+    let said = Some(7);
+    let carried = Added { quote: Some(quoted), said, ..Added::default() };
+    let table = [
+        (None, false, (None, None)),
+        (Some(carried), false, (Some(quoted), said)),
+        (None, true, (None, None)),
+    ];
+    for (added, whole, left) in table {
+        let mut log = Log { events: log.events.clone(), rows: log.rows.clone(), ..Log::new() };
+        let id = log.message("the first text", Added::default());
+        log.edit(id, "the second text", Added::default());
+        let row = log.row(id);
+        (row.quote, row.said, row.added) = (Some(quoted), said, added.clone());
+        let mut client = log.client(5);
+        spread(&mut client, &log, id);
+        let event = log.erase(if whole { "messages" } else { "earlier" }, &[id]);
+        client.event(&event);
+        let row = client.row(id);
+        assert_eq!((row.quote, row.said), left);
+        assert_eq!(row.text.is_some(), !whole);
+        let open = client.session.shown_at(Lane { room: client.room, lane: row.seq }, 0).unwrap();
+        assert_eq!((open.quote, open.said), left, "the root of a thread");
+        if !whole {
+            assert_eq!(client.session.pins[&client.room][0].quote, left.0);
+        }
+    }
+}
+
+/// Without an added part it was not known whether the text that stands has a quote: a restore says it.
+#[test]
+fn a_restored_edit_gives_its_quote_back() {
+    let mut log = Log::new();
+    let id = log.message("the first text", Added::default());
+    let carried = Added { quote: Some(id), said: Some(7), ..Added::default() };
+    let edit = log.edit(id, "the second text", carried.clone());
+    log.delete(log.bo, id);
+    let mut client = log.client(5);
+    assert_eq!(client.row(id).quote, None);
+    let restored = ActValue::Restored { restored: "the second text".into() };
+    log.act_deleted(log.bo, id, false, Some(restored));
+    let event = Arc::make_mut(log.events.last_mut().unwrap());
+    (event.added, event.restores) = (Some(carried), Some(edit.seq));
+    client.event(&log.events.last().unwrap().clone());
+    assert_eq!((client.row(id).quote, client.row(id).said), (Some(id), Some(7)));
+}
+
+/// A room whose rows are let go gets no events any more.
+#[test]
+fn the_pins_of_a_room_that_is_let_go_are_let_go() {
+    let mut log = Log::new();
+    let id = log.message("a text of others", Added::default());
+    let mut client = log.client(5);
+    spread(&mut client, &log, id);
+    // Which room goes is not said.
+    for _ in 0..12 {
+        let room = RoomId::random();
+        client.give(Input::Look { room, at: None });
+        client.session.timelines.insert(room, beck::timeline::Timeline::from_page(&log.page()));
+        client.session.pins.insert(room, log.rows.clone());
+    }
+    assert!(client.session.timelines.len() < 12);
+    assert!(client.session.pins.keys().all(|room| client.session.timelines.contains_key(room)));
+}
+
 #[test]
 fn what_was_sent_here_and_stored_goes_with_its_erased_message() {
     let mut log = Log::new();

@@ -23,7 +23,7 @@ impl Fold {
             self.forget_texts(*id)?;
         }
         for id in &erasure.earlier {
-            self.forget_earlier_texts(*id, &erasure.entries)?;
+            self.forget_earlier_texts(*id)?;
         }
         for (n, id) in erasure.of_messages().enumerate() {
             self.db.prepare_cached("INSERT INTO erasures(g, n, id) VALUES(?1, ?2, ?3)")?.execute(params![
@@ -36,15 +36,13 @@ impl Fold {
     }
 
     /// Removes what the texts of a message wrote beside their own events, all but the text that stands.
-    fn forget_earlier_texts(&self, id: ClientId, erased: &[u64]) -> Result<(), FoldError> {
-        let Some((n, row)) = (Reader { db: &self.db }).row(id)? else { return Ok(()) };
-        let own: u64 = self
-            .db
-            .prepare_cached("SELECT g FROM events WHERE room = ?1 AND seq = ?2")?
-            .query_row(params![n, row.seq as i64], |row| row.get::<_, i64>(0))? as u64;
-        if erased.contains(&own) {
+    fn forget_earlier_texts(&self, id: ClientId) -> Result<(), FoldError> {
+        let reader = Reader { db: &self.db };
+        let Some((n, row)) = reader.row(id)? else { return Ok(()) };
+        let (quote, said) = reader.quote_and_said(n, &row)?;
+        if (quote, said) != (row.quote, row.said) {
             let head = RoomHead { n, seq: 0, chain: Hash::ZERO };
-            self.put_row(&head, &Row { quote: None, said: None, ..row.clone() })?;
+            self.put_row(&head, &Row { quote, said, ..row.clone() })?;
         }
         self.name_again(n, &row)
     }

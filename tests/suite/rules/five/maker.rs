@@ -155,6 +155,23 @@ impl Maker {
         self.pick(&bodies).unwrap()
     }
 
+    /// The body of an edit, mostly with what a server knows of the quote and of the time of its message.
+    fn edit_body(&mut self, draft: &str) -> String {
+        let body = self.erasable(draft);
+        let quoted = self.message().map(|message| format!(r#""quote":"{}""#, message.id));
+        let said = Some(format!(r#""said":{}"#, self.dice.random_range(0..9)));
+        let parts: Vec<_> = [quoted, said].into_iter().flatten().filter(|_| self.percent(60)).collect();
+        match body.split_once('\n') {
+            Some((draft, added)) => {
+                let other = added.strip_prefix('{').and_then(|added| added.strip_suffix('}')).unwrap();
+                let other = (!other.is_empty()).then(|| other.to_owned());
+                let parts: Vec<_> = other.into_iter().chain(parts).collect();
+                format!("{draft}\n{{{}}}", parts.join(","))
+            }
+            None => body,
+        }
+    }
+
     fn words(&mut self, author: AccountId, kind: &str, body: String) -> Words {
         let id = self.new_id();
         Words::new(author, id, kind, body)

@@ -175,7 +175,10 @@ impl Maker {
         let target = if self.percent(50) { target } else { None };
         let room = target.as_ref().filter(|_| self.dice.random_bool(0.9)).map_or(room, |target| target.room);
         let text = serde_json::to_string(&text).unwrap();
-        let body = self.erasable(&format!("{{\"text\":{text}}}"));
+        let quote = self.message().map(|quoted| format!(r#","quote":"{}""#, quoted.id));
+        let quote = quote.filter(|_| self.percent(30)).unwrap_or_default();
+        let said = if self.percent(20) { r#","said":5"# } else { "" };
+        let body = self.erasable(&format!("{{\"text\":{text}{quote}{said}}}"));
         let imports = self.percent(20);
         let (author, operator) = (self.author(room), self.operator());
         let by = if imports && self.percent(85) { operator } else { author };
@@ -198,7 +201,7 @@ impl Maker {
         let author = self.author(room);
         let text = serde_json::to_string(&text).unwrap();
         let (slot, body) = match self.dice.random_range(0..8) {
-            0..=4 => ("text", self.erasable(&format!("{{\"value\":{text}}}"))),
+            0..=4 => ("text", self.edit_body(&format!("{{\"value\":{text}}}"))),
             5 => ("pin", self.kept("{\"value\":true}")),
             6 => ("pin", self.kept("{\"value\":false}")),
             _ => ("label:later", self.kept("{\"value\":true}")),
