@@ -51,12 +51,6 @@
   });
 
   Object.assign(beck, {
-    announce(text) {
-      const region = doc.querySelector(".live-region"), line = doc.createElement("p");
-      if (!region) return;
-      line.textContent = text; region.append(line);
-      while (region.childElementCount > 20) region.firstElementChild.remove();
-    },
     copy_link(path) { beck.copy(beck.server + path); },
   });
 })();

@@ -83,6 +83,13 @@
       beck.composer_set(el.value.trim() ? text + "\n" + el.value : text, true, el);
       el.focus(); say(el);
     },
+    // Lines that come together are all read. None stays: its message may be deleted.
+    announce(text) {
+      const region = doc.querySelector(".live-region"), line = doc.createElement("p");
+      if (!region) return;
+      line.textContent = text; region.append(line); setTimeout(() => line.remove(), 5000);
+      while (region.childElementCount > 20) region.firstElementChild.remove();
+    },
     look() {}, // assets/list.js
   };
   window.beck = beck;

@@ -109,19 +109,27 @@
   };
 
   const paneAt = el => panes.get(el.closest(".scroll")), inLane = lane => [...panes.values()].find(pane => pane.lane === String(lane));
+  // A thread that comes to lie over its room takes the focus, and gives it back to the way to it.
+  let began = false;
+  const hand = (came, gone) => {
+    const el = came && doc.querySelector(".thread"), covered = panes.size > 1 && hidden(inLane(0)?.list ?? root);
+    if (el && covered && !el.contains(doc.activeElement)) { el.tabIndex = -1; el.focus({ preventScroll: true }); }
+    else if (gone && doc.activeElement === doc.body) doc.querySelector(`.thread-link[href$="/thread/${gone.lane}"]`)?.focus({ preventScroll: true });
+  };
   const adopt = () => { // Dioxus may replace lists on navigation
-    let changed = false;
+    let changed = false, came = null, gone = null;
     const now = new Map();
     for (const scroll of doc.querySelectorAll(".scroll")) { const list = scroll.querySelector(":scope > .timeline[data-room]"); if (list) now.set(scroll, list); }
-    for (const [scroll, pane] of panes) if (now.get(scroll) !== pane.list) { pane.leave(); panes.delete(scroll); changed = true; }
-    for (const [scroll, list] of now) if (!panes.has(scroll)) { const pane = paneOf(scroll, list); panes.set(scroll, pane); pane.start(); changed = true; }
+    for (const [scroll, pane] of panes) if (now.get(scroll) !== pane.list) { pane.leave(); panes.delete(scroll); changed = true; if (pane.lane !== "0") gone = pane; }
+    for (const [scroll, list] of now) if (!panes.has(scroll)) { const pane = paneOf(scroll, list); panes.set(scroll, pane); pane.start(); changed = true; if (pane.lane !== "0") came = pane; }
     if (changed) for (const pane of panes.values()) pane.edges(false); // one may have come to lie over another
+    if (began) hand(came, gone);
     return changed;
   };
   const changed = all => { if (!adopt()) for (const pane of panes.values()) if (all.some(c => pane.list.contains(c.target))) { pane.restore(); pane.rove(); } };
   new MutationObserver(changed).observe(doc, { childList: true, subtree: true, characterData: true });
   // The list is adopted while the page is parsed: the row that its address names may come later.
-  doc.addEventListener("DOMContentLoaded", () => { for (const pane of panes.values()) pane.arrive(); });
+  doc.addEventListener("DOMContentLoaded", () => { began = true; for (const pane of panes.values()) pane.arrive(); });
   doc.addEventListener("scroll", e => panes.get(e.target)?.moved(), { capture: true, passive: true });
   addEventListener("resize", () => { for (const pane of panes.values()) pane.edges(false); });
 

@@ -160,7 +160,7 @@ test("in a log of format 4 an own message goes and comes back; the owner is aske
   await row(ada, "Said too early").waitFor({ timeout: LONG });
 
   await choose(ada, "Said too early", /^Delete/);
-  const question = ada.getByRole("alertdialog", { name: "Delete the message of Bo Lind?" });
+  const question = ada.getByRole("alertdialog", { name: "Delete Bo Lind's message?" });
   await question.waitFor();
   await assertAccessible(ada);
   await question.getByRole("button", { name: "Cancel" }).click();

@@ -1,9 +1,9 @@
 // Deleting, taking back and erasing in a log of format 5.
 
 import assert from "node:assert/strict";
-import { LONG, NO_SERVER, choose, edit, offline, online, row, say, settled, storedOnce, texts, two } from "./room.mjs";
+import { LONG, NO_SERVER, choose, edit, menu, offline, online, roomOf, row, say, settled, storedOnce, texts, two } from "./room.mjs";
 import { DAY, MARGIN, endingAt, rewriteLog } from "./log.mjs";
-import { FIRST, assertAccessible, test, until } from "./support.mjs";
+import { FIRST, assertAccessible, live, test, until } from "./support.mjs";
 
 const FIVE = { env: { BECK_NEWEST_FORMAT: "5" } };
 const TIMEOUT = { timeout: 120_000 };
@@ -62,6 +62,75 @@ test("whoever deleted a message may take it back, and nobody else", async t => {
   await deleted(ada).waitFor({ timeout: LONG });
   assert.equal(await undo(ada).count(), 0);
   assert.deepEqual(await texts(ada), ["deleted"]);
+}, TIMEOUT);
+
+test("in an archived room a message is deleted and taken back, and nothing else is done with it", async t => {
+  const server = await t.server(FIVE);
+  const [ada, bo] = await two(t, server);
+  const room = roomOf(bo);
+  await say(bo, "Said too early");
+  await storedOnce(ada, "Said too early");
+  await server.request(`/r/${room}/archive`, { cookie: await server.signIn(FIRST), fields: { archived: "1" } });
+  await bo.getByText("This room is archived").waitFor({ timeout: LONG });
+  await row(bo, "Said too early").locator(".text").first().click({ button: "right" });
+  await menu(bo).waitFor();
+  assert.equal(await menu(bo).getByRole("menuitem", { name: /^(React|Reply|Answer|Edit|Pin)/ }).count(), 0);
+  await menu(bo).getByRole("menuitem", { name: /^Delete/ }).click();
+  await deleted(ada).waitFor({ timeout: LONG });
+  await undo(bo).click();
+  await row(ada, "Said too early").waitFor({ timeout: LONG });
+}, TIMEOUT);
+
+test("what is deleted goes from quotes, pins, threads and mentions, and from what the browser keeps", async t => {
+  const server = await t.server(FIVE);
+  const [ada, bo] = await two(t, server);
+  const room = roomOf(bo);
+  const text = "The password is swordfish, @ada";
+  await say(bo, text);
+  await storedOnce(ada, text);
+  await choose(ada, text, /^Pin/);
+  await choose(ada, text, /^Reply/);
+  await say(ada, "Never write that here");
+  await row(bo, "Never write that").locator(".quote").getByText("swordfish").waitFor({ timeout: LONG });
+  await choose(ada, text, /^Answer in a thread/);
+  const panel = ada.getByRole("complementary", { name: "Thread" });
+  await panel.locator(".composer textarea").fill("Delete it");
+  await panel.locator(".composer textarea").press("Enter");
+  await panel.locator(".row").getByText("Delete it").waitFor();
+  // A second tab shows what names her, and a third the lists in the header.
+  const unread = await ada.context().newPage();
+  await unread.goto(`${server.url}/unread`);
+  await unread.locator(".mention-line").getByText("swordfish").waitFor();
+  const lists = await ada.context().newPage();
+  await lists.goto(`${server.url}/r/${room}`);
+  await settled(lists);
+  await lists.getByLabel("Pinned messages").click();
+  await lists.locator(".pins-panel").getByText("swordfish").waitFor();
+  assert((await kept(bo)).includes("swordfish"), "an outbox keeps for a while what it sent");
+
+  await choose(bo, "swordfish", /^Delete/);
+  const shows = async page => (await page.locator("body").innerHTML()).match(/.{0,80}swordfish.{0,40}/)?.[0] ?? null;
+  for (const [name, page] of Object.entries({ bo, ada, lists })) {
+    let where;
+    await until(async () => !(where = await shows(page)), `the text is gone: ${name}`, 15_000).catch(fault => assert.fail(`${fault.message}: ${where}`));
+    assert(!(await kept(page)).includes("swordfish"), `it is not kept: ${name}`);
+  }
+  await panel.getByText("deleted").waitFor();
+  await row(ada, "Never write that").locator(".quote").getByText("deleted").waitFor();
+  // Nor does any of it come again.
+  await ada.getByLabel(/^Threads/).click();
+  await ada.locator(".threads li").getByText("deleted").waitFor();
+  for (const page of [ada, unread, lists]) {
+    await page.reload();
+    await live(page);
+    assert.equal(await shows(page), null);
+  }
+  // Taken back, it is everywhere again.
+  await undo(bo).first().click();
+  for (const page of [ada, lists]) await row(page, "The password is swordfish").first().waitFor({ timeout: LONG });
+  await row(ada, "Never write that").locator(".quote").getByText("swordfish").waitFor({ timeout: LONG });
+  await unread.reload();
+  await unread.locator(".mention-line").getByText("swordfish").waitFor();
 }, TIMEOUT);
 
 test("a deletion can be taken back for a day: then Undo goes, and a late one says why", async t => {

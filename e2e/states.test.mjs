@@ -353,7 +353,7 @@ test("the chip: what one holds, what the server says, every link recomputed, and
     for (const words of [room, said[0], said[2], `All ${events} links agree`, "Not sent: 0"]) assert(report.includes(words), `${words}: ${report}`);
     bend = true;
     await page.getByRole("button", { name: "Check from #1" }).click();
-    await page.getByText("Event 3 does not continue the one before it. Tell who runs the server.").waitFor();
+    await page.getByText("Event 3 does not continue the one before it. Contact the person who runs this server.").waitFor();
     await assertAccessible(page);
     await page.keyboard.press("Escape");
     assert.equal(await page.locator(".complete-panel").isVisible(), false);

@@ -30,6 +30,9 @@ for (const [name, viewport] of Object.entries(SIZES)) {
     await say(ada, "Lunch at noon?");
     await storedOnce(bo, "Lunch at noon?");
     await open(bo, "Lunch at noon?");
+    // Where the thread lies over its room, keys and readers go on in it.
+    const within = () => bo.evaluate(() => document.activeElement.closest(".thread") !== null);
+    if (name === "phone") await until(within, "the thread has the focus");
     await answer(bo, "Gladly");
     await answered(bo, ["Gladly"]);
     await answer(bo, "Where?");
@@ -63,6 +66,7 @@ for (const [name, viewport] of Object.entries(SIZES)) {
     await panel(ada).waitFor({ state: "detached" });
     assert.equal(new URL(ada.url()).pathname, `/r/${roomOf(ada)}`);
     await link(ada, "Lunch").getByText("4 answers").waitFor();
+    await until(() => link(ada, "Lunch").evaluate(el => el === document.activeElement), "the way to it has the focus");
     await link(ada, "Lunch").click();
     await answered(ada, ["Gladly", "Where?", "I bring cake", "Good"]);
     await ada.goBack();

@@ -4,7 +4,7 @@
 //! what is stored: a draft keeps its id, and the log takes an id once.
 
 use crate::protocol::frame::{ActDraft, Answer, Draft};
-use crate::protocol::{AccountId, ActValue, ClientId, RoomId};
+use crate::protocol::{AccountId, ActValue, ClientId, RoomId, Slot};
 use crate::timeline::EchoState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -70,6 +70,12 @@ impl Proposed {
             Proposed::Message(draft) => draft.room,
             Proposed::Act(act) => act.room,
         }
+    }
+
+    /// Whether it takes a deletion back.
+    pub fn restores(&self) -> bool {
+        let Proposed::Act(act) = self else { return false };
+        act.slot == Slot::Deleted.to_string() && act.value != ActValue::On(true)
     }
 
     /// The text that would be lost with it.

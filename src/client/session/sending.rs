@@ -5,7 +5,7 @@ use super::{Effect, Session, Status};
 use crate::client::Lane;
 use crate::client::outbox::{Kept, KeptState, Out, Proposed};
 use crate::protocol::frame::{ActDraft, Draft};
-use crate::protocol::{ClientFrame, ClientId, ErrorCode, Outcome, Refusal, RoomId};
+use crate::protocol::{ClientFrame, ClientId, ErrorCode, Outcome, Refusal, RoomId, Slot};
 use crate::timeline::{ActEcho, ActState, Echo};
 
 impl Session {
@@ -21,7 +21,9 @@ impl Session {
 
     /// Changes a message. What it was to become before, and was never sent, is no longer wanted.
     pub(super) fn act(&mut self, act: ActDraft, out: &mut Vec<Effect>) {
-        if self.is_archived(act.room) {
+        // From format 5 on a message can be deleted, and restored, there too.
+        let deletes = act.slot == Slot::Deleted.to_string() && self.is_of_five();
+        if self.is_archived(act.room) && !deletes {
             return;
         }
         self.keep_to_restore(&act);
@@ -226,7 +228,7 @@ impl Session {
                     self.drop_draft(id, out);
                     self.notice = Some(sentence.to_owned());
                 }
-                None => self.not_done(id, why.to_string(), out),
+                None => self.not_done(id, why.to_string(), format!("Not done: {why}"), out),
             },
         }
         self.send_outbox(out);
@@ -256,20 +258,25 @@ impl Session {
             }
             // The tick tries again.
             (code, _) if code.try_again() => return self.show_echo(id),
-            (_, KeptState::Waiting) => return self.not_done(id, message, out),
+            (code, KeptState::Waiting) => {
+                // The server has sentences of their own for restores.
+                let whole = code == ErrorCode::Unfit && kept.draft.restores();
+                let notice = if whole { message.clone() } else { format!("Not done: {message}") };
+                return self.not_done(id, message, notice, out);
+            }
             _ => return,
         };
         self.set(id, state, out);
     }
 
     /// What was not carried out: a text stays its author's; anything else is undone, and said.
-    fn not_done(&mut self, id: ClientId, why: String, out: &mut Vec<Effect>) {
+    fn not_done(&mut self, id: ClientId, why: String, notice: String, out: &mut Vec<Effect>) {
         let Some(kept) = self.outbox.get(id) else { return };
         if kept.draft.text().is_some() {
             self.set(id, KeptState::NotSent { why }, out);
         } else {
             self.drop_draft(id, out);
-            self.notice = Some(format!("Not done: {why}"));
+            self.notice = Some(notice);
         }
         self.send_outbox(out);
     }

@@ -296,8 +296,8 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
     let name = session.read().people.get(&row.author).map_or("this person".to_owned(), |p| p.name.clone());
     let (of, at) = spot_of(&row, lane);
     let why = match session.read().is_of_five() {
-        true => "It goes for everybody. You can undo this for 24 hours.",
-        false => "It goes for everybody, and cannot be brought back.",
+        true => "It will be removed for everyone. You can undo this for 24 hours.",
+        false => "It will be removed for everyone. You can't undo this.",
     };
     rsx! {
         div { class: "over", onclick: move |_| acting.write().open = None }
@@ -307,7 +307,7 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
             "aria-labelledby": "sure",
             "aria-describedby": "sure-why",
             "data-for": "{of} {at}",
-            h2 { id: "sure", "Delete the message of {name}?" }
+            h2 { id: "sure", "Delete {name}'s message?" }
             p { class: "pin-text", {quote_of(&row).text.unwrap_or_default()} }
             p { id: "sure-why", {why} }
             div { class: "actions-row",
@@ -315,7 +315,7 @@ fn Confirm(session: Signal<Session>, lane: Lane, row: SharedRow) -> Element {
                     class: "button small danger",
                     r#type: "button",
                     onclick: move |_| acting.write().delete(&row, lane, &session.peek(), &store.intents),
-                    "Delete"
+                    "Delete message"
                 }
                 button { class: "link", r#type: "button", onclick: move |_| acting.write().open = None, "Cancel" }
             }

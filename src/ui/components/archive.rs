@@ -21,12 +21,17 @@ pub fn ArchiveForm(room: RoomInfo, class: &'static str) -> Element {
     }
 }
 
-/// Where one would write.
+/// Where one would write; `refused` says why a deletion or a restore was not carried out.
 #[component]
-pub fn ArchivedNote(room: RoomInfo) -> Element {
+pub fn ArchivedNote(room: RoomInfo, refused: Option<String>) -> Element {
     rsx! {
         div { class: "archived", id: "write", tabindex: "-1",
             p { "This room is archived: it can be read, and nobody writes in it." }
+            p { class: "refused", role: "status",
+                if let Some(refused) = refused {
+                    "{refused}"
+                }
+            }
             ArchiveForm { room, class: "button plain small" }
         }
     }

@@ -8,6 +8,8 @@ use crate::timeline::Timeline;
 use crate::ui::store::use_store;
 use dioxus::prelude::*;
 
+const CONTACT: &str = "Contact the person who runs this server.";
+
 /// Events that are named by their numbers.
 const DIFFERING: usize = 3;
 
@@ -18,7 +20,7 @@ fn state_of(state: &Session, room: RoomId) -> (&'static str, String, String) {
     let missing = timeline.and_then(|timeline| timeline.missing().map(|(after, to)| (after + 1, to)));
     let gap = missing.or_else(|| timeline?.hole());
     if let Some((_, seq)) = state.differing.iter().find(|(of, _)| *of == room) {
-        return ("chip filling", "differs".into(), otherwise(*seq));
+        return ("chip filling", "differs".into(), format!("differs: {}", otherwise(*seq)));
     }
     match (state.status, timeline, gap, state.catching_up(room)) {
         (Status::Live, Some(_), Some(gap), _) => {
@@ -59,7 +61,7 @@ fn result_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
         }
         CheckState::Differs { seq } => {
             let seq = counted(*seq);
-            (format!("Event {seq} does not continue the one before it. Tell who runs the server."), true)
+            (format!("Event {seq} does not continue the one before it. {CONTACT}"), true)
         }
         CheckState::Stopped(why) => (format!("Stopped after {done} links: {why}"), true),
     })
@@ -72,7 +74,7 @@ fn and(n: usize, word: &str) -> String {
 
 /// What is said where the log has another text than the one that came.
 fn otherwise(seq: u64) -> String {
-    format!("Event {} of the log does not have the text that came for it.", counted(seq))
+    format!("The server sent another text for event {} than the log has.", counted(seq))
 }
 
 /// What is known of the texts that are loaded here, and whether that is bad.
@@ -95,13 +97,13 @@ fn texts_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
         words += &and(texts.missing, "missing");
         bad = texts.missing > 0;
         if texts.older > 0 {
-            words += &format!(". {} not checked: written before the log had format 5", n(texts.older));
+            words += &format!(". {} not checked: written before the server was updated", n(texts.older));
         }
         if texts.unproven > 0 {
             words += &format!(". {} not checked: the server sent no proof", n(texts.unproven));
         }
         if texts.not_checked > 0 {
-            words += &format!(". {} not checked: their proof is not here", n(texts.not_checked));
+            words += &format!(". {} not checked: the server sent no proof", n(texts.not_checked));
         }
         words.push_str(". ");
     }
@@ -111,7 +113,10 @@ fn texts_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
         words.push(' ');
     }
     if all > DIFFERING {
-        words += &format!("So it is with {} more.", counted((all - DIFFERING) as u64));
+        words += &format!("It did so for {} more. ", counted((all - DIFFERING) as u64));
+    }
+    if all > 0 {
+        words += CONTACT;
     }
     Some((words.trim_end().to_owned(), bad))
 }

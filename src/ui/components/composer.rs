@@ -64,7 +64,7 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
         let text = quote.as_ref().and_then(|quote| quote.text.clone()).unwrap_or_else(|| "deleted".into());
         (name.map_or_else(|| "…".to_owned(), |person| person.name.clone()), text)
     });
-    let not_done = state.notice.clone();
+    let wrong = fault().or_else(|| state.notice.clone());
     let (intents, again) = (store.intents.clone(), store.intents.clone());
     let send = move |event: FormEvent| {
         event.prevent_default();
@@ -187,11 +187,9 @@ pub fn Composer(session: Signal<Session>, lane: Lane, thread: Option<ClientId>, 
                 }
             }
             div { class: "hint",
-                span { class: "typing", role: "status",
-                    if let Some(fault) = fault() {
-                        "{fault}"
-                    } else if let Some(not_done) = not_done {
-                        "{not_done}"
+                span { class: if wrong.is_some() { "typing refused" } else { "typing" }, role: "status",
+                    if let Some(wrong) = &wrong {
+                        "{wrong}"
                     } else if only_here {
                         {dom::NOT_KEPT}
                     }

@@ -45,6 +45,8 @@ pub struct Doing {
     pub history: bool,
     /// What takes its deletion back, while that is offered.
     pub restore: Option<ActValue>,
+    /// The log has another text than the one that came.
+    pub differs: bool,
     /// Who pinned it.
     pub pinned: Option<String>,
     /// Who answered last, and their names.
@@ -156,7 +158,7 @@ fn Stored(
         edit => (None, edit.is_some()),
     };
     rsx! {
-        if let Some(pinned) = doing.pinned {
+        if let Some(pinned) = doing.pinned.filter(|_| row.0.text.is_some()) {
             p { class: "pinned",
                 {icon("pin", 13)}
                 "Pinned by {pinned}"
@@ -173,6 +175,9 @@ fn Stored(
                 }
             },
             (_, None) => rsx! { Deleted { room: lane.room, id, restore: doing.restore } },
+        }
+        if doing.differs && row.0.text.is_some() {
+            p { class: "differs", "This is not the text that the log has." }
         }
         if let Some(edit) = failed {
             Unsaved { edit, lane }

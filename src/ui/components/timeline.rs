@@ -145,6 +145,7 @@ pub fn TimelineList(session: Signal<Session>, lane: Lane, found: Option<u64>) ->
             edit,
             history: acting.history == Some(row.id),
             restore: state.restore_of(&row),
+            differs: row.proof.as_ref().is_some_and(|proof| state.differing.contains(&(room, proof.seq))),
             pinned: row.pinned.map(|by| name_of(&state, by)),
             answerers: answers.iter().map(|by| (*by, name_of(&state, *by))).collect(),
         };

@@ -13,8 +13,6 @@ pub const HERE: &str = "browser";
 pub const NOT_KEPT: &str = "This browser keeps nothing: what waits is kept only in this tab.";
 /// Signing out leaves what waits where it is.
 pub const KEPT_SIGNED_OUT: bool = true;
-/// Lines that stay in the live region.
-const ANNOUNCED_LINES: u32 = 20;
 
 mod script {
     use wasm_bindgen::prelude::*;
@@ -61,6 +59,8 @@ mod script {
         pub fn edit_begin(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn edit_text() -> String;
+        #[wasm_bindgen(js_namespace = ["window", "beck"])]
+        pub fn announce(text: &str);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
         pub fn composer_focus(lane: f64);
         #[wasm_bindgen(js_namespace = ["window", "beck"])]
@@ -210,17 +210,9 @@ pub fn recent(list: Used) -> Vec<String> {
     script::recent(list.name()).split(' ').filter(|emoji| !emoji.is_empty()).map(str::to_owned).collect()
 }
 
-/// A polite line for a screen reader, outside the list. Lines that come together are all there to be read.
+/// A polite line for a screen reader, outside the list.
 pub fn announce(text: &str) {
-    let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
-    let Some(region) = document.query_selector(".live-region").ok().flatten() else { return };
-    let Ok(line) = document.create_element("p") else { return };
-    line.set_text_content(Some(text));
-    let _ = region.append_child(&line);
-    while region.child_element_count() > ANNOUNCED_LINES {
-        let Some(first) = region.first_element_child() else { break };
-        first.remove();
-    }
+    script::announce(text);
 }
 
 /// After a panic Rust is gone: the script shows the bar that offers to reload.

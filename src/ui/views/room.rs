@@ -149,7 +149,7 @@ fn View(session: Signal<Session>, room: RoomId, within: Within) -> Element {
                 }
                 OfferNotices { session }
                 if info.joined && info.archived {
-                    ArchivedNote { room: info.clone() }
+                    ArchivedNote { room: info.clone(), refused: state.notice.clone() }
                 } else if info.allows(RoomAct::Post) {
                     Composer { session, lane, thread: None, name: info.name.clone() }
                 }

@@ -4,7 +4,8 @@ use super::{Client, Log, naming, sent};
 use beck::client::{Effect, Input, Lane};
 use beck::protocol::frame::ActDraft;
 use beck::protocol::{
-    ActBody, ActValue, Added, ClientFrame, ClientId, EventBody, Outcome, Refusal, ServerFrame, Tombstone,
+    ActBody, ActValue, Added, ClientFrame, ClientId, ErrorCode, EventBody, Outcome, Refusal, ServerFrame,
+    Tombstone,
 };
 use std::sync::Arc;
 
@@ -217,5 +218,42 @@ fn a_refused_restore_says_why() {
         client.give(Input::Frame(ServerFrame::Ack { id: restore, outcome }));
         assert_eq!(client.session.notice.as_deref(), Some(sentence));
         assert_eq!(client.session.waiting(), 0);
+    }
+}
+
+#[test]
+fn what_a_server_says_of_a_restore_stands_by_itself() {
+    let said = "Deleted before the server was updated. It can't be restored.";
+    let old = ActValue::Restored { restored: "mine".into() };
+    for (value, expected) in [
+        (ActValue::On(false), said.to_owned()),
+        (old, said.to_owned()),
+        (ActValue::On(true), format!("Not done: {said}")),
+    ] {
+        let (mut log, _, id) = own(5);
+        log.delete(log.me, id);
+        let mut client = log.client(5);
+        let draft = act(&client, id, value);
+        let (id, code, message) = (Some(draft.id), ErrorCode::Unfit, said.into());
+        let fault = ServerFrame::Error { id, req: None, code, message };
+        client.give(Input::Act(draft));
+        client.give(Input::Frame(fault));
+        assert_eq!(client.session.notice, Some(expected));
+    }
+}
+
+#[test]
+fn in_an_archived_room_a_message_is_deleted_and_restored_from_format_5_on() {
+    for (format, sent) in [(4, 0), (5, 1)] {
+        for value in [ActValue::On(true), ActValue::On(false)] {
+            let (_, mut client, id) = own(format);
+            client.session.rooms.iter_mut().for_each(|room| room.archived = true);
+            let draft = act(&client, id, value.clone());
+            let effects = client.give(Input::Act(draft));
+            assert_eq!(acted(&effects).len(), sent, "format {format}, {value:?}");
+            let value = ActValue::On(true);
+            let pin = ActDraft { slot: "pin".into(), ..act(&client, id, value) };
+            assert_eq!(acted(&client.give(Input::Act(pin))).len(), 0);
+        }
     }
 }
