@@ -103,7 +103,7 @@ fn texts_of(state: &Session, room: RoomId) -> Option<(String, bool)> {
             words += &format!(". {} not checked: the server sent no proof", n(texts.unproven));
         }
         if texts.not_checked > 0 {
-            words += &format!(". {} not checked: the server sent no proof", n(texts.not_checked));
+            words += &format!(". {} not checked yet", n(texts.not_checked));
         }
         words.push_str(". ");
     }
