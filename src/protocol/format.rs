@@ -8,7 +8,6 @@ pub enum Format {
     Two,
     Three,
     Four,
-    /// Not finished: no server reads it but those that tests start, see [`Format::NEWEST`].
     Five,
 }
 
@@ -22,8 +21,8 @@ pub struct NewerFormat {
 
 impl Format {
     /// The newest format that this version reads, and the one in which it begins a log. Tests start servers that read an
-    /// earlier one, as earlier versions do, or the one that is not finished.
-    pub const NEWEST: Format = Format::Four;
+    /// earlier one, as earlier versions do.
+    pub const NEWEST: Format = Format::Five;
 
     /// Every format that this version has rules for, in order.
     pub const KNOWN: [Format; 5] = [Format::One, Format::Two, Format::Three, Format::Four, Format::Five];

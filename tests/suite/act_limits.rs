@@ -1,6 +1,7 @@
 //! What a server refuses before it proposes an act: restores of what did not stand, and reactions beyond their limits.
 
-use crate::support::{TestNode, config, set_up, set_up_on, set_up_with};
+use crate::support::erasing::erase_message;
+use crate::support::{TestNode, config_of, set_up, set_up_of, set_up_with};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
     AccountId, ActDraft, ActValue, ClientId, ErrorCode, Format, Outcome, PageAt, Row, bounds,
@@ -59,10 +60,11 @@ fn row(here: &TestNode, id: ClientId) -> Row {
     here.node.state.read_anything(|state| state.row(id)).unwrap().unwrap().1
 }
 
+/// In formats 1 to 4 a restore carries the text.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
     let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+    let here = set_up_of(folder.path(), Format::Four).await;
     let guest = here.member("guest").await;
     let id = ClientId::random();
     here.post(guest, id, "first").await;
@@ -107,9 +109,7 @@ async fn only_the_text_that_stood_is_restored_by_the_author_who_deleted_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_format_4_an_author_restores_only_what_nobody_else_has_deleted() {
     let folder = tempdir().unwrap();
-    let mut config = config(folder.path());
-    config.newest_format = Format::Four;
-    let here = set_up_with(config, Arc::new(Embedded::open(folder.path()).unwrap())).await;
+    let here = set_up_of(folder.path(), Format::Four).await;
     let guest = here.member("guest").await;
     let id = ClientId::random();
     here.post(guest, id, "words").await;
@@ -127,10 +127,53 @@ async fn in_format_4_an_author_restores_only_what_nobody_else_has_deleted() {
     }
 }
 
+/// From format 5 on whatever an older page sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_that_stood_is_restored_by_whoever_deleted_it() {
+    let folder = tempdir().unwrap();
+    let here = set_up_of(folder.path(), Format::Five).await;
+    let guest = here.member("guest").await;
+    let id = ClientId::random();
+    here.post(guest, id, "first").await;
+    act(&here, guest, id, "text", ActValue::Text("second".into())).await.unwrap();
+    let values = ["first", "third", "second", ""].map(restored).into_iter().chain([ActValue::On(false)]);
+    for value in values {
+        delete(&here, guest, id).await;
+        let entries = here.log().await.len();
+        for by in [here.owner, AccountId::random()] {
+            let done = act(&here, by, id, "deleted", value.clone()).await;
+            assert!(done.is_err(), "{done:?}");
+        }
+        assert_eq!(here.log().await.len(), entries, "nothing that is refused is in the log");
+        assert_eq!(row(&here, id).text, None);
+        // A retry gets the outcome of the first try.
+        let draft = ClientId::random();
+        let first = act_as(&here, guest, draft, id, "deleted", value.clone()).await.unwrap();
+        assert!(matches!(first, Outcome::Stored { .. }));
+        let again = act_as(&here, guest, draft, id, "deleted", value.clone()).await.unwrap();
+        assert_eq!(first, again);
+        assert_eq!(row(&here, id).text.as_deref(), Some("second"), "{value:?}");
+    }
+    // Once it is erased there is none.
+    delete(&here, guest, id).await;
+    erase_message(&here.node, id).await;
+    for value in [restored("second"), ActValue::On(false)] {
+        let done = act(&here, guest, id, "deleted", value).await;
+        assert!(matches!(done, Err(AppError::Restore(RestoreError::ByOperator))), "{done:?}");
+    }
+    assert_eq!(row(&here, id).text, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_the_author_learns_by_a_restore_what_a_deleted_message_said() {
+    for format in [Format::Four, Format::Five] {
+        nobody_else_learns_by_a_restore(format).await;
+    }
+}
+
+async fn nobody_else_learns_by_a_restore(format: Format) {
     let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+    let here = set_up_of(folder.path(), format).await;
     let (author, other, outside) =
         (here.member("author").await, here.member("other").await, outside(&here).await);
     let id = ClientId::random();
@@ -182,11 +225,17 @@ async fn the_id_of_somebody_elses_draft_opens_no_gate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_restored_within_a_day_of_its_first_deletion() {
+    for (format, late) in [(Format::Four, RestoreError::TooLate), (Format::Five, RestoreError::DayOver)] {
+        restored_within_a_day(format, late).await;
+    }
+}
+
+async fn restored_within_a_day(format: Format, late: RestoreError) {
     static BACK: AtomicI64 = AtomicI64::new(0);
     let folder = tempdir().unwrap();
     BACK.store(bounds::RESTORE_MS + 3_600_000, Ordering::SeqCst);
     let log = Embedded::open_with_clock(folder.path(), || now_ms() - BACK.load(Ordering::SeqCst)).unwrap();
-    let here = set_up_on(folder.path(), Arc::new(log)).await;
+    let here = set_up_with(config_of(folder.path(), format), Arc::new(log)).await;
     let (old, twice, new) = (ClientId::random(), ClientId::random(), ClientId::random());
     for id in [old, twice, new] {
         here.post(here.owner, id, "words").await;
@@ -198,7 +247,7 @@ async fn a_message_is_restored_within_a_day_of_its_first_deletion() {
     delete(&here, here.owner, new).await;
     for id in [old, twice] {
         let done = act(&here, here.owner, id, "deleted", restored("words")).await;
-        assert!(matches!(done, Err(AppError::Restore(RestoreError::TooLate))), "{done:?}");
+        assert!(matches!(done, Err(AppError::Restore(fault)) if fault == late), "{done:?}");
     }
     act(&here, here.owner, new, "deleted", restored("words")).await.unwrap();
     assert_eq!(row(&here, new).text.as_deref(), Some("words"));

@@ -1,11 +1,11 @@
 //! Edits, reactions, pins, deletions: what the server makes of them, and what a client shows before it knows.
 
-use crate::support::{TestNode, boot, set_up, welcome};
+use crate::support::{TestNode, boot, set_up, set_up_of, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::bounds;
 use beck::protocol::{
-    AccountId, ActBody, ActDraft, ActValue, ClientFrame, ClientId, ErrorCode, Event, EventBody, Header, Kind,
-    MessageBody, Outcome, Page, PageAt, Refusal, RoomId, Row, ServerFrame, Slot, Token,
+    AccountId, ActBody, ActDraft, ActValue, ClientFrame, ClientId, ErrorCode, Event, EventBody, Format,
+    Header, Kind, MessageBody, Outcome, Page, PageAt, Refusal, RoomId, Row, ServerFrame, Slot, Token,
 };
 use beck::server::error::AppError;
 use beck::server::rooms;
@@ -58,8 +58,14 @@ fn row(here: &TestNode, ordinal: u64) -> Arc<Row> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_its_authors_and_the_owner_may_only_delete_it() {
+    for format in [Format::Four, Format::Five] {
+        the_owner_may_only_delete(format).await;
+    }
+}
+
+async fn the_owner_may_only_delete(format: Format) {
     let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+    let here = set_up_of(folder.path(), format).await;
     let guest = here.member("guest").await;
     let id = ClientId::random();
     here.post(guest, id, "mine").await;
@@ -75,15 +81,21 @@ async fn a_message_is_its_authors_and_the_owner_may_only_delete_it() {
     act(&here, here.owner, id, "deleted", ActValue::On(true)).await.unwrap();
     assert_eq!(row(&here, 1).text, None);
     assert_eq!(refused(act(&here, guest, id, "text", text("again")).await), Refusal::TargetGone);
-    // What the owner deleted comes back by nobody.
-    for by in [here.owner, guest] {
-        for words in ["what guest never said", "mine, edited"] {
-            let restore = ActValue::Restored { restored: words.into() };
-            let done = act(&here, by, id, "deleted", restore).await;
-            assert!(matches!(done, Err(AppError::Forbidden(_))), "{done:?}");
+    // What the owner deleted comes back by nobody; from format 5 on by the owner alone, as it was.
+    let restore = async |by, words: &str| {
+        act(&here, by, id, "deleted", ActValue::Restored { restored: words.into() }).await
+    };
+    for words in ["what guest never said", "mine, edited"] {
+        assert_forbidden(restore(guest, words).await);
+        if format < Format::Five {
+            assert_forbidden(restore(here.owner, words).await);
         }
     }
     assert_eq!(row(&here, 1).text, None);
+    if format >= Format::Five {
+        restore(here.owner, "what guest never said").await.unwrap();
+        assert_eq!(row(&here, 1).text.as_deref(), Some("mine, edited"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

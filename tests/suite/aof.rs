@@ -63,7 +63,7 @@ fn put(value: &str, if_version: u64, expires: Option<i64>) -> SecretOp {
 /// Everything that servers write while they run.
 async fn write_everything(log: &Redis) {
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let batches: Vec<_> = (0..4)
         .map(|n| log.append((0..40).map(|m| room_proposal(by, &format!("{n} {m}"))).collect()))
         .collect();
@@ -169,7 +169,7 @@ async fn wherever_it_is_cut(kind: Store) {
     let mut store = RedisServer::start(kind);
     let by = AccountId::random();
     let log = Redis::open(&store.settings()).await.unwrap();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..20).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let file = files(store.folder()).pop().unwrap();
     let from = std::fs::metadata(&file).unwrap().len() as usize;
@@ -300,7 +300,7 @@ async fn an_erasure_that_was_cut_off_hides_nothing_and_is_finished_by_the_next()
     let store = RedisServer::start(Store::Redis);
     let log = Redis::open(&store.settings()).await.unwrap();
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..20).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let entries = read_all(&log).await;
     for entry in &entries[3..6] {
@@ -332,7 +332,7 @@ async fn appends_keep_their_order_when_calls_in_the_middle_fail() {
     let (log, other) =
         (Redis::open(&store.settings()).await.unwrap(), Redis::open(&store.settings()).await.unwrap());
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let failed = |kind: &str| {
         let stats = store.command(&["INFO", "errorstats"]);
         let count = stats.lines().find_map(|line| line.strip_prefix(&format!("errorstat_{kind}:count=")));

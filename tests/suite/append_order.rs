@@ -48,7 +48,7 @@ async fn call_many(log: &dyn Broker, go_on: impl FnOnce()) -> Vec<ClientId> {
 async fn a_full_queue_of_a_folder_keeps_the_order_of_calls() {
     let folder = tempdir().unwrap();
     let log = Embedded::open(folder.path()).unwrap();
-    log.create(workspace(AccountId::random())).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let paused = log.pause_writer();
     let ids = call_many(&log, || drop(paused)).await;
     assert_order(&log, &ids).await;
@@ -59,7 +59,7 @@ async fn a_full_queue_of_a_folder_keeps_the_order_of_calls() {
 async fn a_full_queue_of_a_store_keeps_the_order_of_calls() {
     let store = RedisServer::start(Store::Redis);
     let log = Redis::open(&store.settings()).await.unwrap();
-    log.create(workspace(AccountId::random())).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let ids = call_many(&log, || {}).await;
     assert_order(&log, &ids).await;
 }
@@ -94,7 +94,7 @@ async fn call_until_refused(log: &dyn Broker, bytes: usize, go_on: impl FnOnce()
 async fn what_is_too_much_to_wait_is_refused_with_its_reason() {
     let folder = tempdir().unwrap();
     let log = Embedded::open(folder.path()).unwrap();
-    log.create(workspace(AccountId::random())).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let paused = log.pause_writer();
     let (ids, why) = call_until_refused(&log, 24_000, || drop(paused)).await;
     assert!(why.contains("waiting"), "{why}");
@@ -108,7 +108,7 @@ async fn what_is_too_much_to_wait_is_refused_with_its_reason() {
 async fn what_is_too_much_to_wait_for_a_store_is_refused_with_its_reason() {
     let store = RedisServer::start(Store::Redis);
     let log = Redis::open(&store.settings()).await.unwrap();
-    log.create(workspace(AccountId::random())).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let (ids, why) = call_until_refused(&log, 24_000, || {}).await;
     assert!(why.contains("waiting"), "{why}");
     assert!(ids.len() > 1_000);
@@ -124,7 +124,7 @@ async fn appends_per_second() {
         let folder = tempdir().unwrap();
         let log = Embedded::open(folder.path()).unwrap();
         let by = AccountId::random();
-        log.create(workspace(by)).await.unwrap();
+        log.create(workspace()).await.unwrap();
         let begun = std::time::Instant::now();
         let mut calls = std::collections::VecDeque::new();
         for _ in 0..count {

@@ -17,8 +17,15 @@ use tempfile::tempdir;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archived_room_is_read_and_found_and_nobody_writes_in_it() {
+    for format in [Format::Four, Format::Five] {
+        nobody_writes_in_an_archived_room(format).await;
+    }
+}
+
+async fn nobody_writes_in_an_archived_room(format: Format) {
     let folder = tempdir().unwrap();
-    let server = TestServer::start(folder.path());
+    let number = format.number().to_string();
+    let server = TestServer::start_set(folder.path(), &[("BECK_NEWEST_FORMAT", &number)]).0;
     let (owner, general) = server.set_up().await;
     let token = server.join_token(&owner, &general).await;
     let (maker, guest) = (server.sign_up_by(&token, "maker").await, server.sign_up_by(&token, "guest").await);
@@ -48,13 +55,19 @@ async fn an_archived_room_is_read_and_found_and_nobody_writes_in_it() {
     let frames = [
         json!({ "t": "post", "id": ClientId::random(), "room": room, "text": "too late" }),
         json!({ "t": "act", "id": ClientId::random(), "room": room, "target": id, "slot": "pin", "value": true }),
-        json!({ "t": "act", "id": ClientId::random(), "room": room, "target": id, "slot": "deleted", "value": true }),
         json!({ "t": "act", "id": ClientId::random(), "room": room, "target": id, "slot": "text", "value": "changed" }),
     ];
+    let deleted = |value| json!({ "t": "act", "id": ClientId::random(), "room": room, "target": id, "slot": "deleted", "value": value });
+    let frames = frames.into_iter().chain((format < Format::Five).then(|| deleted(true)));
     for frame in frames {
         socket.send(frame.clone()).await;
         let outcome = socket.until("ack").await["outcome"].clone();
         assert_eq!(outcome, json!({ "is": "refused", "why": "archived" }), "{frame}");
+    }
+    // From format 5 on people delete what they wrote there, and restore it.
+    for value in [true, false].into_iter().filter(|_| format >= Format::Five) {
+        socket.send(deleted(value)).await;
+        assert_eq!(socket.until("ack").await["outcome"]["is"], "stored", "{value}");
     }
     let fields = [("client_id", &*ClientId::random().to_string()), ("text", "by form")];
     let refused = server.post(&format!("{side}/post"), &maker, &fields, &[]).await;

@@ -4,7 +4,7 @@ use crate::moving::of_store;
 use crate::servers::refusal;
 use crate::support::awaited::unlocked;
 use crate::support::command::{Running, refused};
-use crate::support::furnished::{Furnished, furnish};
+use crate::support::furnished::{Furnished, furnish_of};
 use crate::support::redis::{RedisServer, Store};
 use crate::support::server::{TestClient, TestServer};
 use crate::support::{assert_linked, config, read_all};
@@ -32,8 +32,13 @@ pub struct Origin {
 
 impl Origin {
     pub async fn new(store: Option<Store>) -> Origin {
+        Origin::of(Format::NEWEST, store).await
+    }
+
+    /// With a log of this format.
+    pub async fn of(format: Format, store: Option<Store>) -> Origin {
         let folder = tempdir().unwrap();
-        let place = furnish(folder.path(), 3_000).await;
+        let place = furnish_of(folder.path(), 3_000, format).await;
         let store = store.map(RedisServer::start);
         if let Some(store) = &store {
             let words = ["migrate", "--from", folder.path().to_str().unwrap(), "--to", "redis"];

@@ -1,13 +1,14 @@
 //! The contract of `Broker` and of the fold behind it, on every backend there is.
 
 use crate::support::backend::{Backend, on_every_backend};
+use crate::support::erasing::erase_message;
 use crate::support::{TestNode, assert_linked, config, erase, read_all, room_proposal};
 use beck::protocol::frame::Draft;
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, ClientId, Format, Kind, MessageBody, Outcome, PageAt, Refusal, WorkspaceId,
+    AccountId, ActDraft, ActValue, Change, ClientId, Format, Kind, MessageBody, Outcome, PageAt, Refusal,
+    WorkspaceId,
 };
-use beck::server::broker::{BrokerError, Entry, Head, NotErased, Pointer, Proposal, SecretOp};
-use beck::server::fold::WorkspaceBody;
+use beck::server::broker::{BrokerError, Content, Entry, Head, NotErased, Pointer, Proposal, SecretOp};
 use beck::server::node::Node;
 use beck::server::rooms;
 use beck::server::state::Floor;
@@ -31,16 +32,17 @@ on_every_backend! {
     a_proposal_is_stored_only_in_a_log_that_has_its_format
 }
 
-pub fn workspace(by: AccountId) -> Proposal {
-    let body =
-        WorkspaceBody { id: WorkspaceId::random(), name: "Here".into(), format: Format::NEWEST.number() };
-    Proposal::new(by, ClientId::random(), Kind::Workspace, &body)
+/// The first entry of a log of the newest format.
+pub fn workspace() -> Proposal {
+    let id = WorkspaceId::random();
+    let change = Change::Workspace { id, name: "Here".into(), format: Format::NEWEST.number() };
+    Proposal::of(Format::NEWEST, id.operator(), ClientId::random(), &change, Content::None).unwrap()
 }
 
 async fn entries_are_numbered_and_linked_as_a_second_implementation_does(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     // Not awaited one by one: the calls alone give the order.
     let names: Vec<_> = (0..50).map(|n| format!("room {n}")).collect();
     let proposals: Vec<_> = names.iter().map(|name| room_proposal(by, name)).collect();
@@ -65,15 +67,15 @@ async fn a_log_is_made_once_and_only_on_purpose(backend: &Backend) {
     let early = log.append(vec![room_proposal(by, "early")]).await;
     assert!(matches!(early, Err(BrokerError::Refused(_))), "{early:?}");
     assert_eq!(log.head().await.unwrap(), None);
-    log.create(workspace(by)).await.unwrap();
-    assert!(matches!(log.create(workspace(by)).await, Err(BrokerError::Refused(_))));
+    log.create(workspace()).await.unwrap();
+    assert!(matches!(log.create(workspace()).await, Err(BrokerError::Refused(_))));
     assert_eq!(log.head().await.unwrap().unwrap().g, 1);
 }
 
 async fn a_batch_stays_together(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let batch: Vec<_> = (0..5).map(|n| room_proposal(by, &format!("r{n}"))).collect();
     let (first, second) = tokio::join!(log.append(batch.clone()), log.append(batch));
     assert_eq!([first.unwrap(), second.unwrap()], [2, 7]);
@@ -176,7 +178,7 @@ async fn erased_text_is_gone_from_files_and_answers_and_links_agree(backend: &Ba
     act("deleted", ActValue::On(true)).await.unwrap();
     assert!(files_hold(backend.folder(), first) && files_hold(backend.folder(), edited));
     here.post(here.owner, ClientId::random(), "something follows").await;
-    here.node.erase(id).await.unwrap();
+    erase_message(&here.node, id).await;
     assert!(!files_hold(backend.folder(), first), "the first text is still in a file");
     assert!(!files_hold(backend.folder(), edited), "the edited text is still in a file");
     let entries = here.log().await;
@@ -295,7 +297,7 @@ async fn a_lost_log_never_becomes_a_new_workspace(backend: &Backend) {
 async fn following_tells_a_foreign_place(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    let first = log.create(workspace(by)).await.unwrap();
+    let first = log.create(workspace()).await.unwrap();
     log.append(vec![room_proposal(by, "a"), room_proposal(by, "b")]).await.unwrap();
     // Each entry of a batch is stored by itself: the first one may be seen alone.
     assert!((1..=2).contains(&log.follow(first, 9).await.unwrap().len()));
@@ -331,7 +333,7 @@ async fn following_tells_a_foreign_place(backend: &Backend) {
 async fn texts_are_opaque_and_calls_keep_their_order(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let odd = ["", "\r\n*1\r\n$4\r\nQUIT\r\n", "%s %d \\0 \u{0}", "\u{1f30a} 佐藤 {beck}:log", "'\"`--[[ ]]"];
     let mut proposals = Vec::new();
     for n in 0..600 {
@@ -364,7 +366,7 @@ async fn texts_are_opaque_and_calls_keep_their_order(backend: &Backend) {
 async fn many_who_append_get_numbers_of_their_own(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let mut tasks = Vec::new();
     for _ in 0..20 {
         let log = log.clone();
@@ -394,7 +396,7 @@ async fn many_who_append_get_numbers_of_their_own(backend: &Backend) {
 async fn only_the_entry_with_the_same_link_is_erased(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..9).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let entries = read_all(log.as_ref()).await;
     let entry = |g: u64| entries[g as usize - 1].head();
@@ -415,7 +417,7 @@ async fn only_the_entry_with_the_same_link_is_erased(backend: &Backend) {
 async fn erased_bodies_leave_a_whole_log_to_every_reader(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..30).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let before = read_all(log.as_ref()).await;
     assert!(erase(log.as_ref(), &[5, 6, 7, 30]).await);
@@ -446,7 +448,7 @@ async fn erased_bodies_leave_a_whole_log_to_every_reader(backend: &Backend) {
 async fn a_proposal_is_stored_only_in_a_log_that_has_its_format(backend: &Backend) {
     let log = backend.log().await;
     let by = AccountId::random();
-    let first = log.create(workspace(by)).await.unwrap();
+    let first = log.create(workspace()).await.unwrap();
     let raised = Proposal::new(by, ClientId::random(), Kind::Format, &Format::NEWEST.number());
     let g = log.append(vec![raised]).await.unwrap();
     let since = Head { g, link: log.read(g, 1).await.unwrap()[0].link };

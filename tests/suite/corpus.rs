@@ -1,5 +1,6 @@
-//! Old logs are decided for ever as they were: recorded logs of 0.1.0, one for each format, and what its fold made of
-//! every entry. tests/data/corpus/README.md says how they came to be.
+//! Old logs are decided for ever as they were: recorded logs, and what the fold made of every entry when they were
+//! recorded. tests/data/corpus/README.md says how they came to be. Here are those of formats 1 to 4, which 0.1.0 has
+//! recorded; `rules/five/recorded.rs` has those of format 5.
 
 mod by_hand;
 
@@ -14,9 +15,13 @@ use tempfile::tempdir;
 
 pub(crate) const FORMATS: std::ops::RangeInclusive<u32> = 1..=4;
 
-fn file(format: u32, what: &str) -> PathBuf {
+fn name_of(format: u32) -> String {
+    format!("format-{format}")
+}
+
+pub(crate) fn file(name: &str, what: &str) -> PathBuf {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus");
-    folder.join(format!("format-{format}.{what}.jsonl"))
+    folder.join(format!("{name}.{what}.jsonl"))
 }
 
 /// The kinds of entries of formats 1 to 4, and one that they do not know.
@@ -37,13 +42,22 @@ pub(crate) const KINDS: [&str; 13] = [
 ];
 
 pub(crate) fn lines(format: u32, what: &str) -> Vec<String> {
-    let path = file(format, what);
+    lines_of(&name_of(format), what)
+}
+
+/// The lines of a recorded log, or of its decisions.
+pub(crate) fn lines_of(name: &str, what: &str) -> Vec<String> {
+    let path = file(name, what);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
     text.lines().map(str::to_owned).collect()
 }
 
-/// The entries of a recorded log, read without the archive's own reader.
 pub(crate) fn recorded(format: u32) -> Vec<Entry> {
+    entries_of(&name_of(format))
+}
+
+/// The entries of a recorded log, read without the archive's own reader.
+pub(crate) fn entries_of(name: &str) -> Vec<Entry> {
     let entry = |line: String| {
         let line: Value = serde_json::from_str(&line).unwrap();
         let entry = &line["entry"];
@@ -53,7 +67,7 @@ pub(crate) fn recorded(format: u32) -> Vec<Entry> {
             link: entry["link"].as_str().unwrap().parse().unwrap(),
         }
     };
-    lines(format, "log").into_iter().map(entry).collect()
+    lines_of(name, "log").into_iter().map(entry).collect()
 }
 
 /// What became of one entry, without the chain.
@@ -61,12 +75,18 @@ fn decision(folded: &Folded) -> Value {
     let mut decided = json!({ "g": folded.g, "outcome": folded.outcome });
     if let Some((room, event)) = &folded.event {
         decided["event"] = json!({ "room": room, "seq": event.seq, "ordinal": event.ordinal, "lane": event.lane, "also": event.also });
+        if !event.erased.is_empty() {
+            decided["event"]["erased"] = json!(event.erased);
+        }
+    }
+    if !folded.erased.is_empty() {
+        decided["erased"] = json!(folded.erased);
     }
     decided
 }
 
 /// Folds a log afresh, an entry at a time: a line for each, with the chain of its room after it.
-fn decided(entries: &[Entry]) -> Vec<String> {
+pub(crate) fn decided(entries: &[Entry]) -> Vec<String> {
     let folder = tempdir().unwrap();
     let (state, mut fold) = Fold::open(folder.path(), |_, _| true).unwrap();
     let line = |entry: &Entry| {
@@ -80,7 +100,7 @@ fn decided(entries: &[Entry]) -> Vec<String> {
 }
 
 /// As [`decided`], in batches as a server folds, without the chain of rooms that an entry leaves as they are.
-fn decided_in_batches(entries: &[Entry]) -> Vec<Value> {
+pub(crate) fn decided_in_batches(entries: &[Entry]) -> Vec<Value> {
     let folder = tempdir().unwrap();
     let (_, mut fold) = Fold::open(folder.path(), |_, _| true).unwrap();
     let mut all = Vec::new();
@@ -137,17 +157,23 @@ fn batches_and_erased_bodies_change_no_recorded_decision() {
                 erased += 1;
             }
         }
-        let now = decided_in_batches(&entries);
-        for (mut now, then) in now.into_iter().zip(lines(format, "decisions")) {
-            let then: Value = serde_json::from_str(&then).unwrap();
-            // A refused entry, or one of no room, moves no chain.
-            if now["chain"].is_null() {
-                now["chain"] = then["chain"].clone();
-            }
-            assert_eq!(now, then, "format {format}");
-        }
+        assert_recorded(&name_of(format), decided_in_batches(&entries));
     }
     assert!(erased > 300, "{erased} bodies were erased");
+}
+
+/// Compares decisions from batches with the recorded ones.
+pub(crate) fn assert_recorded(name: &str, now: Vec<Value>) {
+    let recorded = lines_of(name, "decisions");
+    assert_eq!(now.len(), recorded.len(), "{name}");
+    for (mut now, then) in now.into_iter().zip(recorded) {
+        let then: Value = serde_json::from_str(&then).unwrap();
+        // A refused entry, or one of no room, moves no chain.
+        if now["chain"].is_null() {
+            now["chain"] = then["chain"].clone();
+        }
+        assert_eq!(now, then, "{name}");
+    }
 }
 
 #[test]
@@ -204,12 +230,17 @@ fn record() {
     for format in FORMATS {
         let folder = tempdir().unwrap();
         let entries = make_log(folder.path(), format);
-        let line = |entry: &Entry| {
-            let (header, link, body) = (&entry.header, entry.link, &entry.body);
-            json!({ "entry": { "header": header, "link": link, "body": body } }).to_string()
-        };
-        let log: Vec<_> = entries.iter().map(line).collect();
-        std::fs::write(file(format, "log"), log.join("\n") + "\n").unwrap();
-        std::fs::write(file(format, "decisions"), decided(&entries).join("\n") + "\n").unwrap();
+        write(&name_of(format), &entries);
     }
+}
+
+/// Records a log.
+pub(crate) fn write(name: &str, entries: &[Entry]) {
+    let line = |entry: &Entry| {
+        let (header, link, body) = (&entry.header, entry.link, &entry.body);
+        json!({ "entry": { "header": header, "link": link, "body": body } }).to_string()
+    };
+    let log: Vec<_> = entries.iter().map(line).collect();
+    std::fs::write(file(name, "log"), log.join("\n") + "\n").unwrap();
+    std::fs::write(file(name, "decisions"), decided(entries).join("\n") + "\n").unwrap();
 }

@@ -12,7 +12,7 @@ async fn a_copy_that_cannot_be_read_is_set_aside_and_made_anew() {
     let (folder, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
     let log = Embedded::open(elsewhere.path()).unwrap();
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..4).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let entries = read_all(&log).await;
     let garbages = ["no database ".repeat(1_000), "not one either ".repeat(2_000), "nor this ".repeat(3_000)];

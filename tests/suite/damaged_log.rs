@@ -31,7 +31,7 @@ fn overwrite_page(file: &Path, page: u64) {
 async fn folder_of_pages(by: AccountId) -> tempfile::TempDir {
     let folder = tempdir().unwrap();
     let log = Embedded::open(folder.path()).unwrap();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     let rooms = |_| room_proposal(by, &"x".repeat(600));
     log.append((0..200).map(rooms).collect()).await.unwrap();
     drop(log);

@@ -1,11 +1,14 @@
 //! Data folders that earlier versions left behind, in tests/data: every later version opens them and finds what is in
 //! them. tests/suite/embedded.rs has the one of 0.1.0.
 
+mod every;
+mod five;
+
 use crate::embedded::reopen;
-use crate::support::{TestNode, assert_linked, read_all, set_up};
+use crate::support::{TestNode, assert_linked, read_all, set_up_of};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, ClientId, PageAt, Pointer, Quiet, Raise, RoomId, Row, Wanted,
+    AccountId, ActDraft, ActValue, ClientId, Format, PageAt, Pointer, Quiet, Raise, RoomId, Row, Wanted,
 };
 use beck::server::hashing::Whose;
 use beck::server::node::Node;
@@ -105,7 +108,7 @@ async fn act(here: &TestNode, by: AccountId, target: ClientId, slot: &str, value
 #[ignore = "writes tests/data; a folder that is there is never made again"]
 async fn make_the_folder_of_format_4() {
     let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+    let here = set_up_of(folder.path(), Format::Four).await;
     let guest = here.member("guest").await;
     let first = post(&here, here.owner, None, "first").await;
     let second = post(&here, here.owner, None, "second").await;

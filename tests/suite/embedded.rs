@@ -2,8 +2,8 @@
 
 use crate::conformance::workspace;
 use crate::support::awaited::unlocked;
-use crate::support::{assert_linked, read_all, room_proposal, set_up, set_up_on};
-use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Kind, Outcome, PageAt};
+use crate::support::{assert_linked, read_all, room_proposal, set_up_of, set_up_on};
+use beck::protocol::{AccountId, ActDraft, ActValue, ClientId, Format, Kind, Outcome, PageAt};
 use beck::server::broker::embedded::{Embedded, Fault, OpenError, lock_folder};
 use beck::server::broker::{Broker, BrokerError, Proposal};
 use beck::server::rooms;
@@ -19,7 +19,7 @@ async fn another_clock_is_asked_once_for_each_entry_and_times_never_fall() {
     let mut times = [1_000, 3_000, 2_000, 4_000].into_iter();
     let log = Embedded::open_with_clock(folder.path(), move || times.next().unwrap_or(9_000)).unwrap();
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..4).map(|n| room_proposal(by, &format!("r{n}"))).collect()).await.unwrap();
     let entries = read_all(&log).await;
     let at: Vec<_> = entries.iter().map(|entry| entry.header.at).collect();
@@ -114,10 +114,10 @@ async fn the_first_versions_data_folder_opens() {
 
 /// Makes that folder: `cargo suite -- --ignored make_the_data_folder`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "writes tests/data; run once for each version whose format differs"]
+#[ignore = "writes tests/data; a folder that is there is never made again"]
 async fn make_the_data_folder() {
     let folder = tempdir().unwrap();
-    let here = set_up(folder.path()).await;
+    let here = set_up_of(folder.path(), Format::One).await;
     let ids: Vec<_> = (0..4).map(|_| ClientId::random()).collect();
     for (id, text) in ids.iter().zip(["first", "second", "third", "fourth"]) {
         here.post(here.owner, *id, text).await;

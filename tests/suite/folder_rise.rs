@@ -3,45 +3,35 @@
 use crate::support::awaited::{closed, unlocked};
 use crate::support::command::Running;
 use crate::support::server::TestServer;
-use crate::support::{assert_linked, config, read_all};
-use beck::protocol::{ClientId, Format, Kind};
+use crate::support::{assert_linked, config, read_all, set_up_of};
+use beck::protocol::{ActDraft, ActValue, ClientId, Format, Kind};
 use beck::server::admin::{Ask, carry_out};
 use beck::server::broker::embedded::{Embedded, LOG_FILE, earlier_logs, erase_in_earlier_logs};
 use beck::server::broker::{Broker, Head, Proposal};
 use beck::server::node::{KEEP_EARLIER_LOG_MS, Node};
+use beck::server::rooms;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::tempdir;
 
 const COPY: &str = "log-before-format-5.sqlite";
-const FIVE: (&str, &str) = ("BECK_NEWEST_FORMAT", "5");
+/// A version that reads no format newer than 4.
 const FOUR: (&str, &str) = ("BECK_NEWEST_FORMAT", "4");
 
 /// A workspace in a log of format 4, and its entries; nothing has it open.
 async fn of_format_4(folder: &Path) -> Vec<beck::server::broker::Entry> {
-    let mut four = config(folder);
-    four.newest_format = Format::Four;
-    let log = Arc::new(Embedded::open(folder).unwrap());
-    let node = Node::start(four, log.clone()).await.unwrap();
-    let new = beck::server::accounts::NewAccount {
-        name: "Olive Owner",
-        handle: "olive",
-        password: "a long password",
-    };
-    let (owner, general) = beck::server::accounts::set_up(&node, "Test Place", new).await.unwrap();
+    let here = set_up_of(folder, Format::Four).await;
     for n in 0..3 {
-        let body = beck::protocol::MessageBody { text: format!("hemlock {n}"), quote: None, said: None };
-        let message = Proposal::new(owner, ClientId::random(), Kind::Message, &body);
-        log.append(vec![message.room(general)]).await.unwrap();
+        here.post(here.owner, ClientId::random(), &format!("hemlock {n}")).await;
     }
-    let entries = read_all(log.as_ref()).await;
-    drop((node, log));
+    let entries = here.log().await;
+    drop(here);
     closed(folder).await;
     entries
 }
 
 fn verify(folder: &Path) -> (bool, String) {
-    let settings = [("DATA_DIR", folder.to_str().unwrap()), ("PORT", "0"), FIVE];
+    let settings = [("DATA_DIR", folder.to_str().unwrap()), ("PORT", "0")];
     Running::start(&["verify", "--fold"], &settings).end()
 }
 
@@ -62,7 +52,7 @@ async fn a_start_copies_the_log_and_raises_it_and_the_copy_can_be_served_by_an_e
     stop(serve(folder.path(), &[FOUR]));
     assert_eq!(earlier_logs(folder.path()), Vec::<std::path::PathBuf>::new());
 
-    let server = serve(folder.path(), &[FIVE]);
+    let server = serve(folder.path(), &[]);
     assert_eq!(server.page("/readyz", "").await.0, 200);
     stop(server);
     let copy = folder.path().join(COPY);
@@ -76,7 +66,7 @@ async fn a_start_copies_the_log_and_raises_it_and_the_copy_can_be_served_by_an_e
     assert!(done && said.contains(COPY), "{said}");
 
     // A second start has nothing to do.
-    stop(serve(folder.path(), &[FIVE]));
+    stop(serve(folder.path(), &[]));
     assert_eq!(read_all(&unlocked(folder.path()).await).await, after);
     // An earlier version says that it cannot read it, and serves the copy.
     let old = serve(folder.path(), &[FOUR]);
@@ -93,18 +83,39 @@ async fn a_start_copies_the_log_and_raises_it_and_the_copy_can_be_served_by_an_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_start_says_where_the_copy_is_and_what_cannot_be_restored() {
+async fn the_start_says_once_where_the_copy_is_and_what_cannot_be_restored() {
     let folder = tempdir().unwrap();
-    of_format_4(folder.path()).await;
-    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), FIVE, ("QR", "no")];
-    let mut server = Running::start(&[], &settings);
-    assert!(server.first_line().starts_with("Beck is ready: "));
-    let line = server.first_line();
-    assert!(line.starts_with("The log rises from format 4 to format 5"), "{line}");
-    assert!(line.contains(COPY) && line.contains("deleted after 7 days"), "{line}");
-    let line = server.first_line();
-    assert!(line.starts_with("Warning: BECK_NEWEST_FORMAT is set, which is for tests"), "{line}");
-    assert_eq!(server.stop_unheard(), Some(0));
+    let here = set_up_of(folder.path(), Format::Four).await;
+    for (n, deletes) in [true, true, false].into_iter().enumerate() {
+        let target = ClientId::random();
+        here.post(here.owner, target, &format!("message {n}")).await;
+        let (id, slot, value) = (ClientId::random(), "deleted".to_owned(), ActValue::On(true));
+        let act = ActDraft { id, room: here.general, target, slot, value, named: Default::default() };
+        if deletes {
+            rooms::act(&here.node, here.owner, act).await.unwrap();
+        }
+    }
+    drop(here);
+    closed(folder.path()).await;
+    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), ("QR", "no")];
+    // What is said of the format, and that it is ready and stops.
+    let said_of_it = |settings: &[(&str, &str)]| {
+        let said = Running::start(&[], settings).stop();
+        assert!(said[0].starts_with("Beck is ready: "), "{said:?}");
+        said.into_iter().filter(|line| line.contains("format") || line.contains("rise")).collect::<Vec<_>>()
+    };
+    let rises = format!(
+        "The log rises from format 4 to format 5, which an earlier version cannot read. A copy from before is {}. It is deleted after 7 days. See docs/operations.md#formats-of-the-log.",
+        folder.path().join(COPY).display()
+    );
+    let lost = "2 messages deleted since yesterday cannot be restored after the rise.";
+    assert_eq!(said_of_it(&settings), [rises.as_str(), lost]);
+    assert_eq!(said_of_it(&settings), [""; 0], "the second start says nothing of it");
+    // The setting of tests is said where it makes a server an earlier one.
+    let set = |number: &'static str| [&settings[..], &[("BECK_NEWEST_FORMAT", number)]].concat();
+    assert_eq!(said_of_it(&set("5")), [""; 0]);
+    let said = said_of_it(&set("4"));
+    assert!(said[0].starts_with("Warning: BECK_NEWEST_FORMAT is set, which is for tests"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +125,7 @@ async fn a_log_that_cannot_be_copied_does_not_rise_and_the_start_says_so() {
     // Nothing can be written at the name of the copy until it is whole.
     let part = folder.path().join("log-before-format-5.part");
     std::fs::create_dir(&part).unwrap();
-    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), FIVE, ("QR", "no")];
+    let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("PORT", "0"), ("QR", "no")];
     let mut server = Running::start(&[], &settings);
     assert!(server.first_line().starts_with("Beck is ready: "));
     let line = server.first_line();
@@ -140,7 +151,7 @@ async fn a_log_that_cannot_be_copied_does_not_rise_and_the_start_says_so() {
 async fn what_is_erased_goes_from_the_copy_too_and_the_copy_goes_after_seven_days() {
     let folder = tempdir().unwrap();
     let before = of_format_4(folder.path()).await;
-    stop(serve(folder.path(), &[FIVE]));
+    stop(serve(folder.path(), &[]));
     let copy = folder.path().join(COPY);
     let holds = |text: &str| {
         let bytes = std::fs::read(&copy).unwrap();
@@ -162,9 +173,7 @@ async fn what_is_erased_goes_from_the_copy_too_and_the_copy_goes_after_seven_day
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().ends_with("5.sqlite-wal")), "{names:?}");
 
-    let mut five = config(folder.path());
-    five.newest_format = Format::Five;
-    let node = Node::start(five, Arc::new(unlocked(folder.path()).await)).await.unwrap();
+    let node = Node::start(config(folder.path()), Arc::new(unlocked(folder.path()).await)).await.unwrap();
     let raised = node.broker.read(before.len() as u64 + 1, 1).await.unwrap()[0].header.at;
     node.delete_earlier_logs(raised + KEEP_EARLIER_LOG_MS - 1).await.unwrap();
     assert!(copy.exists());
@@ -185,7 +194,7 @@ async fn a_log_of_the_newest_format_is_not_copied() {
     log.create(Proposal { body, ..begin }).await.unwrap();
     drop(log);
     closed(folder.path()).await;
-    stop(serve(folder.path(), &[FIVE]));
+    stop(serve(folder.path(), &[]));
     assert_eq!(earlier_logs(folder.path()), Vec::<std::path::PathBuf>::new());
     assert_eq!(read_all(&unlocked(folder.path()).await).await.len(), 1);
 }

@@ -42,7 +42,7 @@ fn a_state_file_that_a_later_version_wrote_is_folded_afresh() {
     assert_eq!(fold.folded().0, log.len() as u64);
     drop(fold);
     let file = rusqlite::Connection::open(folder.path().join("state.sqlite")).unwrap();
-    assert_eq!(file.execute("UPDATE meta SET value = '5' WHERE key = 'format'", []).unwrap(), 1);
+    assert_eq!(file.execute("UPDATE meta SET value = '6' WHERE key = 'format'", []).unwrap(), 1);
     drop(file);
     let (_, fold) = Fold::open(folder.path(), |_, _| true).unwrap();
     assert_eq!(fold.folded().0, 0);
@@ -50,15 +50,18 @@ fn a_state_file_that_a_later_version_wrote_is_folded_afresh() {
 
 #[test]
 fn a_format_is_read_by_its_number_and_a_newer_one_is_not_read() {
-    let known = [Format::One, Format::Two, Format::Three, Format::Four];
+    let known = [Format::One, Format::Two, Format::Three, Format::Four, Format::Five];
     for (number, format) in (1..).zip(known) {
         assert_eq!(Format::try_from(number), Ok(format));
         assert_eq!(format.number(), number);
     }
-    assert_eq!(Format::NEWEST, Format::Four);
-    for number in [5, 6, 1_000, u32::MAX] {
-        assert_eq!(Format::try_from(number), Err(NewerFormat { number, newest: Format::Four }));
+    assert_eq!(Format::NEWEST, Format::Five);
+    for number in [6, 7, 1_000, u32::MAX] {
+        assert_eq!(Format::try_from(number), Err(NewerFormat { number, newest: Format::Five }));
     }
+    // As an earlier version reads them.
+    assert_eq!(Format::read(4, Format::Four), Ok(Format::Four));
+    assert_eq!(Format::read(5, Format::Four), Err(NewerFormat { number: 5, newest: Format::Four }));
     assert_eq!(
         NewerFormat { number: 5, newest: Format::Four }.to_string(),
         "the log is of format 5; this version reads format 4"

@@ -35,7 +35,7 @@ async fn a_failed_statement_that_ends_the_transaction_fails_the_whole_commit() {
         let folder = tempdir().unwrap();
         let log = Embedded::open(folder.path()).unwrap();
         let by = AccountId::random();
-        log.create(workspace(by)).await.unwrap();
+        log.create(workspace()).await.unwrap();
         log.append(vec![proposal(by, 10), proposal(by, 10)]).await.unwrap();
 
         let batch: Vec<_> =
@@ -119,7 +119,7 @@ async fn a_disk_that_fills_within_a_commit_leaves_no_gap() {
         std::fs::write(&ballast, vec![7; 24 * 1024 * 1024 - room]).unwrap();
         let log = Embedded::open(&data).unwrap();
         let by = AccountId::random();
-        log.create(workspace(by)).await.unwrap();
+        log.create(workspace()).await.unwrap();
         let mut acked: HashMap<String, i64> = HashMap::new();
         let (mut not_stored, mut open) = (HashSet::new(), HashSet::new());
         for _ in 0..50 {

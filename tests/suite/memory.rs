@@ -21,7 +21,7 @@ async fn an_entry_takes_the_memory_that_the_readme_says() {
         let store = RedisServer::start(kind);
         let log = Redis::open(&store.settings()).await.unwrap();
         let (by, room) = (AccountId::random(), RoomId::random());
-        log.create(workspace(by)).await.unwrap();
+        log.create(workspace()).await.unwrap();
         let before = used(&store);
         const ENTRIES: u64 = 20_000;
         for n in 0..ENTRIES / 200 {

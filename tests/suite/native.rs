@@ -329,7 +329,7 @@ async fn forms_and_requests_of_the_page_are_passed_on_with_the_login_and_refusal
     let again = tea().await.unwrap();
     assert_eq!((again.status, again.kind.as_deref()), (422, Some("application/json")));
     let said: serde_json::Value = serde_json::from_slice(&again.body).unwrap();
-    assert!(said["message"].as_str().unwrap().contains("taken"), "{said}");
+    assert!(said["message"].as_str().unwrap().contains("The room “Tea” has this name"), "{said}");
 
     let names = format!("/api/v1/names?room={}&at=", here.place.general);
     let get = |server: Server, path: String| async move {

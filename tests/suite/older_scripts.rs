@@ -59,7 +59,7 @@ async fn both(kind: Store) {
     let log = Redis::open(&store.settings()).await.unwrap();
     let mut older = Older(redis::Client::open(store.url()).unwrap().get_connection().unwrap());
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
 
     // Entries and erased headers, in turn.
     let proposals = |n: u64, count: u64| -> Vec<Proposal> {

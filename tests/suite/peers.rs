@@ -6,7 +6,8 @@ use crate::support::awaited::{closed, unlocked};
 use crate::support::server::TestServer;
 use crate::support::{assert_linked, read_all, set_up};
 use beck::protocol::{ClientId, Format, Kind};
-use beck::server::broker::{Broker, Proposal};
+use beck::server::broker::embedded::earlier_logs;
+use beck::server::broker::{Broker, Entry, Proposal};
 use beck::server::peers::{Announcement, FORGOTTEN_AFTER, MOST_PEERS, Peers, UNANNOUNCED_FORMAT};
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
@@ -152,31 +153,45 @@ async fn a_log_of_the_newest_format_has_nothing_to_raise_while_beck_runs_and_whi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_log_is_raised_by_the_command_once_and_stays_whole() {
+    for newest in [4, 5] {
+        an_older_log_is_raised_to(newest).await;
+    }
+}
+
+async fn an_older_log_is_raised_to(newest: u32) {
     let folder = tempdir().unwrap();
     drop(first_version(folder.path()).await);
     closed(folder.path()).await;
-    let settings = set(folder.path(), None);
+    let mut settings = set(folder.path(), None);
+    settings.push(("BECK_NEWEST_FORMAT".to_owned(), newest.to_string()));
     let (done, said) = run(&["format"], &settings).end();
-    assert!(
-        done && said.contains("The log has format 1.") && said.contains("can be raised to format 4"),
-        "{said}"
-    );
+    let can = format!("can be raised to format {newest}");
+    assert!(done && said.contains("The log has format 1.") && said.contains(&can), "{said}");
     let before = read_all(&unlocked(folder.path()).await).await;
     assert!(before.iter().all(|entry| entry.header.kind != Kind::Format), "asking writes nothing");
     let (done, said) = run(&["format", "raise"], &settings).end();
-    assert_eq!(
-        (done, said.as_str()),
-        (
-            true,
-            "The log has format 4 now; it had 1. A version of Beck that cannot read format 4 can no longer open it."
-        )
+    let raised = format!(
+        "The log has format {newest} now; it had 1. A version of Beck that cannot read format {newest} can no longer open it."
     );
+    // Every version reads format 4: only for a newer one the log is copied.
+    let copies = earlier_logs(folder.path());
+    let copied = copies.iter().map(|copy| {
+        format!("A copy of the log from before is {}. It is deleted after 7 days.", copy.display())
+    });
+    let lines: Vec<_> = std::iter::once(raised).chain(copied).collect();
+    assert_eq!((done, said), (true, lines.join("\n")));
+    assert_eq!(copies.len(), usize::from(newest > UNANNOUNCED_FORMAT));
     let (done, said) = run(&["format", "raise"], &settings).end();
     assert!(done && said.contains("there is nothing to do"), "{said}");
     let after = read_all(&unlocked(folder.path()).await).await;
     assert_linked(&after);
-    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 1));
-    assert_eq!(after[before.len()].json(), Some("4"));
+    // What is due is erased at once where the log has format 5: of messages that were deleted or edited long ago.
+    let links = |entries: &[Entry]| entries.iter().map(|entry| entry.link).collect::<Vec<_>>();
+    assert_eq!(links(&after[..before.len()]), links(&before));
+    let (erases, others): (Vec<_>, Vec<_>) =
+        after[before.len()..].iter().partition(|entry| entry.header.kind == Kind::Erase);
+    assert_eq!((others.len(), erases.is_empty() || newest > 4), (1, true));
+    assert_eq!(after[before.len()].json(), Some(newest.to_string().as_str()));
     let (done, said) = run(&["verify", "--fold"], &settings).end();
     assert!(done, "{said}");
 }
@@ -185,10 +200,10 @@ async fn an_older_log_is_raised_by_the_command_once_and_stays_whole() {
 async fn a_log_that_this_version_cannot_read_is_named_as_such() {
     let folder = tempdir().unwrap();
     let here = set_up(folder.path()).await;
-    let (owner, newer) = (here.owner, NEWEST + 1);
+    let (operator, newer) = (here.node.epoch().unwrap().operator(), NEWEST + 1);
     drop(here);
     let log = unlocked(folder.path()).await;
-    log.append(vec![Proposal::new(owner, ClientId::random(), Kind::Format, &newer)]).await.unwrap();
+    log.append(vec![Proposal::new(operator, ClientId::random(), Kind::Format, &newer)]).await.unwrap();
     drop(log);
     closed(folder.path()).await;
     let settings = set(folder.path(), None);

@@ -25,7 +25,7 @@ fn append(store: &RedisServer, g: u64, link: &str) -> String {
 async fn twenty(store: &RedisServer) -> Vec<Entry> {
     let log = Redis::open(&store.settings()).await.unwrap();
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     log.append((0..19).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     assert!(erase(&log, &[5, 6]).await);
     read_all(&log).await

@@ -81,7 +81,7 @@ async fn a_copy_keeps_the_text_of_an_entry_with_another_link() {
     let (folder, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
     let log = Embedded::open(elsewhere.path()).unwrap();
     let by = AccountId::random();
-    log.create(crate::conformance::workspace(by)).await.unwrap();
+    log.create(crate::conformance::workspace()).await.unwrap();
     log.append((0..5).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap();
     let entries = read_all(&log).await;
     let copy = LogCopy::open(folder.path()).unwrap();

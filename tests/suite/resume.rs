@@ -85,6 +85,19 @@ impl Reader {
     }
 }
 
+/// A row as this reader keeps it: without what the text of a log of format 5 is checked with, and until when a deletion
+/// can be taken back. tests/suite/texts has these.
+fn known(row: &Value) -> Value {
+    let mut row = row.clone();
+    let fields = row.as_object_mut().unwrap();
+    fields.remove("added");
+    fields.remove("proof");
+    if let Some(deleted) = fields.get_mut("deleted").and_then(Value::as_object_mut) {
+        deleted.remove("until");
+    }
+    row
+}
+
 /// Something that somebody does in the room.
 struct Deed {
     by: usize,
@@ -317,7 +330,8 @@ async fn a_reader_who_missed_any_number_of_events_ends_as_one_who_comes_fresh() 
         let mut fresh = TestClient::connect(&server, &reader_cookie).await;
         let (rows, as_of) = rows_from(&mut fresh, &room, first).await;
         assert_eq!(reader.position, as_of, "{missed} missed");
-        let own: Vec<_> = reader.rows.values().cloned().collect();
+        let own: Vec<_> = reader.rows.values().map(known).collect();
+        let rows: Vec<_> = rows.iter().map(known).collect();
         assert!(own.len() >= 50 && own == rows, "{missed} missed: {own:#?} is not {rows:#?}");
     }
 }
@@ -602,7 +616,7 @@ async fn behind_a_bad_line_readers_stay_complete() {
         let first = *reader.rows.keys().next().unwrap();
         let (rows, as_of) = rows_from(&mut fresh, &room, first).await;
         assert_eq!(reader.position, as_of);
-        assert!(reader.rows.values().eq(rows.iter()));
+        assert!(reader.rows.values().map(known).eq(rows.iter().map(known)));
         reconnects += connected - 1;
     }
     let counts = proxy.counts();

@@ -64,7 +64,7 @@ fn start_with_tls() -> (RedisServer, u16) {
 
 async fn append_and_read(log: &Redis) {
     let by = AccountId::random();
-    log.create(workspace(by)).await.unwrap();
+    log.create(workspace()).await.unwrap();
     assert_eq!(log.append((0..20).map(|n| room_proposal(by, &n.to_string())).collect()).await.unwrap(), 2);
     assert!(erase(log, &[4]).await);
     let entries = read_all(log).await;
@@ -147,7 +147,7 @@ async fn each_right_that_is_missing_is_named() {
         };
         assert_eq!(store.command(&["SCRIPT", "FLUSH"]), "+OK\r\n");
         let log = Redis::open(&settings).await.unwrap();
-        let made = log.create(workspace(AccountId::random())).await;
+        let made = log.create(workspace()).await;
         let Err(BrokerError::Unready(why)) = made else { panic!("{made:?}") };
         assert_eq!(why.state, UnreadyState::StoreRights);
         let why = why.detail;
@@ -351,7 +351,7 @@ async fn signals_reach_the_servers_of_this_log_and_no_others() {
     let mut hears: Vec<_> =
         [&b, &others[0], &others[1]].iter().map(|log| log.signals().subscribe()).collect();
     for log in [&a, &others[0], &others[1]] {
-        log.create(workspace(AccountId::random())).await.unwrap();
+        log.create(workspace()).await.unwrap();
     }
     // Each says that it listens now, by asking to look everything up.
     for hear in &mut hears {

@@ -72,7 +72,7 @@ async fn a_connection_that_delivers_no_signal_is_made_anew() {
         Redis::open_with(&RedisSettings::at("127.0.0.1", relay.port), Format::NEWEST, times).await.unwrap();
     let b = Redis::open(&store.settings()).await.unwrap();
     let mut heard = a.signals().subscribe();
-    a.create(workspace(AccountId::random())).await.unwrap();
+    a.create(workspace()).await.unwrap();
     assert_eq!(awaited("a listens", heard.recv()).await.unwrap(), Signal::Lost);
     arrives(&b, &mut heard).await;
     relay.swallow();

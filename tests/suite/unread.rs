@@ -1,11 +1,11 @@
 //! What is unread, counted a second time: from the log, the raised pointers and what texts were made of.
 
-use crate::support::{TestNode, boot, set_up, welcome};
+use crate::support::{TestNode, boot, draft_of, set_up, set_up_of, welcome};
 use beck::client::{Effect, Input, Session};
 use beck::protocol::frame::{Draft, Role};
 use beck::protocol::{
-    AccountId, ActDraft, ActValue, Badge, ClientFrame, ClientId, Kind, Outcome, Pointer, Raise, RoomId,
-    ServerFrame,
+    AccountId, ActDraft, ActValue, Badge, ClientFrame, ClientId, Format, Kind, Outcome, Pointer, Raise,
+    RoomId, ServerFrame,
 };
 use beck::server::broker::{Entry, Proposal};
 use beck::server::fold::AccountBody;
@@ -43,11 +43,20 @@ struct Said {
     by: AccountId,
     deleted: bool,
     named: BTreeSet<usize>,
+    /// Whom the text names that a deletion took away: from format 5 on a restore carries none.
+    stood: BTreeSet<usize>,
+    /// Whom any of its texts has named.
+    ever: BTreeSet<usize>,
 }
 
 #[derive(Default)]
 struct Room {
+    /// Each of its entries is accepted, and an event.
+    seq: u64,
     said: Vec<Said>,
+    /// Edits that named somebody whom the message had not named before: seq, author and who that is.
+    newly: Vec<(u64, AccountId, usize)>,
+    joined: HashMap<AccountId, u64>,
     /// What was said when each member came, and its pointer since.
     members: HashMap<AccountId, (usize, Pointer)>,
 }
@@ -60,41 +69,57 @@ fn recount(
 ) -> HashMap<RoomId, Room> {
     let mut all: HashMap<RoomId, Room> = HashMap::new();
     let mut raised = raised.iter().peekable();
+    let mut format = 0;
     for entry in log {
         let header = &entry.header;
-        let body: Value = entry.json().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let body: Value =
+            draft_of(entry).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let target = header.target.as_ref().map_or("", |target| target.as_str());
+        let slot = header.slot.as_ref().map_or("", |slot| slot.as_str());
         let by = header.author;
+        if header.kind == Kind::Workspace {
+            format = body["format"].as_u64().unwrap();
+        }
         if let Some(room) = header.room {
             let room = all.entry(room).or_default();
+            room.seq += 1;
             let member = room.members.contains_key(&by);
             let here = (room.said.len(), Pointer { generation: 0, ordinal: room.said.len() as u64 });
             match header.kind {
                 Kind::Room => {
                     room.members.insert(by, here);
+                    room.joined.insert(by, room.seq);
                 }
                 Kind::Join if target == by.as_str() && !member => {
                     room.members.insert(by, here);
+                    room.joined.insert(by, room.seq);
                 }
                 Kind::Leave if target == by.as_str() => {
                     room.members.remove(&by);
                 }
                 Kind::Message if member => {
                     let named = texts[body["text"].as_str().unwrap()].clone();
-                    room.said.push(Said { id: header.client_id, by, deleted: false, named });
+                    let (stood, ever) = (BTreeSet::new(), named.clone());
+                    room.said.push(Said { id: header.client_id, by, deleted: false, named, stood, ever });
                 }
-                Kind::Act if member => {
+                // From format 5 on an author who has left deletes and restores too.
+                Kind::Act if member || format >= 5 && slot == "deleted" => {
                     let said = room.said.iter_mut().find(|said| said.id.to_string() == target).unwrap();
-                    let slot = header.slot.as_ref().unwrap().as_str();
-                    let restored = body["value"]["restored"].as_str();
-                    match (slot, restored) {
-                        ("text", _) if said.by == by && !said.deleted => {
-                            said.named = texts[body["value"].as_str().unwrap()].clone();
+                    match (slot, &body["value"]) {
+                        ("text", Value::String(text)) if said.by == by && !said.deleted => {
+                            said.named = texts[text].clone();
+                            let new = said.named.difference(&said.ever).filter(|_| format >= 5);
+                            room.newly.extend(new.map(|who| (room.seq, by, *who)));
+                            said.ever.extend(said.named.iter().copied());
                         }
-                        ("deleted", None) if said.by == by => {
-                            (said.deleted, said.named) = (true, BTreeSet::new());
+                        ("deleted", Value::Bool(true)) if said.by == by && !said.deleted => {
+                            (said.deleted, said.stood) = (true, std::mem::take(&mut said.named));
                         }
-                        ("deleted", Some(text)) if said.by == by && said.deleted => {
+                        ("deleted", Value::Bool(false)) if said.by == by && said.deleted => {
+                            (said.deleted, said.named) = (false, said.stood.clone());
+                        }
+                        ("deleted", value) if said.by == by && said.deleted && format < 5 => {
+                            let text = value["restored"].as_str().unwrap();
                             (said.deleted, said.named) = (false, texts[text].clone());
                         }
                         _ => {}
@@ -121,12 +146,15 @@ impl Room {
         let above =
             self.said.iter().skip(pointer.ordinal as usize).filter(|said| said.by != me && !said.deleted);
         let mine = above.clone().filter(|said| said.named.contains(&n) || said.named.contains(&3));
+        let joined = self.joined[&me];
+        let newly = self.newly.iter().filter(|(seq, by, who)| *seq > joined && *by != me && *who == n);
         Some(Badge {
             unread: above.count().min(100) as u32,
             mentions: mine.count().min(100) as u32,
             read: pointer.ordinal,
             generation: pointer.generation,
             head: self.said.len() as u64,
+            named_by_edit: newly.map(|(seq, ..)| *seq).max().unwrap_or(0),
             ..Badge::default()
         })
     }
@@ -437,7 +465,8 @@ async fn badges_are_what_a_recount_from_the_log_gives_on_every_device() {
     let mut found = (0, 0, 0);
     for seed in 0..4 {
         let folder = tempdir().unwrap();
-        let mut world = world(set_up(folder.path()).await, seed).await;
+        let format = if seed == 0 { Format::Four } else { Format::NEWEST };
+        let mut world = world(set_up_of(folder.path(), format).await, seed).await;
         for device in 0..3 {
             world.connect(device).await;
         }

@@ -2,8 +2,8 @@
 
 use super::signals::Two;
 use crate::support::awaited::until;
-use crate::support::read_all;
 use crate::support::redis::{RedisServer, Store};
+use crate::support::{config_of, read_all};
 use beck::protocol::{AccountId, ClientId, Format, Kind, WorkspaceId};
 use beck::server::admin::{Answer, Ask, carry_out};
 use beck::server::broker::redis::Redis;
@@ -97,7 +97,7 @@ async fn a_server_that_cannot_read_the_newest_format_keeps_the_log_from_being_ra
         .await
         .unwrap();
     let folder = tempdir().unwrap();
-    let mut config = crate::support::config(folder.path());
+    let mut config = config_of(folder.path(), Format::Four);
     (config.redis, config.heartbeat) = (Some(store.settings()), Duration::from_millis(200));
     let node = Node::start(config, Arc::new(Redis::open(&store.settings()).await.unwrap())).await.unwrap();
     let entries = async || read_all(&log).await;

@@ -13,8 +13,8 @@ use beck::server::node::{Node, Readiness};
 use beck::server::readiness::UnreadyState;
 use beck::server::{accounts, rooms};
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
@@ -166,6 +166,35 @@ async fn a_server_that_stopped_at_a_format_writes_nothing_more() {
     assert_eq!(here.store.command(&["DBSIZE"]), keys);
     let said = carry_out(&old, &Ask::RaiseFormat).await.unwrap_err();
     assert!(said.contains("the log is of format 5; this version reads format 4"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_server_of_a_store_raises_the_log_by_itself_after_long_enough() {
+    let mut here = Here::start();
+    let old = here.server(Format::Four).await;
+    let (owner, room) = set_up(&old).await;
+    drop(old);
+    let node = here.server(Format::NEWEST).await;
+    let lines = Mutex::new(Vec::new());
+    node.rise_at_start(node.prepare_rise().await, |line| lines.lock().unwrap().push(line)).await;
+    let expected = format!(
+        "The log has format 4. It rises to format {} by itself once every server of this Redis has read that format for 0 minutes.",
+        Format::NEWEST.number()
+    );
+    assert_eq!(*lines.lock().unwrap(), [expected]);
+    // Until then it writes as the server before it.
+    post(&node, owner, room, ClientId::random()).await.unwrap();
+    let format = node.directory().format();
+    if node.peers.heard(Instant::now()).since.is_none_or(|since| since.elapsed() < FORGOTTEN) {
+        assert_eq!(format, Format::Four);
+    }
+    until("the log rises", || node.directory().format() == Format::NEWEST).await;
+    let heard = node.peers.heard(Instant::now());
+    assert!(heard.since.is_some_and(|since| since.elapsed() >= FORGOTTEN));
+    lines.lock().unwrap().clear();
+    node.rise_at_start(node.prepare_rise().await, |line| lines.lock().unwrap().push(line)).await;
+    assert_eq!(*lines.lock().unwrap(), [""; 0], "the next start says nothing of it");
+    post(&node, owner, room, ClientId::random()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -245,7 +245,7 @@ async fn two_workspaces_on_one_store_never_hear_each_other() {
     let mut logs = Vec::new();
     for settings in &places {
         let (log, other) = (Redis::open(settings).await.unwrap(), Redis::open(settings).await.unwrap());
-        log.create(crate::conformance::workspace(AccountId::random())).await.unwrap();
+        log.create(crate::conformance::workspace()).await.unwrap();
         let heard = other.signals().subscribe();
         logs.push((log, other, heard, AccountId::random()));
     }

@@ -7,9 +7,9 @@ mod people;
 use super::naive::{Counts, Naive, Said};
 use super::world::line_of;
 use crate::support::room_log::Counts as Done;
-use crate::support::{TestNode, set_up};
+use crate::support::{TestNode, set_up, set_up_of};
 use beck::client::{Input, Session};
-use beck::protocol::{AccountId, Badge, ClientFrame, ClientId, Pointer, ServerFrame};
+use beck::protocol::{AccountId, Badge, ClientFrame, ClientId, Format, Pointer, ServerFrame};
 use beck::timeline::Timeline;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -113,9 +113,10 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_that_are_cut_and_lose_events_have_what_the_log_and_a_new_device_have() {
     let (mut found, mut done) = ([0; 4], Done::default());
-    for seed in 0..6 {
+    for seed in 0..10 {
         let folder = tempdir().unwrap();
-        let mut world = World::new(set_up(folder.path()).await, seed).await;
+        let format = if seed == 0 { Format::Four } else { Format::NEWEST };
+        let mut world = World::new(set_up_of(folder.path(), format).await, seed).await;
         world.done = std::mem::take(&mut done);
         for _ in 0..4 {
             for _ in 0..350 {

@@ -1,6 +1,7 @@
 //! Threads that are not there, that one may not see, and far too many of them.
 
 use super::answer;
+use crate::support::erasing::erase_message;
 use crate::support::{TestNode, set_up};
 use beck::protocol::frame::{Answer, Draft};
 use beck::protocol::{
@@ -67,7 +68,7 @@ async fn a_thread_stands_under_a_message_of_a_room_that_one_is_in_and_nowhere_el
     let (reaction, acted) = act(&here, root, "pin", ActValue::On(true)).await;
     act(&here, gone, "deleted", ActValue::On(true)).await;
     answer(&here, here.owner, root, false, "something follows").await;
-    here.node.erase(gone).await.unwrap();
+    erase_message(&here.node, gone).await;
 
     for target in [reaction, ClientId::random()] {
         let refused = post(&here, here.owner, here.general, target).await.unwrap();

@@ -1,5 +1,6 @@
 //! A naive interpreter of a room's log that knows threads. It shares no code with the fold.
 
+use crate::support::draft_of;
 use beck::protocol::{AccountId, Badge, ClientId, Kind, Pointer, RoomId};
 use beck::server::broker::Entry;
 use serde_json::Value;
@@ -13,6 +14,7 @@ pub enum Said {
     Follow(AccountId, u64, bool),
     /// Of a lane; 0 is the room.
     Read(AccountId, u64, Pointer),
+    /// In a log of formats 1 to 4: later ones have an entry for it.
     Erased(ClientId),
 }
 
@@ -32,6 +34,17 @@ pub struct Line {
     pub last: u64,
     pub answers: u64,
     pub answerers: Vec<String>,
+}
+
+/// What nobody sees of a line. Of use from format 5 on.
+#[derive(Debug, Clone, Default)]
+struct Behind {
+    /// The text before the deletion: a restore carries none.
+    stood: Option<String>,
+    /// Whom its texts have named until now.
+    named: BTreeSet<String>,
+    /// The operator has deleted it, or an entry has erased it: it does not come back.
+    lost: bool,
 }
 
 impl Line {
@@ -83,10 +96,13 @@ pub struct Naive {
     people: Vec<AccountId>,
     pub seq: u64,
     pub lines: Vec<Line>,
+    behind: BTreeMap<String, Behind>,
+    /// The workspace as an author.
+    operator: String,
     /// What was said in the room when they came, and how far each has read since.
     pub members: BTreeMap<String, (u64, Pointer)>,
     parts: BTreeMap<(String, u64), Part>,
-    /// Whether answers in the room are known to the log yet.
+    /// The log's format: what a restore is, and whether answers in the room are known to it yet.
     format: u64,
 }
 
@@ -121,6 +137,8 @@ impl Naive {
             people: people.to_vec(),
             seq: 0,
             lines: Vec::new(),
+            behind: BTreeMap::new(),
+            operator: String::new(),
             members: BTreeMap::new(),
             parts: BTreeMap::new(),
             format: 0,
@@ -137,17 +155,22 @@ impl Naive {
 
     fn entry(&mut self, entry: &Entry, room: RoomId) {
         let header = &entry.header;
-        let body: Value = entry.json().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let body: Value =
+            draft_of(entry).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let target = header.target.as_ref().map_or("", |target| target.as_str()).to_owned();
         let (by, ours) = (header.author.to_string(), header.room == Some(room));
         let here = (self.head(0), Pointer { generation: 0, ordinal: self.head(0) });
         match header.kind {
-            Kind::Workspace => self.format = body["format"].as_u64().unwrap(),
+            Kind::Workspace => {
+                self.format = body["format"].as_u64().unwrap();
+                self.operator = body["id"].as_str().unwrap().to_owned();
+            }
             Kind::Format => self.format = body.as_u64().unwrap(),
             Kind::Room if ours => {
                 self.members.insert(by, here);
                 self.seq += 1;
             }
+            Kind::RoomSet if ours => self.seq += 1,
             Kind::Join if ours && !self.members.contains_key(&target) => {
                 self.members.insert(target, here);
                 self.seq += 1;
@@ -159,9 +182,25 @@ impl Naive {
             Kind::Message if ours && self.members.contains_key(&by) => {
                 self.message(entry, body["text"].as_str().unwrap());
             }
-            Kind::Act if ours && self.members.contains_key(&by) => self.act(entry, &body["value"]),
+            Kind::Act if ours && self.may_act(entry, &by) => self.act(entry, &body["value"]),
+            Kind::Erase if ours => {
+                self.seq += 1;
+                for id in body["messages"].as_array().unwrap() {
+                    let id = id.as_str().unwrap();
+                    self.behind.get_mut(id).unwrap().lost = true;
+                    self.forget_named(id);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// From format 5 on the operator deletes everywhere, and whoever has left deletes and restores what they wrote.
+    fn may_act(&self, entry: &Entry, by: &str) -> bool {
+        let (target, slot) = (entry.header.target.as_ref().unwrap(), entry.header.slot.as_ref().unwrap());
+        let own = self.lines.iter().any(|line| line.id == target.as_str() && line.by == by);
+        let outside = self.format >= 5 && slot.as_str() == "deleted" && (own || by == self.operator);
+        self.members.contains_key(by) || outside
     }
 
     /// Handles are separated by spaces in the texts of these tests.
@@ -201,6 +240,9 @@ impl Naive {
             }
         };
         self.seq += 1;
+        let named = self.named(text, &by);
+        let behind = Behind { stood: Some(text.to_owned()), named, lost: false };
+        self.behind.insert(header.client_id.to_string(), behind);
         let slot = header.slot.as_ref().map(|slot| slot.as_str());
         let mut places = vec![(lane, self.head(lane) + 1)];
         if slot == Some("room") && self.format >= 3 && lane != 0 {
@@ -237,12 +279,26 @@ impl Naive {
         let target = header.target.as_ref().unwrap().as_str();
         let Some(at) = self.lines.iter().position(|line| line.id == target) else { return };
         let mut line = self.lines[at].clone();
-        let before = self.named(line.text.as_deref().unwrap_or(""), &line.by);
+        let mut behind = self.behind[target].clone();
+        let before = match self.format {
+            0..5 => self.named(line.text.as_deref().unwrap_or(""), &line.by),
+            _ => behind.named.clone(),
+        };
         match (header.slot.as_ref().unwrap().as_str(), value) {
             ("text", Value::String(text)) if !line.deleted => {
                 (line.text, line.edited) = (Some(text.clone()), true);
+                behind.stood = line.text.clone();
             }
-            ("deleted", Value::Bool(true)) => (line.text, line.deleted) = (None, true),
+            ("deleted", Value::Bool(true)) => {
+                (line.text, line.deleted) = (None, true);
+                behind.lost |= header.author.to_string() == self.operator;
+            }
+            ("deleted", _) if self.format >= 5 => {
+                if !line.deleted || behind.lost {
+                    return;
+                }
+                (line.text, line.deleted) = (behind.stood.clone(), false);
+            }
             ("deleted", value) if line.deleted => {
                 (line.text, line.deleted) = (value["restored"].as_str().map(str::to_owned), false);
             }
@@ -258,6 +314,8 @@ impl Naive {
         self.seq += 1;
         line.last = self.seq;
         let after = self.named(line.text.as_deref().unwrap_or(""), &line.by);
+        behind.named.extend(after.iter().cloned());
+        self.behind.insert(target.to_owned(), behind);
         if let Some(place) = line.thread() {
             after.difference(&before).for_each(|who| self.was_named(who, place, self.seq));
         }
@@ -286,15 +344,17 @@ impl Naive {
                     part.read = part.read.max(Some(raised));
                 }
             }
-            // What is in no text any more has named nobody.
-            Said::Erased(id) => {
-                let line = self.lines.iter().find(|line| line.id == id.to_string()).unwrap();
-                let (lane, ordinal) = line.thread().unwrap_or((line.seq, 0));
-                for ((_, of), part) in &mut self.parts {
-                    if *of == lane {
-                        part.named.remove(&ordinal);
-                    }
-                }
+            Said::Erased(id) => self.forget_named(&id.to_string()),
+        }
+    }
+
+    /// What is in no text any more has named nobody.
+    fn forget_named(&mut self, id: &str) {
+        let line = self.lines.iter().find(|line| line.id == id).unwrap();
+        let (lane, ordinal) = line.thread().unwrap_or((line.seq, 0));
+        for ((_, of), part) in &mut self.parts {
+            if *of == lane {
+                part.named.remove(&ordinal);
             }
         }
     }

@@ -12,6 +12,7 @@ mod lists;
 mod maker;
 mod quirks;
 mod reading;
+mod recorded;
 
 use super::interpreter::Decided;
 use beck::server::broker::Entry;

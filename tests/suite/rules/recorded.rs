@@ -5,7 +5,7 @@ use super::interpreter::Decided;
 use crate::corpus::{FORMATS, lines, recorded};
 use serde_json::{Value, json};
 
-fn line(g: u64, decided: &Decided) -> Value {
+pub(super) fn line(g: u64, decided: &Decided) -> Value {
     let outcome = match &decided.outcome {
         Err(why) => json!({ "is": "refused", "why": why }),
         Ok((g, None, _)) => json!({ "is": "stored", "g": g }),

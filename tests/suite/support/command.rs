@@ -45,6 +45,16 @@ impl Running {
         child.wait().unwrap().code()
     }
 
+    /// Waits until a server is ready and stops it; gives every line that it said.
+    pub fn stop(mut self) -> Vec<String> {
+        let mut said = vec![self.first_line()];
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        said.extend(self.lines.map_while(Result::ok));
+        assert!(self.child.wait().unwrap().success(), "{said:?}");
+        said
+    }
+
     /// Whether it went well, and all that it said.
     pub fn end(mut self) -> (bool, String) {
         let mut said: Vec<_> = self.lines.map_while(Result::ok).collect();

@@ -1,11 +1,12 @@
 //! A workspace with some of everything: thousands of entries, erased ones, passwords, logins, pointers.
 
 use super::awaited::unlocked;
-use super::set_up;
-use beck::protocol::{ActDraft, ActValue, ClientId, Kind, MessageBody, Pointer, Raise};
+use super::erasing::erase_message;
+use super::{message, set_up_of};
+use beck::protocol::{ActDraft, ActValue, ClientId, Format, Pointer, Raise};
+use beck::server::broker::Entry;
 use beck::server::broker::embedded::FolderSource;
 use beck::server::broker::moving::{Beside, Side};
-use beck::server::broker::{Entry, Proposal};
 use beck::server::{rooms, unread};
 use std::path::Path;
 
@@ -19,20 +20,21 @@ pub struct Furnished {
 
 /// Fills a folder with so many messages.
 pub async fn furnish(folder: &Path, messages: usize) -> Furnished {
-    let here = set_up(folder).await;
+    furnish_of(folder, messages, Format::NEWEST).await
+}
+
+/// As [`furnish`], in a log of this format.
+pub async fn furnish_of(folder: &Path, messages: usize, format: Format) -> Furnished {
+    let here = set_up_of(folder, format).await;
     let guest = here.member("guest").await;
     let ids: Vec<_> = (0..messages).map(|_| ClientId::random()).collect();
     for (n, ids) in ids.chunks(500).enumerate() {
-        let message = |(m, id): (usize, &ClientId)| {
-            let body = MessageBody {
-                text: format!("message {n} {m} \u{1f30a} {}", "x".repeat(m % 90)),
-                quote: None,
-                said: None,
-            };
+        let written = |(m, id): (usize, &ClientId)| {
+            let text = format!("message {n} {m} \u{1f30a} {}", "x".repeat(m % 90));
             let by = if m % 2 == 0 { here.owner } else { guest };
-            Proposal::new(by, *id, Kind::Message, &body).room(here.general)
+            message(format, by, *id, here.general, &text)
         };
-        let first = here.log.append(ids.iter().enumerate().map(message).collect()).await.unwrap();
+        let first = here.log.append(ids.iter().enumerate().map(written).collect()).await.unwrap();
         here.node.wait_folded(first + ids.len() as u64 - 1).await;
     }
     for id in &ids[700..705] {
@@ -48,7 +50,7 @@ pub async fn furnish(folder: &Path, messages: usize) -> Furnished {
         rooms::act(&here.node, here.owner, act).await.unwrap();
     }
     for id in &ids[700..704] {
-        here.node.erase(*id).await.unwrap();
+        erase_message(&here.node, *id).await;
     }
     let pointer = Pointer { generation: 2, ordinal: 321 };
     let raised = vec![Raise { room: here.general, lane: 0, pointer }];

@@ -6,6 +6,7 @@ pub mod checker;
 pub mod command;
 pub mod corpus;
 pub mod engine;
+pub mod erasing;
 pub mod furnished;
 pub mod log_reader;
 pub mod logged;
@@ -24,9 +25,13 @@ pub mod tables;
 
 use beck::api::Boot;
 use beck::protocol::frame::{Draft, Person, Role, RoomInfo, RoomKind};
-use beck::protocol::{AccountId, ClientId, Kind, Outcome, Page, RoomId, ServerFrame, WorkspaceId};
+use beck::protocol::stored::MessageDraft;
+use beck::protocol::{
+    AccountId, Added, Change, ClientId, Format, Kind, MessageBody, Outcome, Page, RoomId, ServerFrame,
+    WorkspaceId,
+};
 use beck::server::broker::embedded::Embedded;
-use beck::server::broker::{Broker, Entry, Head, Proposal, SharedBroker};
+use beck::server::broker::{Broker, Content, Entry, Head, Proposal, SharedBroker};
 use beck::server::config::Config;
 use beck::server::fold::{AccountBody, RoomBody};
 use beck::server::node::Node;
@@ -42,6 +47,11 @@ pub fn config(folder: &Path) -> Config {
     let folder = folder.to_str().unwrap().to_owned();
     let settings = HashMap::from([("DATA_DIR".to_owned(), folder), ("PORT".to_owned(), "0".to_owned())]);
     Config::from_settings(&settings).unwrap()
+}
+
+/// As [`config`], of a server that begins logs in this format and reads none newer.
+pub fn config_of(folder: &Path, newest: Format) -> Config {
+    Config { newest_format: newest, ..config(folder) }
 }
 
 /// A node in this process, with a workspace, an owner and room General.
@@ -60,6 +70,11 @@ pub async fn set_up(folder: &Path) -> TestNode {
 /// As [`set_up`], on a log that is open already.
 pub async fn set_up_on(folder: &Path, log: SharedBroker) -> TestNode {
     set_up_with(config(folder), log).await
+}
+
+/// As [`set_up`], in a log of this format.
+pub async fn set_up_of(folder: &Path, format: Format) -> TestNode {
+    set_up_with(config_of(folder, format), Arc::new(Embedded::open(folder).unwrap())).await
 }
 
 /// As [`set_up_on`], with other settings.
@@ -92,6 +107,13 @@ impl TestNode {
     pub async fn log(&self) -> Vec<Entry> {
         read_all(self.log.as_ref()).await
     }
+}
+
+/// The draft in the body of an entry of any format: behind the salt, and before the added part.
+pub fn draft_of(entry: &Entry) -> Option<&str> {
+    let body = entry.body.as_deref()?;
+    let draft = body.get(body.find('{').unwrap_or(16)..)?;
+    draft.split('\n').next()
 }
 
 pub async fn read_all(broker: &dyn Broker) -> Vec<Entry> {
@@ -219,6 +241,17 @@ pub fn assert_linked(entries: &[Entry]) {
         assert_eq!(entry.link.to_string(), link, "link of entry {}", entry.header.g);
         before = link;
     }
+}
+
+/// A message as servers of a log of this format propose it.
+pub fn message(format: Format, by: AccountId, id: ClientId, room: RoomId, text: &str) -> Proposal {
+    if format < Format::Five {
+        let body = MessageBody { text: text.to_owned(), quote: None, said: None };
+        return Proposal::new(by, id, Kind::Message, &body).room(room);
+    }
+    let change = Change::Post { room, answers: None, in_room: false, written_for: None };
+    let content = Content::erasable(&MessageDraft { text, quote: None, said: None }, &Added::default());
+    Proposal::of(format, by, id, &change, content).unwrap()
 }
 
 /// A proposal that makes an open room.

@@ -2,6 +2,7 @@
 
 use super::{Said, copy_folder, link_anew, verify};
 use crate::support::awaited::{closed, until};
+use crate::support::erasing::erase_message;
 use crate::support::log_reader::{StoredEntry, read_copy, read_store};
 use crate::support::redis::{RedisServer, Store};
 use beck::protocol::{ActDraft, ActValue, ClientId};
@@ -86,7 +87,7 @@ async fn furnish(store: &RedisServer, folder: &Path) -> (u64, String) {
     let first = node.state.read_anything(|state| state.entries_of_message(ids[30])).unwrap()[0];
     let body = read_store(store.port)[first as usize - 1].body.clone().unwrap();
     for target in &ids[30..32] {
-        node.erase(*target).await.unwrap();
+        erase_message(&node, *target).await;
     }
     let last = read_store(store.port).len() as u64;
     until("all is copied", || LogCopy::last(folder) == Some(last)).await;

@@ -86,7 +86,10 @@ impl World {
         let rooms = rooms::mine(&self.here.node, me).await.unwrap().0;
         let badge = rooms.iter().find(|room| room.id == self.here.general).map(|room| room.badge);
         self.devices[device].told = badge;
-        let frame = welcome(self.here.node.epoch().unwrap(), person, rooms);
+        let mut frame = welcome(self.here.node.epoch().unwrap(), person, rooms);
+        if let ServerFrame::Welcome { format, .. } = &mut frame {
+            *format = self.here.node.directory().format().number();
+        }
         self.devices[device].back.push_back(frame);
     }
 

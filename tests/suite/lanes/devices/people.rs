@@ -3,7 +3,7 @@
 use super::{Device, World};
 use beck::client::{Input, Kept, KeptState, Lane};
 use beck::protocol::frame::{Answer, Draft};
-use beck::protocol::{ActDraft, ActValue, ClientId, Pointer, Row, Slot};
+use beck::protocol::{ActDraft, ActValue, ClientId, Format, Pointer, Row, Slot};
 use beck::timeline::Timeline;
 use rand::Rng;
 use std::sync::Arc;
@@ -56,8 +56,10 @@ impl World {
         let stood = || self.here.node.state.read_anything(|state| state.last_text(row.id)).ok().flatten();
         let (what, slot, value) = match (row.author == me, row.deleted.is_some()) {
             (true, true) => {
-                let restored = stood().unwrap_or(text);
-                ("restored", Slot::Deleted, ActValue::Restored { restored })
+                let restored = ActValue::Restored { restored: stood().unwrap_or(text) };
+                let parted = self.here.node.directory().format() >= Format::Five;
+                let value = if parted { ActValue::On(false) } else { restored };
+                ("restored", Slot::Deleted, value)
             }
             (true, _) if self.dice.random_bool(0.4) => ("deleted", Slot::Deleted, ActValue::On(true)),
             (true, _) => ("edited", Slot::Text, ActValue::Text(text)),
