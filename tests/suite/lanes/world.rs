@@ -165,12 +165,12 @@ impl World {
         let parted = self.here.node.directory().format() >= Format::Five;
         if deleted && self.dice.random_bool(0.5) {
             self.keep_log().await;
-            if parted && erased {
-                return;
-            } else if parted {
-                erase_message(&self.here.node, id).await;
-                self.written[at].erased = true;
-                self.count("erased");
+            if parted {
+                if !erased {
+                    erase_message(&self.here.node, id).await;
+                    self.written[at].erased = true;
+                    self.count("erased");
+                }
             // The newest entry of an older log cannot be erased.
             } else if self.here.node.erase(id).await.is_ok() {
                 self.say("erased", Said::Erased(id));
