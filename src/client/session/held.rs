@@ -74,7 +74,7 @@ impl Session {
         self.forget(erased, out);
     }
 
-    /// As [`Session::forget_erased`], of a message that may not be loaded.
+    /// As [`Session::forget_erased`], of a message that may not be loaded; and its earlier texts.
     pub(super) fn forget_deleted(&mut self, event: &Event, out: &mut Vec<Effect>) {
         let slot = event.header.slot.as_ref().and_then(|slot| Slot::parse(slot.as_str()));
         let on = !matches!(&event.body, Some(EventBody::Act(ActBody { value: ActValue::Restored { .. } })));
@@ -83,6 +83,10 @@ impl Session {
             let of = |kept: &&Kept| kept.is_stored() && kept.message() == target;
             let of: Vec<_> = self.outbox.in_room(room).filter(of).map(Kept::id).collect();
             self.forget(of, out);
+            if let Some((_, versions)) = self.history.as_mut().filter(|(of, _)| *of == target) {
+                versions.clear();
+            }
+            self.mentions.iter_mut().for_each(|held| held.mentions.retain(|one| one.row.id != target));
             // What somebody else has deleted too cannot be restored.
             if event.header.author != self.me.id {
                 self.undo.retain(|undo| undo.id != target);

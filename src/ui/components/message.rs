@@ -182,7 +182,7 @@ fn Stored(
         if let Some(edit) = failed {
             Unsaved { edit, lane }
         }
-        if doing.history {
+        if doing.history && row.0.text.is_some() {
             History { session, row: id, zone }
         }
         if !row.0.reactions.is_empty() && row.0.text.is_some() {

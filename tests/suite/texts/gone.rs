@@ -80,6 +80,19 @@ fn an_erase_takes_a_text_away_from_every_place_with_its_salt_and_added_part() {
 }
 
 #[test]
+fn a_deletion_takes_the_earlier_texts_and_the_mention_away() {
+    let mut log = Log::new();
+    let id = log.message("a text of others", naming(&[("bo", log.bo)]));
+    let mut client = log.client(5);
+    spread(&mut client, &log, id);
+    assert!(holds(&client, "an earlier text"));
+    let event = log.delete(log.bo, id);
+    client.event(&event);
+    assert!(!holds(&client, "an earlier text"));
+    assert_eq!(client.session.mentions.map(|held| held.mentions.len()), Some(0));
+}
+
+#[test]
 fn an_erase_of_earlier_texts_leaves_the_one_that_stands() {
     let mut log = Log::new();
     let id = log.message("the first text", Added::default());
