@@ -39,7 +39,7 @@ fn person(id: &str) -> Value {
 fn row() -> Value {
     json!({
         "id": ID, "author": ANN, "at": -5, "seq": 6, "lane": 2, "ordinal": 3, "also": { "lane": 0, "ordinal": 9 },
-        "version": 8, "text": "héllo\n", "quote": ID, "added": { "mentions": { "ann": ANN, "bob": BOB }, "all": true },
+        "version": 8, "text": "héllo\n", "quote": ID, "added": { "mentions": { "ann": ANN, "bob": BOB }, "all": true, "quote": ID, "said": 3 },
         "proof": { "seq": 8, "salt": "00", "form": "text" }, "imported": true, "said": 11, "edited": 12,
         "deleted": { "by": BOB, "at": 13, "until": 14 }, "pinned": BOB,
         "reactions": { "👍": [ANN, BOB], "🎉": [ANN] }, "answers": { "count": 2, "at": 15, "by": [BOB, ANN] },
