@@ -2,11 +2,12 @@
 
 use super::{Said, copy_folder, link_anew, verify};
 use crate::support::awaited::{closed, unlocked};
-use crate::support::config;
+use crate::support::erasing::erase_message;
 use crate::support::furnished::{Furnished, furnish};
 use crate::support::log_reader::{self, StoredEntry, link_after, read_folder};
+use crate::support::{config, set_up};
 use beck::protocol::frame::{Answer, Draft};
-use beck::protocol::{ClientId, Kind, MessageBody};
+use beck::protocol::{ActDraft, ActValue, ClientId, Kind, MessageBody};
 use beck::server::broker::{Broker, Proposal};
 use beck::server::node::Node;
 use beck::server::rooms;
@@ -356,6 +357,35 @@ async fn each_fault_of_a_folder_is_named_by_its_number() {
             Vec::from_iter(name)
         );
     }
+}
+
+/// The state file loses it when the `erase` is folded, the log last: a server may be stopped in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_erased_and_still_in_the_log_is_no_fault() {
+    let folder = tempdir().unwrap();
+    let here = set_up(folder.path()).await;
+    let id = ClientId::random();
+    here.post(here.owner, id, "a text").await;
+    let written = here.log().await.pop().unwrap();
+    let (own, slot, value) = (ClientId::random(), "deleted".to_owned(), ActValue::On(true));
+    let act = ActDraft { id: own, room: here.general, target: id, slot, value, named: Default::default() };
+    rooms::act(&here.node, here.owner, act).await.unwrap();
+    erase_message(&here.node, id).await;
+    drop(here);
+    closed(folder.path()).await;
+    run(folder.path(), &["--fold"]).well(&["log", "state", "rooms", "fold"]);
+    let log = Connection::open(folder.path().join("log.sqlite")).unwrap();
+    let put = "UPDATE entries SET body = ?2 WHERE g = ?1 AND body IS NULL";
+    assert_eq!(log.execute(put, params![written.header.g as i64, written.body]).unwrap(), 1);
+    drop(log);
+    let said = run(folder.path(), &["--fold"]);
+    said.well(&["log", "state", "rooms", "fold"]);
+    assert!(said.text.contains("1 erased text goes"), "{}", said.text);
+    // Of another entry it is one.
+    let state = Connection::open(folder.path().join("state.sqlite")).unwrap();
+    state.execute_batch("UPDATE erasable SET erased = NULL").unwrap();
+    drop(state);
+    run(folder.path(), &[]).first("rooms", "its text is not that of the entry in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,9 @@ fn write(folder: &Path, part: &Path) -> io::Result<()> {
         fault => io::Error::other(fault),
     })?;
     private_files::options().write(true).create_new(true).open(part)?;
+    // The copy is written by the setting of this connection. Without it SQLite leaves texts in the free space of the pages
+    // that it fills, and erasing them later does not reach these.
+    log.pragma_update(None, "secure_delete", true).map_err(of_sqlite)?;
     // Takes no pages of erased texts along.
     log.execute("VACUUM INTO ?1", [part.to_string_lossy()]).map(drop).map_err(of_sqlite)
 }

@@ -361,15 +361,16 @@ impl StateFile {
         Ok(())
     }
 
-    /// Whether a text is another one than in the log for good, looked at anew. A text that is due to be erased leaves
-    /// the log first, then the copy, then this file; another server may have begun.
+    /// Whether a text is another one than in the log for good, looked at anew. In a log of formats 1 to 4 a text that is
+    /// due to be erased leaves the log first, then the copy, then this file; another server may have begun. What an `erase`
+    /// takes leaves this file first and the log last.
     async fn text_differs(&self, n: i64, event: &EventRow, log: &Log) -> Checked<bool> {
         let (json, due) = self.text_of(n, event)?;
         let logged = log.read_one(event.g).await?.and_then(|entry| entry.body);
         Ok(match (logged.as_deref().and_then(|body| body.get(16..)), json) {
             (Some(logged), Some(here)) => logged != here,
             (None, Some(_)) => !due,
-            (Some(_), None) => true,
+            (Some(_), None) => !self.is_erased(event.g)?,
             (None, None) => false,
         })
     }
@@ -393,6 +394,12 @@ impl StateFile {
                 Ok((json.flatten(), db.prepare_cached(sql)?.exists([message.as_bytes()])?))
             })
         })
+    }
+
+    /// Whether an `erase` has taken the body of an entry, by what this file says.
+    pub fn is_erased(&self, g: u64) -> Checked<bool> {
+        let sql = "SELECT 1 FROM erasable WHERE g = ?1 AND erased IS NOT NULL";
+        self.read(|db| db.prepare_cached(sql)?.exists([g as i64]))
     }
 
     /// Whether this file still has the text that came with an entry.
