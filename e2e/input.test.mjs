@@ -363,7 +363,7 @@ test("odd paths, fields and requests", async t => {
     const { status } = await post(body, type);
     assert(status >= 400 && status < 500, `${type}: ${status}`);
   }
-  for (const [name, topic] of [["", ""], ["x", ""], ["x".repeat(33), ""], ["Bell\u0007", ""], ["Turned \u202Egnidaer", ""], ["Fine name", "x".repeat(161)], ["general", ""]]) {
+  for (const [name, topic] of [["", ""], ["  ", ""], ["x".repeat(33), ""], ["Bell\u0007", ""], ["Turned \u202Egnidaer", ""], ["Fine name", "x".repeat(161)], ["general", ""]]) {
     const { status } = await server.request("/rooms", { fields: { name, topic }, cookie: ada });
     assert.equal(status, 422, JSON.stringify(name));
   }
